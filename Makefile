@@ -1,0 +1,38 @@
+# Every target works from a fresh clone without a step before it; only Python 3.11 (or later) and make are needed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install backtest test check bench clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## sets up .venv from requirements.lock
+
+# A second installation only when the lock file or the package's own description changed.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "onetape: Python 3.11 or later is needed; make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+backtest: $(INSTALLED) ## replays the shipped sample: six years of real BTC/USDT candles
+	$(BIN)/python -m app --mode backtest --config config/sample/live.yaml --cache data/sample --start 2017-08-17T04:00 --end 2024-01-02
+
+check: $(INSTALLED) ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: check ## check, then all tests
+	$(BIN)/python -m pytest
+
+bench: $(INSTALLED) ## speed and memory, beside a bare Python loop
+	$(BIN)/python -m tests.bench.run
+
+clean: ## removes what make and the tools made; candles and runs stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,25 @@
+"""Onetape: live trading and backtest on one runtime.
+
+Importing the package is cheap; the names below load what they need when they are first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.backtest import BacktestResults, ConfigBacktestRunner, run_config_backtest
+    from app.settings import validate_all_configs
+
+__version__ = "0.1.0"
+__all__ = ["BacktestResults", "ConfigBacktestRunner", "run_config_backtest", "validate_all_configs"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("BacktestResults", "ConfigBacktestRunner", "run_config_backtest"):
+        import app.backtest
+
+        return getattr(app.backtest, name)
+    if name == "validate_all_configs":
+        from app.settings import validate_all_configs
+
+        return validate_all_configs
+    raise AttributeError(f"module 'app' has no attribute {name!r}")

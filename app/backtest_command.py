@@ -1,0 +1,103 @@
+"""`python -m app --mode backtest`: arguments to a runner, results to the console.
+
+Chooses the shipped sample where there is neither a config nor a candle, as the first line of the report says.
+"""
+
+import argparse
+import math
+import sys
+
+from app.backtest import (
+    DEFAULT_CACHE,
+    DEFAULT_CONFIG,
+    SAMPLE_CACHE,
+    SAMPLE_CONFIG,
+    BacktestResults,
+    ConfigBacktestRunner,
+)  # fmt: skip
+from app.errors import ConfigError, DataError
+from app.feeds.cache import CandleCache
+from app.log import Log, make_log
+from app.reporting.console import render_report
+from app.reporting.progress import BacktestProgress, wanted
+from app.reporting.run_folder import to_json
+
+
+def run_backtest(args: argparse.Namespace) -> int:
+    """Run and report; the exit status."""
+    runner = make_runner(args)
+    log = make_log(as_json=args.log_json)
+    bar = BacktestProgress() if wanted() and not args.json else None
+    runner.progress = bar
+    log("run_started", config=str(runner.config), cache=str(runner.cache))
+    try:
+        results = runner.run()
+    finally:
+        if bar is not None:
+            bar.close()
+    _tell(log, results)
+    if args.json:
+        sys.stdout.write(to_json(dict(results)))
+    else:
+        sys.stdout.write(render_report(results, results.folder, results.elapsed_s))
+    missing = results["missing_candles"]
+    if args.max_missing is not None and missing > args.max_missing:
+        raise DataError(f"{missing} candles are missing, --max-missing allows {args.max_missing}")
+    return 0
+
+
+def make_runner(args: argparse.Namespace) -> ConfigBacktestRunner:
+    """The runner that the arguments describe."""
+    config, cache, note = args.config, args.cache, ""
+    start, end = args.start, args.end
+    if config is None and cache is None and not CandleCache(DEFAULT_CACHE).series():
+        # A first run in an empty place: the sample with its own profile, all of it.
+        config, cache, note = (
+            SAMPLE_CONFIG,
+            SAMPLE_CACHE,
+            "the shipped sample (the cache is empty, no --config)",
+        )
+        if start is None and end is None:
+            start, end = SAMPLE_PERIOD
+    return ConfigBacktestRunner(
+        config=config or DEFAULT_CONFIG,
+        start=start,
+        end=end,
+        interval=args.interval,
+        symbols=None if args.symbols is None else [symbol.strip() for symbol in args.symbols.split(",")],
+        strategy=args.strategy,
+        overrides=args.overrides,
+        cache=cache or DEFAULT_CACHE,
+        out=args.out,
+        speed=_speed(args.speed),
+        note=note,
+    )
+
+
+SAMPLE_PERIOD = ("2017-08-17T04:00", "2024-01-02")
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0.0 < speed < math.inf:
+        raise ConfigError(f"--speed {text}: write max, or how many times real time, for example 60")
+    return speed
+
+
+def _tell(log: Log, results: BacktestResults) -> None:
+    for shortfall in results["shortfalls"]:
+        log("candles_missing", **shortfall)
+    if results["kill_switch"]:
+        log("kill_switch_tripped", **results["kill_switch"])
+    log(
+        "run_finished",
+        status=results["status"],
+        candles=results["candles_processed"]["total"],
+        elapsed_s=round(results.elapsed_s, 3),
+        folder=str(results.folder),
+    )

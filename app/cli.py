@@ -1,0 +1,111 @@
+"""The command line: arguments in, exit status out (0 done, 1 a bug, 2 bad input or an expected fault).
+
+Every OnetapeError becomes one line on standard error. Heavy modules are imported by the command that needs them.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from app.errors import ConfigError, OnetapeError
+
+_MODES = ("backtest", "paper", "live")
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with one line per error instead of a usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"onetape: {message}; see `{self.prog} --help`\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        parser = _command_parser() if arguments and not arguments[0].startswith("-") else _mode_parser()
+        args = parser.parse_args(arguments)
+        status: int = args.run(args)
+        return status
+    except OnetapeError as error:
+        print(f"onetape: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone (`| head`)
+        sys.stderr.close()
+        return 0
+
+
+def _mode_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m app",
+        description="Replay cached candles through the runtime that trades.",
+        epilog="Other commands: data, check, new; for example `python -m app data --help`.",
+    )
+    parser.add_argument("--mode", choices=_MODES, required=True)
+    _add_profile(parser)
+    parser.add_argument("--start", metavar="D", help="first open time, inclusive, UTC: a date or an ISO time")
+    parser.add_argument("--end", metavar="D", help="end, exclusive, UTC")
+    parser.add_argument("--speed", default="max", metavar="max|N", help="N: N times real time (default: max)")
+    parser.add_argument("--offline", action="store_true", help="never open a connection")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder itself")
+    parser.add_argument("--max-missing", type=int, metavar="N", help="fail (status 2) if more candles are missing")
+    parser.add_argument("--json", action="store_true", help="print results.json alone")
+    parser.add_argument("--log-json", action="store_true", help="events as JSON lines on standard error")
+    parser.set_defaults(run=_run_mode)
+    return parser
+
+
+def _command_parser() -> argparse.ArgumentParser:
+    from app.data_commands import add_data_parser
+
+    parser = _Parser(prog="python -m app", description="Onetape")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    add_data_parser(commands)
+    check = commands.add_parser("check", help="validate the configs and say what a run would do")
+    _add_profile(check)
+    check.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
+    check.set_defaults(run=_run_check)
+    new = commands.add_parser("new", help="write a commented strategy that runs at once")
+    new.add_argument("file", type=Path, metavar="my_strategy.py")
+    new.set_defaults(run=_run_new)
+    return parser
+
+
+def _add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="live.yaml of a profile (default: config/live.yaml)"
+    )
+    parser.add_argument("--symbols", metavar="A,B", help="instead of the config's")
+    parser.add_argument("--interval", metavar="TF", help="the session's timeframe, instead of the config's")
+    parser.add_argument("--strategy", metavar="NAME", help="built-in name, module:Class or file.py:Class")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="any key of the three files, e.g. risk.reward_risk_ratio=1.5; may be repeated",
+    )  # fmt: skip
+
+
+def _run_mode(args: argparse.Namespace) -> int:
+    if args.mode == "live":
+        raise ConfigError("--mode live places no real orders yet; use --mode backtest")
+    if args.mode == "paper":
+        raise ConfigError("--mode paper is not built yet; use --mode backtest")
+    from app.backtest_command import run_backtest
+
+    return run_backtest(args)
+
+
+def _run_check(args: argparse.Namespace) -> int:
+    from app.check import run_check
+
+    return run_check(args)
+
+
+def _run_new(args: argparse.Namespace) -> int:
+    from app.strategies.template import write_template
+
+    write_template(args.file)
+    print(f"{args.file} written; run it with: python -m app --mode backtest --strategy {args.file}")
+    return 0

@@ -1,0 +1,197 @@
+"""`python -m app data import|list|verify|export`: the candle cache from the command line.
+
+The rule: a command prints plain text about what it did and returns the exit status; a fault is an
+OnetapeError, which the command line turns into one line. Nothing heavy is imported before a command runs.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.errors import ConfigError, DataError
+from app.times import TIMEFRAMES_MS, iso_ms, parse_time_ms, short_time
+
+if TYPE_CHECKING:
+    from app.feeds.cache import CandleCache, MergeReport
+    from app.feeds.candle_checks import CheckedCandles
+
+DEFAULT_CACHE = Path("data/backtest_cache")
+_EXIT_DAMAGED = 2
+# A file that is more gap than candle would otherwise scroll everything else away.
+_LISTED_MAX = 500
+
+
+def add_data_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `data` and its commands; each parsed namespace has `run(args) -> exit status`."""
+    data = subparsers.add_parser("data", help="candles on disk: import, list, verify, export")
+    commands = data.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
+
+    imports = commands.add_parser("import", help="candle files of other programs into the cache")
+    imports.add_argument("files", nargs="+", type=Path, metavar="FILE", help="CSV, Parquet, zip, feather, json")
+    _add_series(imports)
+    _add_cache(imports)
+    imports.add_argument(
+        "--drop-off-grid",
+        action="store_true",
+        help="leave candles off the timeframe's grid out, and list them",
+    )
+    imports.set_defaults(run=run_import)
+
+    lists = commands.add_parser("list", help="what the cache holds")
+    _add_cache(lists)
+    lists.set_defaults(run=run_list)
+
+    verify = commands.add_parser("verify", help="reads every file to its last byte")
+    _add_cache(verify)
+    verify.set_defaults(run=run_verify)
+
+    export = commands.add_parser("export", help="candles of a series as CSV")
+    _add_series(export)
+    _add_cache(export)
+    export.add_argument("--start", metavar="D", help="first open time, inclusive (default: all)")
+    export.add_argument("--end", metavar="D", help="end, exclusive (default: all)")
+    export.add_argument("file", type=Path, metavar="FILE", help="a .csv or .csv.gz")
+    export.set_defaults(run=run_export)
+
+
+def run_import(args: argparse.Namespace) -> int:
+    """Reads and checks all files together, then merges them into the cache."""
+    from app.feeds.cache import CandleCache
+    from app.feeds.importing import import_files
+
+    cache = CandleCache(args.cache)
+    # A symbol or timeframe that cannot be stored should say so before a long file is read.
+    cache.months(args.symbol, args.timeframe)
+    checked = import_files(args.files, args.timeframe, drop_off_grid=args.drop_off_grid)
+    if len(checked.columns.open_time_ms) == 0:
+        raise DataError(f"{args.files[0]}: no candle is left to import")
+    report = cache.merge(args.symbol, args.timeframe, checked.columns)
+    _print_import(args, checked, report)
+    return 0
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """A row per series; a file that cannot be read is named after the table, as a fault."""
+    from app.feeds.cache import CandleCache
+
+    cache = CandleCache(args.cache)
+    rows = []
+    faults = []
+    for symbol, timeframe in cache.series():
+        try:
+            rows.append(_list_row(cache, symbol, timeframe))
+        except DataError as error:
+            rows.append((symbol, timeframe, "damaged", "", "", "", ""))
+            faults.append(error)
+    if not rows:
+        print(f"no candles in {args.cache}; `python -m app data import` puts some there")
+        return 0
+    print(_table(("symbol", "timeframe", "from", "to", "candles", "gaps", "missing"), rows))
+    if faults:
+        raise faults[0]
+    return 0
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Every file, every byte; 2 if one of them cannot be trusted."""
+    from app.feeds.cache import CandleCache
+
+    cache = CandleCache(args.cache)
+    files = 0
+    damaged = 0
+    for symbol, timeframe in cache.series():
+        for month in cache.months(symbol, timeframe):
+            files += 1
+            fault = cache.fault(symbol, timeframe, month)
+            if fault is not None:
+                damaged += 1
+                print(fault)
+    for path in cache.strangers()[:_LISTED_MAX]:
+        print(f"{path} is not part of the cache (its place or name is none of a month's); it is not used")
+    if damaged:
+        print(f"{damaged} of {files} files damaged; delete them and import or fetch those months again")
+        return _EXIT_DAMAGED
+    print(f"{files} files in {args.cache}, all intact" if files else f"no candles in {args.cache}")
+    return 0
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """A series, or a part of it, as CSV that reads back to the same doubles."""
+    from app.feeds.cache import CandleCache
+    from app.feeds.exporting import export_csv
+
+    start_ms = None if args.start is None else parse_time_ms(args.start)
+    end_ms = None if args.end is None else parse_time_ms(args.end)
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise ConfigError(f"--start {args.start} must be before --end {args.end}")
+    count = export_csv(
+        CandleCache(args.cache), args.symbol, args.timeframe, args.file, start_ms=start_ms, end_ms=end_ms
+    )
+    print(f"{args.symbol} {args.timeframe}: {count:,} candles written to {args.file}")
+    return 0
+
+
+def _add_series(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--symbol", required=True, metavar="BTC/USDT")
+    parser.add_argument("--timeframe", required=True, metavar="1m", help=", ".join(TIMEFRAMES_MS))
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR", help="default %(default)s")
+
+
+def _print_import(args: argparse.Namespace, checked: "CheckedCandles", report: "MergeReport") -> None:
+    from app.feeds.candle_checks import coarser_timeframe, find_gaps
+
+    times = checked.columns.open_time_ms
+    gaps = find_gaps(times, args.timeframe)
+    missing = sum(gap.candles for gap in gaps)
+    span = f"{short_time(int(times[0]))} to {short_time(int(times[-1]))}"
+    print(f"{args.symbol} {args.timeframe}: {len(times):,} candles, {span} (UTC open times)")
+    print(f"  new             {report.new:,}")
+    print(f"  already there   {report.already_there:,}")
+    if checked.duplicates_merged:
+        print(f"  duplicates      {checked.duplicates_merged:,} that agreed were merged")
+    if checked.off_grid_ms:
+        print(f"  off the grid    {len(checked.off_grid_ms):,} left out")
+        _print_limited([iso_ms(time_ms) for time_ms in checked.off_grid_ms])
+    print(f"  gaps            {len(gaps):,} ({missing:,} candles missing)")
+    _print_limited([f"{short_time(gap.first_ms)} to {short_time(gap.last_ms)}  {gap.candles:,}" for gap in gaps])
+    coarser = coarser_timeframe(times, args.timeframe)
+    if coarser is not None:
+        print(f"  note: all times lie on the {coarser} grid; if these are {coarser} candles, say so")
+
+
+def _print_limited(lines: list[str]) -> None:
+    for line in lines[:_LISTED_MAX]:
+        print(f"    {line}")
+    if len(lines) > _LISTED_MAX:
+        print(f"    and {len(lines) - _LISTED_MAX:,} more")
+
+
+def _list_row(cache: "CandleCache", symbol: str, timeframe: str) -> tuple[str, ...]:
+    from app.feeds.coverage import series_coverage
+
+    coverage = series_coverage(cache, symbol, timeframe)
+    return (
+        symbol,
+        timeframe,
+        short_time(coverage.first_open_ms),
+        short_time(coverage.last_open_ms),
+        f"{coverage.candles:,}",
+        f"{coverage.gaps:,}",
+        f"{coverage.missing:,}",
+    )
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Columns two spaces apart; the last three are numbers and stand right."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        cells = [
+            cell.rjust(width) if i >= len(header) - 3 else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""Files that appear whole or not at all, and stay after a power loss.
+
+The rule: content goes into a hidden file of the same folder, reaches the disk, and takes the place of the old
+one by a rename; an error on the way leaves the old file and nothing else. It knows nothing of candles.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+
+def replace_files(folder: Path, contents: Mapping[Path, bytes]) -> None:
+    """Files of one folder: all are on the disk under another name before the first takes its place."""
+    staged = {path: _staged(path) for path in contents}
+    try:
+        for path, content in contents.items():
+            with staged[path].open("wb") as file:
+                file.write(content)
+                _sync(file)
+        for path, temporary in staged.items():
+            temporary.replace(path)
+    finally:
+        for temporary in staged.values():
+            temporary.unlink(missing_ok=True)
+    _sync_folder(folder)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """One file, written as it comes; it takes its place when the block ends without an error."""
+    temporary = _staged(path)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            _sync(file)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps a second process with the same lock waiting; it opens with the process's end, however it ends."""
+    # Windows neither opens folders nor has flock; there one writer at a time is the user's care.
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _staged(path: Path) -> Path:
+    # A fixed name: what a killed process left is overwritten by the next, not piled up.
+    return path.with_name(f".{path.name}.tmp")
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

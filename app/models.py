@@ -1,0 +1,219 @@
+"""The frozen nouns: everything that flows through the queue and between the stages.
+
+A message is immutable and holds no reference to a stage. They are msgspec structs, a tenth of the cost of a
+frozen dataclass (docs/decisions/002), out of the garbage collector's sight where they hold no cycle.
+Nothing here computes a trading rule.
+"""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from app.times import TIMEFRAMES_MS
+
+
+class Candle(msgspec.Struct, frozen=True, gc=False):
+    """One closed candle of one symbol; prices in quote currency, volume in base units, times in ms UTC."""
+
+    symbol: str
+    timeframe: str
+    open_time_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+    @property
+    def close_time_ms(self) -> int:
+        """`open_time + timeframe`: the candle is emitted no earlier."""
+        return self.open_time_ms + TIMEFRAMES_MS[self.timeframe]
+
+
+class Slice(msgspec.Struct, frozen=True, gc=False):
+    """All candles of the session's timeframe that close at one time, in the config's order of symbols.
+
+    `warmup` marks slices before the run's start: they update indicators and nothing else.
+    """
+
+    close_time_ms: int
+    candles: tuple[Candle, ...]
+    warmup: bool
+
+
+EquityRow = tuple[Slice, float, float]  # slice, equity, balance: as they stand after its broker and guard steps
+
+
+class EndOfData(msgspec.Struct, frozen=True):
+    """The feed has no more: `--end`, the end of the data or the end of a tape."""
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """An operator's stop (Ctrl-C, SIGTERM); takes effect after the slice handled before it."""
+
+    why: str
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """An operator's kill: the kill switch trips as if a limit had been reached."""
+
+    why: str
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Releases the kill switch; the peak becomes the equity of that moment."""
+
+    why: str
+
+
+Command = Stop | Kill | Resume
+Event = Slice | EndOfData | Command
+
+
+class Side(IntEnum):
+    """Side of a position; its value is the sign in every PnL formula."""
+
+    LONG = 1
+    SHORT = -1
+
+
+class Action(StrEnum):
+    """What a strategy may answer for a candle."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+    EXIT = "EXIT"
+    FLAT = "FLAT"
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """A strategy's answer for one candle.
+
+    An entry needs a stop distance: either `atr` (times the configured multiplier) or an absolute `stop`.
+    `target` replaces the one from the reward/risk ratio; `size_factor`, above 0 and at most 1, scales the
+    quantity down; `tag` lands in the trade log.
+    """
+
+    action: Action
+    atr: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    size_factor: float = 1.0
+    tag: str = ""
+
+
+FLAT = Signal(Action.FLAT)
+
+
+class Bound(StrEnum):
+    """Which limit decided an order's quantity."""
+
+    RISK = "risk_per_trade"
+    POSITION = "max_position_pct"
+    ROOM = "max_exposure"
+
+
+class Reason(StrEnum):
+    """Why a fill happened."""
+
+    SIGNAL = "signal"
+    STOP_LOSS = "stop_loss"
+    TAKE_PROFIT = "take_profit"
+    SIGNAL_EXIT = "signal_exit"
+    KILL_SWITCH = "kill_switch"
+    END_OF_DATA = "end_of_data"
+    SHUTDOWN = "shutdown"
+    ERROR = "error"
+
+
+class Refusal(StrEnum):
+    """Why a signal became no order. A refusal is a value: it is returned, counted and reported, never raised."""
+
+    POSITION_OPEN = "position_open"
+    ORDER_PENDING = "order_pending"
+    NOTHING_TO_EXIT = "nothing_to_exit"
+    EXIT_PENDING = "exit_pending"
+    NO_MARK = "no_mark"
+    STOP_DISTANCE = "stop_distance"
+    TARGET_SIDE = "target_side"
+    NO_QUANTITY = "no_quantity"
+    MIN_QUANTITY = "min_quantity"
+    MIN_NOTIONAL = "min_notional"
+    HALTED = "halted"
+    MAX_OPEN_POSITIONS = "max_open_positions"
+
+
+class EntryOrder(msgspec.Struct, frozen=True):
+    """A market order that opens a position; stop and target are absolute prices, set at the signal."""
+
+    order_id: int
+    symbol: str
+    side: Side
+    quantity: float
+    reference: float
+    stop: float
+    target: float
+    sized_by: Bound
+    tag: str
+    signal_time_ms: int
+
+
+class CloseOrder(msgspec.Struct, frozen=True):
+    """A market order that closes the symbol's whole position; passes no risk or gate limit."""
+
+    order_id: int
+    symbol: str
+    reason: Reason
+    signal_time_ms: int
+
+
+Order = EntryOrder | CloseOrder
+
+
+class Position(msgspec.Struct, frozen=True):
+    """An open position. `entry_price` is after slippage, `entry_commission` what the OPEN fill cost.
+
+    `floor` and `ceiling` are the lower and the upper one of stop and target: a candle strictly between them
+    cannot touch either.
+    """
+
+    trade_id: int
+    symbol: str
+    side: Side
+    quantity: float
+    entry_price: float
+    entry_commission: float
+    entry_time_ms: int
+    stop: float
+    target: float
+    floor: float
+    ceiling: float
+    tag: str
+
+    def unrealised(self, mark: float) -> float:
+        """`side * quantity * (mark - entry) - entry commission` (RULES, Cash + equity accounting)."""
+        return self.side * self.quantity * (mark - self.entry_price) - self.entry_commission
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """One row of the trade log: an OPEN or a CLOSE, with the account as it stood right after it."""
+
+    time_ms: int
+    symbol: str
+    opens: bool
+    side: Side
+    price: float
+    quantity: float
+    commission: float
+    slippage: float
+    balance: float
+    equity: float
+    realized_pnl: float
+    reason: Reason
+    trade_id: int
+    stop: float
+    target: float
+    order_id: int | None
+    sized_by: Bound | None
+    both_levels: bool
+    tag: str

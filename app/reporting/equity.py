@@ -1,0 +1,98 @@
+"""Equity rows on disk: `timestamp_ms, equity, balance`, one a slice, as `equity.parquet`.
+
+Rows go to disk in blocks, as an Arrow stream that survives a crash, and become Parquet at the end in bounded
+memory.
+"""
+
+import io
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from arro3.core import Array, RecordBatch, RecordBatchReader
+from arro3.io import read_ipc_stream, write_ipc_stream, write_parquet
+
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+_BLOCK_ROWS = 8_192
+_ROW_GROUP_ROWS = 65_536
+
+
+class EquityLog:
+    """Appends rows; keeps peak and maximum drawdown over the rows and the starting balance.
+
+    `max_drawdown` is the largest `1 - equity / peak so far`, a positive fraction. Both are exact after `finish()`.
+    """
+
+    def __init__(self, path: Path, starting_balance: float) -> None:
+        self.path = path
+        self.peak = starting_balance
+        self.max_drawdown = 0.0
+        self._times_ms: list[int] = []
+        self._equities: list[float] = []
+        self._balances: list[float] = []
+        self._spill_path = path.with_name(path.stem + ".arrows")
+        self._spill = self._spill_path.open("wb")
+        self._header = _stream([])[: -len(_END_OF_STREAM)]
+        self._spill.write(self._header)
+
+    def append(self, times_ms: Sequence[int], equities: Sequence[float], balances: Sequence[float]) -> None:
+        """Rows of equal number; times strictly rising."""
+        self._times_ms += times_ms
+        self._equities += equities
+        self._balances += balances
+        if len(self._times_ms) >= _BLOCK_ROWS:
+            self._spill_block()
+
+    def finish(self) -> None:
+        """Write the Parquet file in bounded memory and remove the stream."""
+        self._spill_block()
+        self._spill.write(_END_OF_STREAM)
+        self._spill.close()
+        temporary = self.path.with_name(self.path.name + ".tmp")
+        write_parquet(
+            read_ipc_stream(self._spill_path),
+            temporary,
+            compression="zstd(1)",
+            dictionary_enabled=False,
+            max_row_group_size=_ROW_GROUP_ROWS,
+            created_by="onetape",
+        )
+        temporary.replace(self.path)
+        self._spill_path.unlink()
+
+    def _spill_block(self) -> None:
+        if not self._times_ms:
+            return
+        equity = np.frombuffer(array("d", self._equities))
+        peaks = np.maximum(np.maximum.accumulate(equity), self.peak)
+        self.max_drawdown = max(self.max_drawdown, float(np.max(1.0 - equity / peaks)))
+        self.peak = float(peaks[-1])
+        batch = _batch(
+            np.frombuffer(array("q", self._times_ms), np.int64),
+            equity,
+            np.frombuffer(array("d", self._balances)),
+        )
+        self._spill.write(_stream([batch])[len(self._header) : -len(_END_OF_STREAM)])
+        self._times_ms.clear()
+        self._equities.clear()
+        self._balances.clear()
+
+    def close(self) -> None:
+        """Give the file up without finishing; what was appended stays in the stream. Idempotent."""
+        self._spill.close()
+
+
+def _batch(times_ms: "np.ndarray", equity: "np.ndarray", balance: "np.ndarray") -> RecordBatch:
+    columns = {"timestamp_ms": times_ms, "equity": equity, "balance": balance}
+    return RecordBatch.from_pydict({name: Array.from_numpy(values) for name, values in columns.items()})
+
+
+def _stream(batches: list[RecordBatch]) -> bytes:
+    # A whole Arrow stream: schema, batches, end mark. Streams of one schema share their first bytes, so the
+    # batches of many can follow one header.
+    nothing = np.empty(0)
+    schema = _batch(np.empty(0, np.int64), nothing, nothing).schema
+    buffer = io.BytesIO()
+    write_ipc_stream(RecordBatchReader.from_batches(schema, batches), buffer)
+    return buffer.getvalue()

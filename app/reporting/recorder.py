@@ -1,0 +1,88 @@
+"""RunRecorder: the runtime's observer; what it sees goes to the trade log, the equity rows and the totals.
+
+Per slice it only notes a row; counting and writing happen a block at a time. It changes nothing in the run.
+"""
+
+from collections.abc import Callable, Sequence
+
+from app.models import EquityRow, Fill, Slice
+from app.reporting.equity import EquityLog
+from app.reporting.tally import Tally
+from app.reporting.trade_log import TradeLog
+
+_FLUSH_ROWS = 256  # while rows and candles are still in the processor's cache
+Progress = Callable[[int, int], None]  # close time of the newest slice, candles so far
+
+
+class RunRecorder:
+    """Observer of one run; `finish()` completes its files, `close()` gives them up."""
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        trade_log: TradeLog,
+        equity_log: EquityLog,
+        progress: Progress | None = None,
+    ) -> None:
+        self.tally = Tally(tuple(symbols))
+        self.trade_log = trade_log
+        self.equity_log = equity_log
+        self.candles: dict[str, int] = dict.fromkeys(symbols, 0)
+        self.first_open_ms: int | None = None
+        self.last_close_ms: int | None = None
+        self._progress = progress
+        self._rows: list[EquityRow] = []
+        self._fills: list[Fill] = []
+        # Called by the runtime once a slice and by the broker once a fill, in their order: both only take note.
+        self.observe = self._rows.append
+        self.on_fill = self._fills.append
+
+    def change_last_row(self, equity: float, balance: float) -> None:
+        """A flatten or a kill after the last slice."""
+        if self._rows:
+            self._rows[-1] = (self._rows[-1][0], equity, balance)
+
+    def flush_if_full(self) -> None:
+        """Between bursts: hand the rows on; the newest one stays, it may still change."""
+        if len(self._rows) > _FLUSH_ROWS:
+            self._flush(keep=1)
+            if self._progress is not None and self.last_close_ms is not None:
+                self._progress(self.last_close_ms, sum(self.candles.values()))
+
+    def finish(self) -> None:
+        """Complete the files; the totals are final."""
+        self._flush(keep=0)
+        self.trade_log.close()
+        self.equity_log.finish()
+
+    def close(self) -> None:
+        """Release the files of a run that did not finish; idempotent."""
+        self.trade_log.close()
+        self.equity_log.close()
+
+    def _flush(self, keep: int) -> None:
+        for fill in self._fills:
+            self.trade_log.write(fill)
+            self.tally.add(fill)
+        self._fills.clear()
+        rows = self._rows[: len(self._rows) - keep]
+        if not rows:
+            return
+        del self._rows[: len(rows)]
+        slices, equities, balances = zip(*rows, strict=True)
+        if self.first_open_ms is None:
+            self.first_open_ms = slices[0].candles[0].open_time_ms
+        self.last_close_ms = slices[-1].close_time_ms
+        self.equity_log.append([slice_.close_time_ms for slice_ in slices], equities, balances)
+        self._count(slices)
+
+    def _count(self, slices: Sequence[Slice]) -> None:
+        lengths = [len(slice_.candles) for slice_ in slices]
+        complete = lengths.count(len(self.candles))
+        if complete < len(slices):
+            for slice_, length in zip(slices, lengths, strict=True):
+                if length < len(self.candles):
+                    for candle in slice_.candles:
+                        self.candles[candle.symbol] += 1
+        for symbol in self.candles:
+            self.candles[symbol] += complete

@@ -1,0 +1,134 @@
+"""results.json: what a run did and earned, as one plain mapping.
+
+Built from the totals, never from a clock, so equal runs give equal bytes. `*_pct` and `win_rate` are percent, a
+drawdown is positive, what is undefined is None (null), never 0 or infinity.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.models import Side
+from app.reporting.equity import EquityLog
+from app.reporting.funnel import Funnel
+from app.reporting.recorder import RunRecorder
+from app.times import iso_ms
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """Candles that a symbol lacks inside the period, or of its warm-up."""
+
+    symbol: str
+    missing: int
+    gaps: int
+    first_open_ms: int | None
+    last_open_ms: int | None
+    warmup_candles: int
+    warmup_wanted: int
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run besides its fills and rows."""
+
+    status: str
+    note: str
+    exchange: str
+    symbols: Sequence[str]
+    timeframe: str
+    start_ms: int
+    end_ms: int
+    warmup_candles: int
+    shortfalls: Sequence[Shortfall]
+    trips: Sequence[tuple[int, str]]
+    files: Mapping[str, str]
+
+
+def build_results(
+    facts: RunFacts,
+    recorder: RunRecorder,
+    funnel: Funnel,
+    starting_balance: float,
+    balance: float,
+    equity: float,
+) -> dict[str, Any]:
+    """The content of results.json; `balance` and `equity` are those after the last event."""
+    tally = recorder.tally
+    candles = dict(recorder.candles)
+    first_ms, last_ms = recorder.first_open_ms, recorder.last_close_ms
+    return {
+        "format": FORMAT,
+        "status": facts.status,
+        "note": facts.note,
+        "exchange": facts.exchange,
+        "symbols": list(facts.symbols),
+        "timeframe": facts.timeframe,
+        "requested": {"start": iso_ms(facts.start_ms), "end": iso_ms(facts.end_ms)},
+        "period": {"start": _iso(first_ms), "end": _iso(last_ms)},
+        "candles_processed": {"total": sum(candles.values()), "per_symbol": candles},
+        "warmup_candles": facts.warmup_candles,
+        "missing_candles": sum(shortfall.missing for shortfall in facts.shortfalls),
+        "shortfalls": [_shortfall(shortfall) for shortfall in facts.shortfalls],
+        "signals_generated": funnel.signals_generated,
+        "orders_submitted": funnel.orders_submitted,
+        "funnel": funnel.as_dict(),
+        "kill_switch": _kill_switch(facts, first_ms, last_ms),
+        "performance": _performance(recorder.equity_log, recorder, starting_balance, balance, equity),
+        "exits": tally.exits_as_dict(),
+        "stop_and_target_in_one_candle": tally.both_levels,
+        "costs": {
+            "commission": tally.commission,
+            "slippage": tally.slippage,
+            "total": tally.commission + tally.slippage,
+        },
+        "long": tally.by_side[Side.LONG].as_dict(),
+        "short": tally.by_side[Side.SHORT].as_dict(),
+        "per_symbol": {symbol: {"candles": candles[symbol], **tally.by_symbol[symbol].as_dict()} for symbol in candles},
+        "files": dict(facts.files),
+    }
+
+
+def _performance(
+    equity_log: EquityLog, recorder: RunRecorder, starting_balance: float, balance: float, equity: float
+) -> dict[str, Any]:
+    total = recorder.tally.total
+    return {
+        "starting_balance": starting_balance,
+        "final_balance": balance,
+        "final_equity": equity,
+        "total_return_pct": 100.0 * (equity / starting_balance - 1.0),
+        "peak_equity": equity_log.peak,
+        "max_drawdown_pct": 100.0 * equity_log.max_drawdown,
+        **total.as_dict(),
+    }
+
+
+def _kill_switch(facts: RunFacts, first_ms: int | None, last_ms: int | None) -> dict[str, Any] | None:
+    if not facts.trips or first_ms is None or last_ms is None:
+        return None
+    time_ms, why = facts.trips[0]
+    return {
+        "time": iso_ms(time_ms),
+        "why": why,
+        "untraded_pct": 100.0 * (last_ms - time_ms) / (last_ms - first_ms),
+        "trips": len(facts.trips),
+    }
+
+
+def _shortfall(shortfall: Shortfall) -> dict[str, Any]:
+    return {
+        "symbol": shortfall.symbol,
+        "missing_candles": shortfall.missing,
+        "gaps": shortfall.gaps,
+        "first_open": _iso(shortfall.first_open_ms),
+        "last_open": _iso(shortfall.last_open_ms),
+        "warmup_candles": shortfall.warmup_candles,
+        "warmup_wanted": shortfall.warmup_wanted,
+    }
+
+
+def _iso(time_ms: int | None) -> str | None:
+    return None if time_ms is None else iso_ms(time_ms)

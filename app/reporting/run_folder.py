@@ -1,0 +1,77 @@
+"""The run folder: where a run's files lie, and the promise that a finished run is never overwritten.
+
+A run is finished once it has its `results.json`, which is written last and whole. Files are written beside their
+name and renamed; a full or read-only disk is an OutputError in one line.
+"""
+
+import errno
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from app.errors import OutputError
+
+RESULTS, MANIFEST, EQUITY = "results.json", "manifest.json", "equity.parquet"
+
+
+class RunFolder:
+    """Paths of one run. `name` is `config_backtest_<start>_<end>`."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.trades = folder / f"{name}.csv"
+        self.equity = folder / EQUITY
+        self.results = folder / RESULTS
+        self.manifest = folder / MANIFEST
+
+    @classmethod
+    def create(cls, name: str, out: Path | None, root: Path = Path("logs/backtests")) -> "RunFolder":
+        """`out` itself, refused if it holds a finished run; or `root/name`, with `-2`, `-3` ... if taken."""
+        folder = out if out is not None else _free_folder(root, name)
+        if (folder / RESULTS).exists():
+            raise OutputError(f"{folder} holds a finished run; choose another --out, or remove it first")
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return cls(folder, name)
+
+    def files(self) -> dict[str, str]:
+        """Relative names, as results.json lists them."""
+        return {"trades": self.trades.name, "equity": self.equity.name, "manifest": self.manifest.name}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError into one clear OutputError about `path`."""
+    try:
+        yield
+    except OSError as error:
+        reason = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
+        raise OutputError(f"cannot write {error.filename or path}: {reason}") from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    with writing(path):
+        try:
+            temporary.write_text(to_json(content), encoding="utf-8")
+            temporary.replace(path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """JSON as the files and `--json` have it; a NaN or infinity is a programming error and raises ValueError."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _free_folder(root: Path, name: str) -> Path:
+    folder, number = root / name, 1
+    while folder.exists():
+        number += 1
+        folder = root / f"{name}-{number}"
+    return folder

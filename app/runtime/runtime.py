@@ -1,0 +1,180 @@
+"""TradingRuntime: the one consumer of the queue, and the one function that shows the order of the stages.
+
+Every event is handled to its end before the next is looked at. What happens depends on the events and on how the
+stages were built, on nothing else: no clock, no randomness, no settings, and it never knows which feed is behind.
+"""
+
+from collections.abc import Callable, Sequence
+
+from app.models import (
+    FLAT,
+    Action,
+    Candle,
+    CloseOrder,
+    EquityRow,
+    Event,
+    Kill,
+    Reason,
+    Refusal,
+    Resume,
+    Signal,
+    Slice,
+    Stop,
+)  # fmt: skip
+from app.reporting.funnel import Funnel
+from app.strategies.host import StrategyHost
+from app.trading.account import Account
+from app.trading.execution import Broker, ExecutionEngine
+from app.trading.risk import RiskEngine
+from app.trading.safety import SafetyMonitor
+
+
+class TradingRuntime:
+    """Handles events; `ended` is True once no further event may be handled."""
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        broker: Broker,
+        safety: SafetyMonitor,
+        host: StrategyHost,
+        risk: RiskEngine,
+        execution: ExecutionEngine,
+        funnel: Funnel,
+        observe: Callable[[EquityRow], None],
+        change_last_row: Callable[[float, float], None],
+        flatten_on_stop: bool = True,
+    ) -> None:
+        self.account = account
+        self.broker = broker
+        self.safety = safety
+        self.host = host
+        self.risk = risk
+        self.execution = execution
+        self.funnel = funnel
+        self.observe = observe
+        self.change_last_row = change_last_row
+        self.ended = False
+        self._flatten_on_stop = flatten_on_stop
+        self._last_close_ms = 0
+
+    async def handle(self, events: Sequence[Event]) -> None:
+        """A burst, one event after the other, each to its end; nothing after the event that ends the session.
+
+        A slice of the run goes through broker, guard and decide, always in this order (RULES.md).
+        """
+        account, broker, safety, observe = self.account, self.broker, self.safety, self.observe
+        asked = self.host.asked
+        absorb = self.host.absorb if self.host.keeps_candles else None
+        for event in events:
+            if type(event) is not Slice or event.warmup:
+                await self._handle_rare(event)
+                if self.ended:
+                    return
+                continue
+            self._last_close_ms = close_ms = event.close_time_ms
+
+            await broker.on_slice(event)
+
+            equity = account.equity() if account.positions else account.balance
+            if await safety.on_slice(close_ms, equity):
+                await self._close_everything()
+                equity = account.equity()  # under `fill: close` the positions are gone already
+            observe((event, equity, account.balance))
+
+            for candle in event.candles if absorb is None else absorb(event):
+                on_candle, view = asked[candle.symbol]
+                signal = await on_candle(candle, view)
+                if signal is not FLAT:
+                    await self._act(candle, self.host.check(signal, candle))
+
+    async def _handle_rare(self, event: Event) -> None:
+        if isinstance(event, Slice):
+            await self._warm_up(event)
+        else:
+            await self._obey(event)
+
+    async def _warm_up(self, slice_: Slice) -> None:
+        """Indicators and nothing else: whatever the strategy answers is dropped."""
+        host = self.host
+        for candle in host.absorb(slice_):
+            on_candle, view = host.asked[candle.symbol]
+            await on_candle(candle, view)
+
+    async def _act(self, candle: Candle, signal: Signal) -> None:
+        """From a signal to an order, or to a counted refusal."""
+        if signal.action is Action.FLAT:
+            return
+        self.funnel.signals[signal.action] += 1
+        if signal.action is Action.EXIT:
+            await self._exit(candle.symbol)
+            return
+        symbol = candle.symbol
+        if symbol in self.account.positions:
+            self.funnel.ignored[Refusal.POSITION_OPEN] += 1
+            return
+        if symbol in self.account.pending:
+            self.funnel.ignored[Refusal.ORDER_PENDING] += 1
+            return
+        output = await self.risk.assess(symbol, signal, self.account)
+        if isinstance(output, Refusal):
+            self.funnel.refused_by_risk[output] += 1
+            return
+        refusal = await self.safety.gate()
+        if refusal is not None:
+            self.funnel.refused_by_gate[refusal] += 1
+            return
+        order = self.execution.create_order_from_risk_output(output, self._last_close_ms, signal.tag)
+        await self.execution.submit_order(order)
+        self.funnel.sized_by[order.sized_by] += 1
+
+    async def _exit(self, symbol: str) -> None:
+        """EXIT passes no limit: close the position, or cancel the entry, or be counted and ignored."""
+        if symbol in self.account.closing:
+            self.funnel.ignored[Refusal.EXIT_PENDING] += 1
+        elif symbol in self.account.positions:
+            self.funnel.exits_ordered += 1
+            await self._order_close(symbol, Reason.SIGNAL_EXIT)
+        elif await self.broker.cancel_entry(symbol):
+            self.funnel.cancelled["signal_exit"] += 1
+        else:
+            self.funnel.ignored[Refusal.NOTHING_TO_EXIT] += 1
+
+    async def _obey(self, event: Event) -> None:
+        """A command takes effect here, after the slice handled before it."""
+        if isinstance(event, Kill):
+            if self.safety.trip(self._last_close_ms, event.why):
+                await self._close_everything()
+                self._rewrite_last_row()
+        elif isinstance(event, Resume):
+            self.safety.resume()
+        elif isinstance(event, Stop):
+            if self._flatten_on_stop:
+                await self.flatten(Reason.SHUTDOWN)
+            self.ended = True
+        else:
+            await self.flatten(Reason.END_OF_DATA)
+            self.ended = True
+
+    async def flatten(self, reason: Reason) -> None:
+        """The end of a session: entries cancelled, positions closed at their marks, the last row rewritten."""
+        self.funnel.cancelled["session_end"] += await self.broker.close_all_positions(reason)
+        self._rewrite_last_row()
+
+    async def _close_everything(self) -> None:
+        """The kill switch: pending entries cancelled, a close order for every position that has none."""
+        account = self.account
+        for symbol in list(account.pending):
+            if await self.broker.cancel_entry(symbol):
+                self.funnel.cancelled["kill_switch"] += 1
+        for symbol in list(account.positions):
+            if symbol not in account.closing:
+                await self._order_close(symbol, Reason.KILL_SWITCH)
+
+    async def _order_close(self, symbol: str, reason: Reason) -> None:
+        order: CloseOrder = self.execution.create_close_order(symbol, reason, self._last_close_ms)
+        await self.execution.submit_order(order)
+
+    def _rewrite_last_row(self) -> None:
+        self.change_last_row(self.account.equity(), self.account.balance)

@@ -1,0 +1,311 @@
+"""Settings: live.yaml, risk.json and trading_mode.yaml, read into frozen, validated models.
+
+One set of keys in every mode; an unknown key is an error that names the file, the key and the nearest right one.
+The three files lie in one folder. Nothing here knows a strategy's parameters: strategies/loader.py checks those.
+"""
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # a plugin search costs 40 ms at every start
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from app.errors import ConfigError
+from app.times import TIMEFRAMES_MS
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Section = TypeVar("Section", bound=_Section)
+
+
+class StrategySettings(_Section):
+    """Which strategy, on which timeframe (None: the session's), with which parameters."""
+
+    name: str = Field(min_length=1)
+    timeframe: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class FeedSettings(_Section):
+    """How long a live feed waits for stragglers, silence and late candles."""
+
+    grace_s: Positive = 2
+    silence_s: Positive = 10
+    stale_candles: Count = 3
+    late_candles: Count = 2
+
+
+class InstrumentSettings(_Section):
+    """What the exchange accepts for a symbol."""
+
+    quantity_step: Positive = 1e-8
+    min_quantity: NotNegative = 0
+    min_notional: NotNegative = 0
+    price_tick: Positive | None = None
+
+
+class LiveSettings(_Section):
+    """live.yaml: what is traded, on what, by which strategy."""
+
+    exchange: str = Field(min_length=1)
+    symbols: tuple[str, ...] = Field(min_length=1)
+    timeframe: str
+    startup_candles: Annotated[int, Field(ge=0, strict=True)] | Literal["auto"] = 240
+    strategy: StrategySettings
+    feed: FeedSettings = FeedSettings()
+    instruments: dict[str, InstrumentSettings] = Field(default_factory=dict)
+
+    @field_validator("symbols")
+    @classmethod
+    def _no_symbol_twice(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        for symbol in symbols:
+            if not symbol.strip():
+                raise ValueError("a symbol is empty")
+            if symbols.count(symbol) > 1:
+                raise ValueError(f"{symbol} is listed twice")
+        return symbols
+
+    @field_validator("timeframe")
+    @classmethod
+    def _known_timeframe(cls, timeframe: str) -> str:
+        if timeframe not in TIMEFRAMES_MS:
+            raise ValueError(f"unknown timeframe {timeframe!r}; known are {', '.join(TIMEFRAMES_MS)}")
+        return timeframe
+
+
+class RiskSettings(_Section):
+    """risk.json: how large a position may be and where it is protected."""
+
+    risk_per_trade: Fraction = 0.01
+    atr_stop_multiplier: Positive = 1.5
+    reward_risk_ratio: Positive = 2.0
+    max_position_pct: Fraction = 0.10
+
+
+class SafetySettings(_Section):
+    """trading_mode.yaml, safety: the limits of the account as a whole; null switches a loss limit off."""
+
+    max_drawdown: Fraction | None = 0.20
+    max_daily_loss: Fraction | None = None
+    max_open_positions: Count = 10
+    max_exposure: Positive = 0.20
+    kill_switch_file: str = "data/KILL_SWITCH"
+
+
+class TradingModeSettings(_Section):
+    """trading_mode.yaml: balance, fill rules and costs."""
+
+    starting_balance: Positive = 10_000
+    fill: Literal["next_open", "close"] = "next_open"
+    limit_fill: Literal["through", "touch"] = "through"
+    commission_rate: Rate = 0.001
+    maker_commission_rate: Annotated[float, Field(gt=-1, lt=1, allow_inf_nan=False)] | None = None
+    slippage_rate: Rate = 0.0005
+    on_stop: Literal["flatten", "keep"] = "flatten"
+    safety: SafetySettings = SafetySettings()
+
+
+class Settings(_Section):
+    """The three files together."""
+
+    live: LiveSettings
+    risk: RiskSettings
+    trading_mode: TradingModeSettings
+
+    @property
+    def strategy_timeframe(self) -> str:
+        """The strategy's timeframe: its own, or the session's."""
+        return self.live.strategy.timeframe or self.live.timeframe
+
+
+FILES: dict[str, tuple[str, type[_Section]]] = {
+    "live": ("live.yaml", LiveSettings),
+    "risk": ("risk.json", RiskSettings),
+    "trading_mode": ("trading_mode.yaml", TradingModeSettings),
+}
+
+
+def load_settings(config: str | Path, overrides: Sequence[str] = ()) -> Settings:
+    """The settings of a profile: `config` is its live.yaml, the other two files lie beside it.
+
+    `overrides` are KEY=VALUE as `--set` takes them; VALUE is YAML. ConfigError on anything that cannot be run.
+    """
+    live_path = Path(config)
+    paths = {name: live_path if name == "live" else live_path.with_name(file) for name, (file, _) in FILES.items()}
+    raw = {name: _read_mapping(path) for name, path in paths.items()}
+    sources = {name: str(path) for name, path in paths.items()}
+    for override in overrides:
+        _apply_override(raw, override)
+    return _validated(raw, sources)
+
+
+def settings_from(config: Mapping[str, Any]) -> Settings:
+    """Settings from one mapping with the keys `live`, `risk` and `trading_mode` (the last two may be absent)."""
+    unknown = [key for key in config if key not in FILES]
+    if unknown:
+        raise ConfigError(_unknown_key("config", str(unknown[0]), list(FILES)))
+    raw = {name: dict(config.get(name) or {}) for name in FILES}
+    return _validated(raw, {name: f"config[{name!r}]" for name in FILES})
+
+
+def load_risk(path: Path) -> RiskSettings:
+    """A risk.json on its own."""
+    return _section(RiskSettings, _read_mapping(path), str(path))
+
+
+def validate_all_configs(folder: str | Path = "config") -> Settings:
+    """Read and check the three files of a folder; ConfigError names the file, the key and what would be right."""
+    from app.strategies.loader import (
+        check_settings,
+    )  # strategies import nothing of settings; this is the meeting point
+
+    settings = load_settings(Path(folder) / "live.yaml")
+    check_settings(settings)
+    return settings
+
+
+def _validated(raw: Mapping[str, dict[str, Any]], sources: Mapping[str, str]) -> Settings:
+    live, risk, trading_mode = (_section(FILES[name][1], raw[name], sources[name]) for name in FILES)
+    settings = Settings.model_construct(live=live, risk=risk, trading_mode=trading_mode)
+    _check_timeframes(settings.live, sources["live"])
+    for symbol in settings.live.instruments:
+        if symbol not in settings.live.symbols:
+            listed = ", ".join(settings.live.symbols)
+            raise ConfigError(f"{sources['live']}: instruments.{symbol} is no symbol of this session ({listed})")
+    return settings
+
+
+def _check_timeframes(live: LiveSettings, source: str) -> None:
+    coarse = live.strategy.timeframe
+    if coarse is None:
+        return
+    if coarse not in TIMEFRAMES_MS:
+        known = ", ".join(TIMEFRAMES_MS)
+        raise ConfigError(f"{source}: strategy.timeframe: unknown timeframe {coarse!r}; known are {known}")
+    if TIMEFRAMES_MS[coarse] % TIMEFRAMES_MS[live.timeframe]:
+        raise ConfigError(
+            f"{source}: strategy.timeframe {coarse} is no multiple of the session's timeframe {live.timeframe}"
+        )
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; a profile is live.yaml, risk.json and trading_mode.yaml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from None
+    try:
+        content = json.loads(text) if path.suffix == ".json" else _yaml(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: broken {path.suffix[1:].upper()}: {' '.join(str(error).split())}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: holds {type(content).__name__}, not keys with values")
+    return content
+
+
+def _apply_override(raw: dict[str, dict[str, Any]], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {override}: write KEY=VALUE, for example risk.reward_risk_ratio=1.5")
+    try:
+        value = _yaml(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: the value is no YAML") from None
+    name, path = _file_of(key.strip(), override)
+    target = raw[name]
+    for part in path[:-1]:
+        nested = target.setdefault(part, {})
+        if not isinstance(nested, dict):
+            raise ConfigError(f"--set {override}: {part} is a value, it has no keys")
+        target = nested
+    target[path[-1]] = value
+
+
+def _file_of(key: str, override: str) -> tuple[str, list[str]]:
+    # `risk.` and `trading_mode.` name a file; otherwise the first word is a key of one of the files.
+    first, *rest = parts = key.split(".")
+    if first in FILES and rest:
+        return first, rest
+    for name, (_, model) in FILES.items():
+        if first in model.model_fields:
+            return name, parts
+    known = [field for _, model in FILES.values() for field in model.model_fields]
+    raise ConfigError(_unknown_key(f"--set {override}", key, [*known, *(f"{name}." for name in FILES)]))
+
+
+def _section(model: type[Section], content: dict[str, Any], source: str) -> Section:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(_first_problem(error, model, source)) from None
+
+
+def _first_problem(error: ValidationError, model: type[_Section], source: str) -> str:
+    # Unknown keys first: a misspelt key is often also a missing one.
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    problem = problems[0]
+    where = [str(part) for part in problem["loc"] if part not in ("constrained-int", "literal['auto']")]
+    key = ".".join(where)
+    if problem["type"] == "extra_forbidden":
+        known = _fields_at(model, where[:-1])
+        prefix = ".".join(where[:-1])
+        return _unknown_key(source, key, [f"{prefix}.{name}" if prefix else name for name in known])
+    if problem["type"] == "missing":
+        return f"{source}: {key} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = "" if isinstance(given, (dict, list, tuple)) else f" (it is {given!r})"
+    return f"{source}: {key}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    fields: list[str] = list(model.model_fields)
+    current: Any = model
+    for part in path:
+        field = current.model_fields.get(part) if hasattr(current, "model_fields") else None
+        if field is None:
+            return list(InstrumentSettings.model_fields)  # instruments.<symbol>.<key>
+        current = field.annotation
+        fields = list(getattr(current, "model_fields", {}))
+    return fields
+
+
+def _unknown_key(source: str, key: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    return f"{source}: unknown key {key}; {hint}"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads `1e-8` and `1e3` as text; these are numbers here."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def _yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader

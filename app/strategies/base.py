@@ -1,0 +1,118 @@
+"""The Strategy protocol: what a strategy is asked, what it sees, what it answers.
+
+One instance serves one symbol. `on_candle` is awaited for every closed candle of the strategy's timeframe,
+warm-up included (its answer is dropped then). It sees closed candles and a read-only view; it cannot place an
+order, touch the account or see a later candle.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, ClassVar
+
+from app.models import FLAT, Action, Candle, EntryOrder, Position, Signal
+from app.strategies.indicators import Indicator
+
+if TYPE_CHECKING:
+    from app.trading.account import Account
+
+__all__ = ["FLAT", "Action", "Candle", "Signal", "Strategy", "View", "exit_position", "long", "short"]
+
+
+def long(
+    *, atr: float | None = None, stop: float | None = None, target: float | None = None,
+    size_factor: float = 1.0, tag: str = "",
+) -> Signal:  # fmt: skip
+    """Go long: bring an `atr` (stop at the configured multiple of it) or an absolute `stop`."""
+    return Signal(Action.LONG, atr, stop, target, size_factor, tag)
+
+
+def short(
+    *, atr: float | None = None, stop: float | None = None, target: float | None = None,
+    size_factor: float = 1.0, tag: str = "",
+) -> Signal:  # fmt: skip
+    """Go short: bring an `atr` (stop at the configured multiple of it) or an absolute `stop`."""
+    return Signal(Action.SHORT, atr, stop, target, size_factor, tag)
+
+
+def exit_position(tag: str = "") -> Signal:
+    """Close the symbol's position at the market, or cancel its pending entry."""
+    return Signal(Action.EXIT, tag=tag)
+
+
+class View:
+    """What a strategy may look at, for one symbol. Everything in it is known at the candle's close."""
+
+    __slots__ = ("_account", "_books", "_timeframe", "symbol")
+
+    def __init__(
+        self, symbol: str, timeframe: str, account: "Account", books: Mapping[tuple[str, str], deque[Candle]]
+    ) -> None:
+        self.symbol = symbol
+        self._timeframe = timeframe
+        self._account = account
+        self._books = books
+
+    @property
+    def position(self) -> Position | None:
+        """The symbol's open position (side, quantity, entry_price, stop, target ...), or None."""
+        return self._account.positions.get(self.symbol)
+
+    @property
+    def pending_entry(self) -> EntryOrder | None:
+        """The symbol's entry order that has not filled yet, or None."""
+        return self._account.pending.get(self.symbol)
+
+    @property
+    def equity(self) -> float:
+        """Equity of the whole account at the marks of this moment."""
+        return self._account.equity()
+
+    def candles(
+        self, count: int | None = None, *, symbol: str | None = None, timeframe: str | None = None
+    ) -> Sequence[Candle]:
+        """The last `count` closed candles (all that are kept without it), oldest first, this one included.
+
+        Kept are the strategy's `lookback` newest of its own timeframe and of each in `timeframes`, for every
+        symbol of the session. LookupError for a symbol or timeframe that is not kept.
+        """
+        key = (symbol or self.symbol, timeframe or self._timeframe)
+        try:
+            book = self._books[key]
+        except KeyError:
+            kept = ", ".join(sorted({f"{name} {frame}" for name, frame in self._books}))
+            raise LookupError(
+                f"no candles of {key[0]} {key[1]} are kept (kept: {kept or 'none'}); "
+                "set the strategy's `lookback` and `timeframes`"
+            ) from None
+        return tuple(book) if count is None else tuple(islice(book, max(len(book) - count, 0), None))
+
+
+class Strategy:
+    """Base class of strategies; a subclass needs `on_candle`, everything else has a default.
+
+    `timeframes`: coarser timeframes to look at through the view (multiples of the session's). `lookback`: how
+    many candles the view keeps; 0 keeps none and is fastest. Constructor arguments are the strategy's
+    parameters (`strategy.params` in live.yaml); their annotations and defaults are checked.
+    """
+
+    timeframes: ClassVar[tuple[str, ...]] = ()
+    lookback: ClassVar[int] = 100
+
+    async def on_candle(self, candle: Candle, view: View) -> Signal:
+        """Answer one closed candle: FLAT, or what `long()`, `short()` or `exit_position()` return."""
+        raise NotImplementedError  # loader.py refuses a class that does not override this
+
+    @property
+    def warmup_candles(self) -> int:
+        """Candles of the strategy's timeframe before it may answer; by default what its indicators need."""
+        return max((i.warmup_candles for i in self._indicators()), default=0)
+
+    @property
+    def settling_candles(self) -> int:
+        """Candles until its decisions no longer depend on where the series began (`startup_candles: auto`)."""
+        settling = max((i.settling_candles for i in self._indicators()), default=0)
+        return max(settling, self.warmup_candles)
+
+    def _indicators(self) -> list[Indicator]:
+        return [value for value in vars(self).values() if isinstance(value, Indicator)]

@@ -1,0 +1,190 @@
+"""Finds a strategy by name, module or file, checks its parameters and makes its instances.
+
+`ScalpingEMARSI`, `package.module:Class`, `path/to/file.py:Class` (or just the file, if it holds one strategy).
+Parameters are the constructor's arguments; a misspelt or ill-typed one is a ConfigError that names it.
+"""
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from app.errors import ConfigError, OnetapeError, StrategyError
+from app.strategies.base import Strategy
+from app.times import TIMEFRAMES_MS
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+BUILT_IN = {"ScalpingEMARSI": "app.strategies.scalping_ema_rsi"}
+
+
+@dataclass(frozen=True)
+class LoadedStrategy:
+    """A strategy class with checked parameters; calling it makes an instance for one symbol."""
+
+    name: str
+    cls: type[Strategy]
+    params: Mapping[str, Any]
+    source_sha256: str
+
+    def __call__(self) -> Strategy:
+        try:
+            return self.cls(**self.params)
+        except OnetapeError as error:
+            raise ConfigError(f"strategy {self.name}: {error}") from None
+        except ValueError as error:
+            raise ConfigError(f"strategy {self.name}: {error}") from None
+
+
+def load_strategy(name: str, params: Mapping[str, Any] | None = None) -> LoadedStrategy:
+    """The strategy that a config or `--strategy` names, ready to be made; StrategyError if there is none such."""
+    cls = _find(name)
+    if not inspect.iscoroutinefunction(cls.on_candle) or cls.on_candle is Strategy.on_candle:
+        raise StrategyError(f"strategy {name}: it needs `async def on_candle(self, candle, view)`")
+    file = inspect.getsourcefile(cls)
+    digest = hashlib.sha256(Path(file).read_bytes() if file else b"").hexdigest()
+    loaded = LoadedStrategy(name, cls, _checked(name, cls, dict(params or {})), digest)
+    loaded()
+    return loaded
+
+
+def check_settings(settings: "Settings") -> LoadedStrategy:
+    """Load the settings' strategy and hold its timeframes and warm-up against the session's."""
+    live = settings.live
+    loaded = load_strategy(live.strategy.name, live.strategy.params)
+    strategy = loaded()
+    session_ms = TIMEFRAMES_MS[live.timeframe]
+    for timeframe in strategy.timeframes:
+        if timeframe not in TIMEFRAMES_MS or TIMEFRAMES_MS[timeframe] % session_ms:
+            raise StrategyError(
+                f"strategy {loaded.name} looks at {timeframe}, which is no multiple of the session's {live.timeframe}"
+            )
+    needed = required_startup(settings, strategy)
+    if live.startup_candles != "auto" and live.startup_candles < needed:
+        raise ConfigError(
+            f"startup_candles is {live.startup_candles}, but {loaded.name} needs {needed} candles of {live.timeframe} "
+            f"({strategy.warmup_candles} of {settings.strategy_timeframe}) before it can answer; "
+            f"set startup_candles: {needed}, or auto"
+        )
+    return loaded
+
+
+def required_startup(settings: "Settings", strategy: Strategy) -> int:
+    """What the strategy declares, in candles of the session."""
+    return strategy.warmup_candles * _candles_per_strategy_candle(settings)
+
+
+def startup_candles(settings: "Settings", strategy: Strategy) -> int:
+    """The warm-up in candles of the session; `auto` takes what makes the indicators independent of the start."""
+    configured = settings.live.startup_candles
+    if configured == "auto":
+        return strategy.settling_candles * _candles_per_strategy_candle(settings)
+    return configured
+
+
+def _candles_per_strategy_candle(settings: "Settings") -> int:
+    return TIMEFRAMES_MS[settings.strategy_timeframe] // TIMEFRAMES_MS[settings.live.timeframe]
+
+
+def _find(name: str) -> type[Strategy]:
+    place, _, class_name = name.rpartition(":")
+    if not place and name.endswith(".py"):
+        place, class_name = name, ""
+    if not place:
+        if name not in BUILT_IN:
+            near = difflib.get_close_matches(name, BUILT_IN, n=1)
+            known = f"did you mean {near[0]}?" if near else f"built in is {', '.join(BUILT_IN)}"
+            raise StrategyError(f"unknown strategy {name!r}; {known} Your own: module:Class or file.py:Class")
+        place, class_name = BUILT_IN[name], name
+    module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
+    return _class_in(module, class_name, place)
+
+
+def _class_in(module: ModuleType, class_name: str, place: str) -> type[Strategy]:
+    own = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == module.__name__
+    ]
+    names = ", ".join(cls.__name__ for cls in own) or "no class that derives from app.strategies.base.Strategy"
+    if not class_name:
+        if len(own) != 1:
+            raise StrategyError(f"{place} holds {names}; write {place}:Class")
+        return own[0]
+    cls = getattr(module, class_name, None)
+    if cls is None:
+        raise StrategyError(f"{place} has no class {class_name}; it holds {names}")
+    if not isinstance(cls, type) or not issubclass(cls, Strategy):
+        raise StrategyError(f"{place}:{class_name} does not derive from app.strategies.base.Strategy")
+    return cls
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise StrategyError(f"strategy file {path} does not exist")
+    name = f"onetape_strategy_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise StrategyError(f"strategy file {path} cannot be loaded as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look a class's module up by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise StrategyError(f"strategy file {path}: {_told(error)}") from error
+    return module
+
+
+def _import_module(name: str) -> ModuleType:
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise StrategyError(f"strategy module {name}: {_told(error)}") from error
+    finally:
+        sys.path.pop(0)
+
+
+def _told(error: Exception) -> str:
+    line = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
+    return f"cannot be imported: {type(error).__name__}: {error}{line}"
+
+
+def _checked(name: str, cls: type[Strategy], params: dict[str, Any]) -> dict[str, Any]:
+    accepted = {
+        key: parameter for key, parameter in inspect.signature(cls.__init__).parameters.items() if key != "self"
+    }
+    if cls.__init__ is object.__init__:
+        accepted = {}
+    for key, value in params.items():
+        parameter = accepted.get(key)
+        if parameter is None:
+            near = difflib.get_close_matches(key, accepted, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(accepted) or 'none'}"
+            raise ConfigError(f"strategy.params.{key}: {name} has no such parameter; {hint}")
+        _check_type(key, value, parameter.annotation)
+    return params
+
+
+def _check_type(key: str, value: object, annotation: object) -> None:
+    # Only the plain kinds are checked; any other annotation is the strategy's own affair.
+    kinds: dict[object, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
+    if isinstance(annotation, str):  # `from __future__ import annotations`
+        annotation = {"int": int, "float": float, "bool": bool, "str": str}.get(annotation)
+    allowed = kinds.get(annotation)
+    if allowed is None:
+        return
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[annotation]
+        raise ConfigError(f"strategy.params.{key}: {value!r} is not {wanted}")
+    if isinstance(value, float) and math.isnan(value):
+        raise ConfigError(f"strategy.params.{key}: it is not a number (NaN)")

@@ -1,0 +1,204 @@
+"""ScalpingEMARSI: EMA cross, filtered by RSI and by volume. A demonstration, not a money machine.
+
+The rule is RULES.md, section ScalpingEMARSI. `on_candle` streams; `add_indicators` gives whole DataFrames the
+same numbers by running the same indicators, and `generate_signal` answers for a DataFrame's last row.
+"""
+
+from collections import deque
+from collections.abc import Generator, Iterable
+from inspect import getgeneratorlocals
+from math import isnan, nan
+from typing import TYPE_CHECKING, ClassVar
+
+from app.errors import ConfigError
+from app.models import FLAT, Action, Candle, Signal
+from app.strategies.base import Strategy, View
+from app.strategies.indicators import ATR, EMA, RSI, SMA, rsi_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ScalpingEMARSI(Strategy):
+    """LONG when the fast EMA crosses above the slow one, SHORT when below, if RSI and volume agree."""
+
+    lookback: ClassVar[int] = 0
+
+    def __init__(
+        self,
+        ema_fast: int = 9,
+        ema_slow: int = 21,
+        rsi_period: int = 14,
+        atr_period: int = 14,
+        volume_period: int = 20,
+        volume_factor: float = 1.0,
+        rsi_long_min: float = 50.0,
+        rsi_long_max: float = 70.0,
+        rsi_short_min: float = 30.0,
+        rsi_short_max: float = 50.0,
+        allow_short: bool = True,
+    ) -> None:
+        if ema_fast >= ema_slow:
+            raise ConfigError(f"ema_fast ({ema_fast}) must be below ema_slow ({ema_slow})")
+        if not volume_factor >= 0.0:
+            raise ConfigError(f"volume_factor ({volume_factor}) must not be negative")
+        for side, low, high in (
+            ("long", rsi_long_min, rsi_long_max),
+            ("short", rsi_short_min, rsi_short_max),
+        ):
+            if not 0.0 <= low <= high <= 100.0:
+                raise ConfigError(f"rsi_{side}_min ({low}) .. rsi_{side}_max ({high}) is no range inside 0 .. 100")
+        self.ema_fast = EMA(ema_fast)
+        self.ema_slow = EMA(ema_slow)
+        self.rsi = RSI(rsi_period)
+        self.atr = ATR(atr_period)
+        self.volume_sma = SMA(volume_period)
+        self.volume_factor = volume_factor
+        self.rsi_long = (rsi_long_min, rsi_long_max)
+        self.rsi_short = (rsi_short_min, rsi_short_max)
+        self.allow_short = allow_short
+        self._answers = _answers(self)
+        next(self._answers)
+        self._answer = self._answers.send
+
+    @property
+    def warmup_candles(self) -> int:
+        """Candles until every indicator exists, and the difference of the EMAs for the candle before."""
+        return max(super().warmup_candles, self.ema_slow.warmup_candles + 1)
+
+    async def on_candle(self, candle: Candle, view: View) -> Signal:
+        """Update all indicators, then look for a cross."""
+        return self._answer(candle)
+
+    def indicator_values(self) -> dict[str, float | None]:
+        """The indicators at the last candle, for tests and for people who ask why."""
+        now = getgeneratorlocals(self._answers)
+        gain, loss, full = now["gain"], now["loss"], now["volume_total"]
+        return {
+            "ema_fast": now["fast"],
+            "ema_slow": now["slow"],
+            "rsi": rsi_of(gain, loss) if now["changes_left"] == 0 else None,
+            "atr": now["atr"],
+            "volume_sma": full / self.volume_sma.period if now["volumes_left"] == 0 else None,
+        }
+
+    def judge(self, before: float, d: float, rsi: float, atr: float, volume: float, volume_sma: float) -> Signal:
+        """The rule, given the EMAs' difference before and now; NaN anywhere compares false and gives FLAT."""
+        if not volume > self.volume_factor * volume_sma:
+            return FLAT
+        if before <= 0.0 < d and self.rsi_long[0] <= rsi <= self.rsi_long[1]:
+            return Signal(Action.LONG, atr)
+        if self.allow_short and before >= 0.0 > d and self.rsi_short[0] <= rsi <= self.rsi_short[1]:
+            return Signal(Action.SHORT, atr)
+        return FLAT
+
+    def add_indicators(self, df: "pd.DataFrame") -> "pd.DataFrame":
+        """A copy of a candle DataFrame (columns open, high, low, close, volume; oldest first) with the columns
+        ema_fast, ema_slow, rsi, atr and volume_sma; NaN before an indicator exists.
+        """
+        close, volume = df["close"].tolist(), df["volume"].tolist()
+        ranges = zip(df["high"].tolist(), df["low"].tolist(), close, strict=True)
+        candles = [Candle("", "", 0, c, high, low, c, 0.0) for high, low, c in ranges]
+        fast, slow = EMA(self.ema_fast.period), EMA(self.ema_slow.period)
+        rsi, atr, volume_sma = RSI(self.rsi.period), ATR(self.atr.period), SMA(self.volume_sma.period)
+        return df.assign(
+            ema_fast=_floats(map(fast.update, close)),
+            ema_slow=_floats(map(slow.update, close)),
+            rsi=_floats(map(rsi.update, close)),
+            atr=_floats(map(atr.update, candles)),
+            volume_sma=_floats(map(volume_sma.update, volume)),
+        )
+
+    def generate_signal(self, df: "pd.DataFrame") -> Signal:
+        """The signal of the last row of a candle DataFrame, the same that `on_candle` gives for that candle.
+
+        Columns that `add_indicators` made are used as they are; without them they are computed.
+        """
+        if len(df) < 2:
+            return FLAT
+        frame = df if "volume_sma" in df else self.add_indicators(df)
+        rows = frame[["ema_fast", "ema_slow", "rsi", "atr", "volume", "volume_sma"]].tail(2)
+        (fast_0, slow_0, *_), (fast_1, slow_1, rsi, atr, volume, volume_sma) = rows.itertuples(index=False)
+        return self.judge(fast_0 - slow_0, fast_1 - slow_1, rsi, atr, volume, volume_sma)
+
+
+def _floats(values: Iterable[float | None]) -> list[float]:
+    return [nan if value is None else value for value in values]
+
+
+def _answers(strategy: ScalpingEMARSI) -> Generator[Signal, Candle, None]:
+    """The strategy's whole stream: a candle in, a signal out.
+
+    The recursions of indicators.py stand here once more, inline: five calls a candle cost more than all of the
+    arithmetic, and this is the hottest loop of a backtest (docs/decisions/005). RSI and the volume's mean are
+    carried as their sums and divided only on a cross. A test holds every value of every bar to indicators.py.
+    """
+    fast_factor, slow_factor = strategy.ema_fast.factor, strategy.ema_slow.factor
+    rsi_period, rsi_weight = strategy.rsi.period, strategy.rsi.period - 1
+    atr_period, atr_weight = strategy.atr.period, strategy.atr.period - 1
+    volumes: deque[float] = deque()
+    add_volume, drop_volume = volumes.append, volumes.popleft
+    fast: float | None = None
+    slow: float | None = None
+    atr: float | None = None
+    gain = loss = volume_sum = volume_total = 0.0
+    changes_left, volumes_left = rsi_period, strategy.volume_sma.period
+    previous = d = nan  # nan compares false with everything: no cross
+    signal = FLAT
+    while True:
+        candle = yield signal
+        signal = FLAT
+        close, volume = candle.close, candle.volume
+        high, low = candle.high, candle.low
+
+        if slow is None or fast is None:
+            fast, slow = strategy.ema_fast.update(close), strategy.ema_slow.update(close)
+        else:
+            fast = (close - fast) * fast_factor + fast
+            slow = (close - slow) * slow_factor + slow
+
+        change = close - previous
+        if changes_left == 0:
+            if change < 0.0:
+                loss = (loss * rsi_weight - change) / rsi_period
+                gain = gain * rsi_weight / rsi_period
+            else:
+                loss = loss * rsi_weight / rsi_period
+                gain = (gain * rsi_weight + change) / rsi_period
+        elif not isnan(change):  # the first candle has no change
+            if change < 0.0:
+                loss -= change
+            else:
+                gain += change
+            changes_left -= 1
+            if changes_left == 0:
+                gain /= rsi_period
+                loss /= rsi_period
+
+        if atr is None:
+            atr = strategy.atr.update(candle)
+        else:
+            if previous > high:
+                high = previous
+            elif previous < low:
+                low = previous
+            atr = (atr * atr_weight + (high - low)) / atr_period
+        previous = close
+
+        add_volume(volume)
+        volume_total = volume_sum + volume
+        if volumes_left > 1:
+            volumes_left -= 1
+            volume_sum = volume_total
+        else:
+            volumes_left = 0
+            volume_sum = volume_total - drop_volume()
+
+        if slow is None or fast is None:
+            continue
+        before, d = d, fast - slow
+        if before * d > 0.0:
+            continue  # the same side as before: no cross, as on most candles
+        if atr is not None and changes_left == 0 and volumes_left == 0:
+            volume_sma = volume_total / strategy.volume_sma.period
+            signal = strategy.judge(before, d, rsi_of(gain, loss), atr, volume, volume_sma)

@@ -1,0 +1,44 @@
+"""The books: balance, open positions, pending orders and the last known price of every symbol.
+
+The one place where equity and exposure are computed. Only the broker writes here; risk, safety and
+strategies read. `balance` moves on CLOSE and nowhere else.
+"""
+
+from app.models import CloseOrder, EntryOrder, Position
+
+
+class Account:
+    """State of one paper or real account; `positions` and `closing` keep the order in which they were opened."""
+
+    __slots__ = ("balance", "closing", "marks", "pending", "positions", "starting_balance")
+
+    def __init__(self, starting_balance: float) -> None:
+        self.starting_balance = starting_balance
+        self.balance = starting_balance
+        self.marks: dict[str, float] = {}
+        self.positions: dict[str, Position] = {}
+        self.pending: dict[str, EntryOrder] = {}
+        self.closing: dict[str, CloseOrder] = {}
+
+    def equity(self) -> float:
+        """`balance + sum(unrealised PnL)` at the marks as they stand."""
+        equity = self.balance
+        if self.positions:
+            marks = self.marks
+            for symbol, position in self.positions.items():
+                equity += position.unrealised(marks[symbol])
+        return equity
+
+    def exposure(self) -> float:
+        """`sum(quantity * mark)` over open positions and pending entries."""
+        marks = self.marks
+        exposure = 0.0
+        for symbol, position in self.positions.items():
+            exposure += position.quantity * marks[symbol]
+        for symbol, order in self.pending.items():
+            exposure += order.quantity * marks[symbol]
+        return exposure
+
+    def is_engaged(self, symbol: str) -> bool:
+        """Whether the symbol has a position or a pending entry (a close order implies a position)."""
+        return symbol in self.positions or symbol in self.pending

@@ -1,0 +1,235 @@
+"""PaperTrader: the one simulator, a broker that answers in the process.
+
+Keeps the fill rules of RULES.md to the letter, pessimistic wherever a candle cannot tell. It alone writes to
+the account; every fill is handed to `on_fill` in the order in which it was made. It reads no clock and knows
+no future: a fill uses the candle at hand or the last mark.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.models import Candle, CloseOrder, EntryOrder, Fill, Order, Position, Reason, Side, Slice
+from app.trading.account import Account
+
+
+@dataclass(frozen=True, slots=True)
+class FillRules:
+    """Costs and fill choices of trading_mode.yaml; rates are fractions (0.001 = 0.1 %)."""
+
+    commission_rate: float = 0.001
+    maker_commission_rate: float | None = None
+    slippage_rate: float = 0.0005
+    fill_at_close: bool = False
+    target_on_touch: bool = False
+
+
+class PaperTrader:
+    """Implements the Broker protocol over an Account (trading/execution.py)."""
+
+    def __init__(self, account: Account, rules: FillRules, on_fill: Callable[[Fill], None]) -> None:
+        self._account = account
+        self._on_fill = on_fill
+        self._slippage_rate = rules.slippage_rate
+        self._commission_rate = rules.commission_rate
+        maker = rules.maker_commission_rate
+        self._target_commission_rate = rules.commission_rate if maker is None else maker
+        self._fill_at_close = rules.fill_at_close
+        self._target_on_touch = rules.target_on_touch
+        self._slice_close_ms = 0
+        self._last_trade_id = 0
+
+    async def on_slice(self, slice_: Slice) -> None:
+        """Step 1 of a slice: fills at the open, exits inside, marks at the close, symbol by symbol."""
+        self._slice_close_ms = slice_.close_time_ms
+        account = self._account
+        if account.positions or account.pending:
+            for candle in slice_.candles:
+                self.update_positions(candle)
+        else:
+            marks = account.marks
+            for candle in slice_.candles:
+                marks[candle.symbol] = candle.close
+
+    def update_positions(self, candle: Candle) -> None:
+        """Everything one candle does to its symbol; nobody traded in a candle of volume 0, so it only marks."""
+        account = self._account
+        symbol = candle.symbol
+        if candle.volume > 0.0:
+            if symbol in account.closing:
+                order = account.closing[symbol]
+                self._close_at_market(account.positions[symbol], candle.open, candle.open_time_ms, order)
+            if symbol in account.pending:
+                self._open(account.pending.pop(symbol), candle.open, candle.open_time_ms)
+            if symbol in account.positions:
+                position = account.positions[symbol]
+                if candle.low <= position.floor or candle.high >= position.ceiling:
+                    self._check_exits(position, candle)
+        account.marks[symbol] = candle.close
+
+    async def submit(self, order: Order) -> None:
+        """`next_open`: wait for the symbol's next traded candle. `close`: fill now, at the mark."""
+        account = self._account
+        if not self._fill_at_close:
+            if isinstance(order, EntryOrder):
+                account.pending[order.symbol] = order
+            else:
+                account.closing[order.symbol] = order
+        elif isinstance(order, EntryOrder):
+            self._open(order, account.marks[order.symbol], self._slice_close_ms)
+        else:
+            position = account.positions[order.symbol]
+            self._close_at_market(position, account.marks[order.symbol], self._slice_close_ms, order)
+
+    async def cancel_entry(self, symbol: str) -> bool:
+        """Cancel the symbol's pending entry; False if there is none."""
+        return self._account.pending.pop(symbol, None) is not None
+
+    async def close_all_positions(self, reason: Reason) -> int:
+        """Flatten: pending entries cancelled (their number is returned), positions closed in opening order.
+
+        Each is a market order at its symbol's last mark, stamped with the close of the last slice handled; a
+        position that has a close order pending keeps that order's reason.
+        """
+        account = self._account
+        unfilled = len(account.pending)
+        account.pending.clear()
+        for position in list(account.positions.values()):
+            order = account.closing.get(position.symbol)
+            if order is None:
+                order = CloseOrder(0, position.symbol, reason, self._slice_close_ms)
+            self._close_at_market(position, account.marks[position.symbol], self._slice_close_ms, order)
+        return unfilled
+
+    def apply_trade_result(self, realized_pnl: float) -> None:
+        """The only change of the balance: on CLOSE, by the realised PnL."""
+        self._account.balance += realized_pnl
+
+    def _open(self, order: EntryOrder, price: float, time_ms: int) -> None:
+        account = self._account
+        fill_price = price * (1.0 + order.side * self._slippage_rate)
+        commission = self._commission_rate * fill_price * order.quantity
+        self._last_trade_id += 1
+        account.positions[order.symbol] = Position(
+            trade_id=self._last_trade_id,
+            symbol=order.symbol,
+            side=order.side,
+            quantity=order.quantity,
+            entry_price=fill_price,
+            entry_commission=commission,
+            entry_time_ms=time_ms,
+            stop=order.stop,
+            target=order.target,
+            floor=min(order.stop, order.target),
+            ceiling=max(order.stop, order.target),
+            tag=order.tag,
+        )
+        self._on_fill(
+            Fill(
+                time_ms=time_ms,
+                symbol=order.symbol,
+                opens=True,
+                side=order.side,
+                price=fill_price,
+                quantity=order.quantity,
+                commission=commission,
+                slippage=abs(fill_price - price) * order.quantity,
+                balance=account.balance,
+                equity=account.equity(),
+                realized_pnl=0.0,
+                reason=Reason.SIGNAL,
+                trade_id=self._last_trade_id,
+                stop=order.stop,
+                target=order.target,
+                order_id=order.order_id,
+                sized_by=order.sized_by,
+                both_levels=False,
+                tag=order.tag,
+            )
+        )
+
+    def _check_exits(self, position: Position, candle: Candle) -> None:
+        """The first of the four exit rules that holds; the stop comes before the target, always."""
+        open_ms, close_ms = candle.open_time_ms, candle.close_time_ms
+        stop, target = position.stop, position.target
+        if position.side is Side.LONG:
+            open_at_stop, touches_stop = candle.open <= stop, candle.low <= stop
+            open_past_target = self._is_past(candle.open - target)
+            reaches_target = self._is_past(candle.high - target)
+        else:
+            open_at_stop, touches_stop = candle.open >= stop, candle.high >= stop
+            open_past_target = self._is_past(target - candle.open)
+            reaches_target = self._is_past(target - candle.low)
+        if open_at_stop:
+            self._exit_at_stop(position, candle.open, open_ms, both_levels=False)
+        elif open_past_target:
+            self._exit_at_target(position, candle.open, open_ms)
+        elif touches_stop:
+            self._exit_at_stop(position, stop, close_ms, both_levels=reaches_target)
+        elif reaches_target:
+            self._exit_at_target(position, target, close_ms)
+
+    def _is_past(self, distance: float) -> bool:
+        return distance >= 0.0 if self._target_on_touch else distance > 0.0
+
+    def _exit_at_stop(self, position: Position, price: float, time_ms: int, *, both_levels: bool) -> None:
+        fill_price = price * (1.0 - position.side * self._slippage_rate)
+        self._close(position, price, fill_price, time_ms, self._commission_rate, Reason.STOP_LOSS, None, both_levels)
+
+    def _exit_at_target(self, position: Position, price: float, time_ms: int) -> None:
+        # A limit order: no slippage, and the maker's rate where one is configured.
+        self._close(position, price, price, time_ms, self._target_commission_rate, Reason.TAKE_PROFIT, None, False)
+
+    def _close_at_market(self, position: Position, price: float, time_ms: int, order: CloseOrder) -> None:
+        fill_price = price * (1.0 - position.side * self._slippage_rate)
+        self._close(
+            position,
+            price,
+            fill_price,
+            time_ms,
+            self._commission_rate,
+            order.reason,
+            order.order_id or None,
+            False,
+        )
+
+    def _close(
+        self,
+        position: Position,
+        price: float,
+        fill_price: float,
+        time_ms: int,
+        commission_rate: float,
+        reason: Reason,
+        order_id: int | None,
+        both_levels: bool,
+    ) -> None:
+        account = self._account
+        symbol, side, quantity = position.symbol, position.side, position.quantity
+        commission = commission_rate * fill_price * quantity
+        realized_pnl = side * quantity * (fill_price - position.entry_price) - position.entry_commission - commission
+        del account.positions[symbol]
+        account.closing.pop(symbol, None)
+        self.apply_trade_result(realized_pnl)
+        self._on_fill(
+            Fill(
+                time_ms=time_ms,
+                symbol=symbol,
+                opens=False,
+                side=side,
+                price=fill_price,
+                quantity=quantity,
+                commission=commission,
+                slippage=abs(fill_price - price) * quantity,
+                balance=account.balance,
+                equity=account.equity(),
+                realized_pnl=realized_pnl,
+                reason=reason,
+                trade_id=position.trade_id,
+                stop=position.stop,
+                target=position.target,
+                order_id=order_id,
+                sized_by=None,
+                both_levels=both_levels,
+                tag=position.tag,
+            )
+        )

@@ -1,0 +1,103 @@
+"""SafetyMonitor: the guard after every slice and the gate before every entry.
+
+The kill switch is a latch: once tripped, no entry passes until an operator resumes, which sets the peak to the
+equity of that moment. It decides on equity alone and never reads a clock; a day is the UTC day of the slices.
+"""
+
+from dataclasses import dataclass
+from math import inf
+
+from app.models import Refusal
+from app.times import DAY_MS
+from app.trading.account import Account
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyLimits:
+    """Limits of trading_mode.yaml; None switches a limit off."""
+
+    max_drawdown: float | None = 0.20
+    max_daily_loss: float | None = None
+    max_open_positions: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """Why and when the kill switch tripped."""
+
+    time_ms: int
+    why: str
+
+
+class SafetyMonitor:
+    """Watches one account. `halted` is the latch; `trips` lists every time it closed."""
+
+    def __init__(self, account: Account, limits: SafetyLimits) -> None:
+        self._account = account
+        self._max_drawdown = inf if limits.max_drawdown is None else limits.max_drawdown
+        self._max_daily_loss = inf if limits.max_daily_loss is None else limits.max_daily_loss
+        self._max_open_positions = limits.max_open_positions
+        self.halted = False
+        self.trips: list[Trip] = []
+        self.peak = account.starting_balance
+        self._day_end_ms = 0
+        self._day_start_equity = account.starting_balance
+        self._last_equity = account.starting_balance
+        self._watch_below = 0.0
+        self._set_watch()
+
+    async def on_slice(self, close_time_ms: int, equity: float) -> bool:
+        """Step 2 of a slice, after the broker: True when the kill switch trips with this slice."""
+        if close_time_ms > self._day_end_ms:
+            # A slice that closes at midnight still belongs to the day that it ends.
+            self._day_end_ms = -(-close_time_ms // DAY_MS) * DAY_MS
+            self._day_start_equity = self._last_equity
+            self._set_watch()
+        self._last_equity = equity
+        if equity > self.peak:
+            self.peak = equity
+            self._set_watch()
+        return equity <= self._watch_below and self._check_limits(close_time_ms, equity)
+
+    def _set_watch(self) -> None:
+        # Above this equity no limit can be reached, so almost every slice costs one comparison. The margin covers
+        # rounding; what decides is the formula of RULES.md in _check_limits.
+        by_drawdown = self.peak * (1.0 - self._max_drawdown)
+        by_day = self._day_start_equity * (1.0 - self._max_daily_loss)
+        self._watch_below = max(by_drawdown, by_day) + 1e-9 * abs(self.peak)
+
+    def _check_limits(self, close_time_ms: int, equity: float) -> bool:
+        drawdown = _loss(self.peak, equity)
+        if drawdown >= self._max_drawdown:
+            return self.trip(close_time_ms, f"drawdown {drawdown:.2%}, the limit is {self._max_drawdown:.2%}")
+        daily_loss = _loss(self._day_start_equity, equity)
+        if daily_loss >= self._max_daily_loss:
+            return self.trip(close_time_ms, f"daily loss {daily_loss:.2%}, the limit is {self._max_daily_loss:.2%}")
+        return False
+
+    def trip(self, time_ms: int, why: str) -> bool:
+        """Latch the kill switch; False if it was latched already."""
+        if self.halted:
+            return False
+        self.halted = True
+        self.trips.append(Trip(time_ms, why))
+        return True
+
+    def resume(self) -> None:
+        """An operator releases the latch; the drawdown and the day's loss count from here."""
+        self.halted = False
+        self.peak = self._day_start_equity = self._account.equity()
+        self._set_watch()
+
+    async def gate(self) -> Refusal | None:
+        """Whether one more entry may pass now: None, or the reason why not."""
+        if self.halted:
+            return Refusal.HALTED
+        if len(self._account.positions) + len(self._account.pending) >= self._max_open_positions:
+            return Refusal.MAX_OPEN_POSITIONS
+        return None
+
+
+def _loss(base: float, equity: float) -> float:
+    # A base at or below zero (an account that was resumed when it was broke) has nothing left to lose a part of.
+    return 1.0 - equity / base if base > 0.0 else 0.0

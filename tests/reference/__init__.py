@@ -1,0 +1,1 @@
+"""Independent reference implementation of the trading rules, written from RULES.md alone (test code)."""
