@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.feeds.cache import CandleCache
-from app.feeds.replay import ReplayFeed, SeriesCoverage
+import arro3.io
+import msgspec
+import numpy as np
+import pydantic
+
+import app
+from app.feeds.cache import CandleCache, MonthFile
+from app.feeds.replay import ReplayFeed
+from app.feeds.series import SeriesCoverage
 from app.reporting.equity import EquityLog
 from app.reporting.manifest import build_manifest
 from app.reporting.recorder import Progress, RunRecorder
@@ -21,9 +28,10 @@ from app.reporting.run_folder import RunFolder, write_json, writing
 from app.reporting.trade_log import TradeLog
 from app.runtime import clock
 from app.runtime.period import Period, grid_candles, months_of_run, resolve_period
+from app.runtime.runtime import TradingRuntime
 from app.runtime.session import Session, build_runtime
-from app.settings import Settings, load_settings, settings_from
-from app.strategies.loader import check_settings, startup_candles
+from app.settings import Profile, Settings, load_settings
+from app.strategies.loader import LoadedStrategy, check_settings, startup_candles
 from app.times import file_time, iso_ms, parse_time_ms, timeframe_ms
 
 if TYPE_CHECKING:
@@ -79,7 +87,7 @@ class BacktestResults(Mapping[str, Any]):
 class ConfigBacktestRunner:
     """A backtest of a profile. Times are text as on the command line, or ms since the epoch; None as there."""
 
-    config: Settings | str | Path | Mapping[str, Any] = DEFAULT_CONFIG
+    config: Profile = DEFAULT_CONFIG
     start: str | int | None = None
     end: str | int | None = None
     interval: str | None = None
@@ -102,29 +110,21 @@ class ConfigBacktestRunner:
 
     async def run_async(self) -> BacktestResults:
         """Run inside the caller's event loop."""
-        settings = self.settings()
-        strategy = check_settings(settings)
-        live = settings.live
-        cache = CandleCache(Path(self.cache))
-        period = resolve_period(
-            cache, live.symbols, live.timeframe, _time_ms(self.start), _time_ms(self.end), clock.now_ms()
-        )
-        warmup = startup_candles(settings, strategy())
-        warmup_start_ms = period.start_ms - warmup * timeframe_ms(live.timeframe)
-        months = months_of_run(cache, live.symbols, live.timeframe, warmup_start_ms, period)
+        plan = self._plan()
+        live = plan.settings.live
         feed = ReplayFeed(
-            cache,
+            plan.cache,
             live.symbols,
             live.timeframe,
-            warmup_start_ms=warmup_start_ms,
-            start_ms=period.start_ms,
-            end_ms=period.end_ms,
+            warmup_start_ms=plan.warmup_start_ms,
+            start_ms=plan.period.start_ms,
+            end_ms=plan.period.end_ms,
             speed=self.speed,
         )
-        name = f"config_backtest_{file_time(period.start_ms)}_{file_time(period.end_ms)}"
+        name = f"config_backtest_{file_time(plan.period.start_ms)}_{file_time(plan.period.end_ms)}"
         folder = RunFolder.create(name, None if self.out is None else Path(self.out))
-        recorder = self._recorder(settings, folder, period)
-        runtime = build_runtime(settings, strategy, recorder)
+        recorder = self._recorder(plan.settings, folder, plan.period)
+        runtime = build_runtime(plan.settings, plan.strategy, recorder)
         began_s = clock.monotonic_s()
         failure: Exception | None = None
         try:
@@ -134,52 +134,30 @@ class ConfigBacktestRunner:
         finally:
             recorder.close()
         elapsed_s = clock.monotonic_s() - began_s
-        facts = RunFacts(
-            status=status,
-            note=self.note or period.note,
-            exchange=live.exchange,
-            symbols=live.symbols,
-            timeframe=live.timeframe,
-            start_ms=period.start_ms,
-            end_ms=period.end_ms,
-            warmup_candles=sum(series.warmup_candles for series in feed.coverage()),
-            shortfalls=_shortfalls(feed.coverage(), recorder, period, warmup, timeframe_ms(live.timeframe)),
-            trips=[(trip.time_ms, trip.why) for trip in runtime.safety.trips],
-            files=folder.files(),
-        )
-        account = runtime.account
-        results = build_results(
-            facts, recorder, runtime.funnel, account.starting_balance, account.balance, account.equity()
-        )
-        manifest = build_manifest(
-            settings=settings.model_dump(mode="json"),
-            start=iso_ms(period.start_ms),
-            end=iso_ms(period.end_ms),
-            strategy_sha256=strategy.source_sha256,
-            months=months,
-            versions=_versions(),
-            outputs={"trades": folder.trades, "equity": folder.equity},
-        )
-        write_json(folder.manifest, manifest)
+        results = plan.results(status, self.note, feed, runtime, recorder, folder)
+        write_json(folder.manifest, plan.manifest(folder))
         write_json(folder.results, results)
         if failure is not None:
             raise failure
         return BacktestResults(results, folder.folder, elapsed_s)
 
+    def _plan(self) -> "_Plan":
+        settings = self.settings()
+        strategy = check_settings(settings)
+        live = settings.live
+        cache = CandleCache(Path(self.cache))
+        start_ms, end_ms = _time_ms(self.start), _time_ms(self.end)
+        period = resolve_period(cache, live.symbols, live.timeframe, start_ms, end_ms, clock.now_ms())
+        warmup = startup_candles(settings, strategy())
+        warmup_start_ms = period.start_ms - warmup * timeframe_ms(live.timeframe)
+        months = months_of_run(cache, live.symbols, live.timeframe, warmup_start_ms, period)
+        return _Plan(settings, strategy, cache, period, warmup, warmup_start_ms, months)
+
     def settings(self) -> Settings:
         """The profile with the runner's own arguments on top of it."""
-        if isinstance(self.config, Settings):
-            return self.config
-        if isinstance(self.config, Mapping):
-            return settings_from(self.config)
-        overrides = list(self.overrides)
-        if self.interval is not None:
-            overrides.append(f"live.timeframe={self.interval}")
-        if self.symbols is not None:
-            overrides.append(f"live.symbols=[{', '.join(self.symbols)}]")
-        if self.strategy is not None:
-            overrides.append(f"live.strategy.name={self.strategy}")
-        return load_settings(self.config, overrides)
+        return load_settings(
+            self.config, self.overrides, symbols=self.symbols, strategy=self.strategy, interval=self.interval
+        )
 
     def _recorder(self, settings: Settings, folder: RunFolder, period: Period) -> RunRecorder:
         with writing(folder.folder):
@@ -191,34 +169,83 @@ class ConfigBacktestRunner:
             )
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What a backtest will do, settled before anything is written."""
+
+    settings: Settings
+    strategy: LoadedStrategy
+    cache: CandleCache
+    period: Period
+    warmup: int
+    warmup_start_ms: int
+    months: Sequence[MonthFile]
+
+    def results(
+        self,
+        status: str,
+        note: str,
+        feed: ReplayFeed,
+        runtime: TradingRuntime,
+        recorder: RunRecorder,
+        folder: RunFolder,
+    ) -> dict[str, Any]:
+        live, account = self.settings.live, runtime.account
+        facts = RunFacts(
+            status=status,
+            note=note or self.period.note,
+            exchange=live.exchange,
+            symbols=live.symbols,
+            timeframe=live.timeframe,
+            start_ms=self.period.start_ms,
+            end_ms=self.period.end_ms,
+            warmup_candles=sum(series.warmup_candles for series in feed.coverage()),
+            shortfalls=self._shortfalls(feed.coverage(), recorder),
+            trips=[(trip.time_ms, trip.why) for trip in runtime.safety.trips],
+            files=folder.files(),
+        )
+        return build_results(
+            facts, recorder, runtime.funnel, account.starting_balance, account.balance, account.equity()
+        )
+
+    def manifest(self, folder: RunFolder) -> dict[str, Any]:
+        return build_manifest(
+            settings=self.settings.model_dump(mode="json"),
+            start=iso_ms(self.period.start_ms),
+            end=iso_ms(self.period.end_ms),
+            strategy_sha256=self.strategy.source_sha256,
+            months=self.months,
+            versions=_versions(),
+            outputs={"trades": folder.trades, "equity": folder.equity},
+        )
+
+    def _shortfalls(self, series: Sequence[SeriesCoverage], recorder: RunRecorder) -> list[Shortfall]:
+        length_ms = timeframe_ms(self.settings.live.timeframe)
+        expected = grid_candles(self.period.start_ms, self.period.end_ms, length_ms)
+        return [
+            Shortfall(
+                symbol=own.symbol,
+                missing=expected - recorder.candles[own.symbol],
+                gaps=own.gaps,
+                first_open_ms=own.first_open_ms,
+                last_open_ms=own.last_open_ms,
+                warmup_candles=own.warmup_candles,
+                warmup_wanted=self.warmup,
+            )
+            for own in series
+            if recorder.candles[own.symbol] < expected or own.warmup_candles < self.warmup
+        ]
+
+
 def run_config_backtest(
     start: str | int | None = None,
     end: str | int | None = None,
     interval: str | None = None,
-    config: Settings | str | Path | Mapping[str, Any] = DEFAULT_CONFIG,
+    config: Profile = DEFAULT_CONFIG,
     **options: Any,
 ) -> BacktestResults:
     """Backtest a profile; `results["performance"]["total_return_pct"]`. Options are ConfigBacktestRunner's."""
     return ConfigBacktestRunner(config=config, start=start, end=end, interval=interval, **options).run()
-
-
-def _shortfalls(
-    series: Sequence[SeriesCoverage], recorder: RunRecorder, period: Period, warmup: int, length_ms: int
-) -> list[Shortfall]:
-    expected = grid_candles(period.start_ms, period.end_ms, length_ms)
-    return [
-        Shortfall(
-            symbol=own.symbol,
-            missing=expected - recorder.candles[own.symbol],
-            gaps=own.gaps,
-            first_open_ms=own.first_open_ms,
-            last_open_ms=own.last_open_ms,
-            warmup_candles=own.warmup_candles,
-            warmup_wanted=warmup,
-        )
-        for own in series
-        if recorder.candles[own.symbol] < expected or own.warmup_candles < warmup
-    ]
 
 
 def _time_ms(time: str | int | None) -> int | None:
@@ -226,18 +253,8 @@ def _time_ms(time: str | int | None) -> int | None:
 
 
 def _versions() -> dict[str, str]:
-    import arro3.io
-    import numpy as np
-    import pydantic
-
-    from app import __version__
-
-    return {
-        "onetape": __version__,
-        "numpy": np.__version__,
-        "arro3": arro3.io.___version(),
-        "pydantic": pydantic.VERSION,
-    }
+    packages = {"numpy": np, "arro3": arro3.io, "pydantic": pydantic, "msgspec": msgspec}
+    return {"onetape": app.__version__, **{name: str(module.__version__) for name, module in packages.items()}}
 
 
 def _in_thread(work: Callable[[], BacktestResults]) -> BacktestResults:

@@ -64,7 +64,7 @@ def make_runner(args: argparse.Namespace) -> ConfigBacktestRunner:
         start=start,
         end=end,
         interval=args.interval,
-        symbols=None if args.symbols is None else [symbol.strip() for symbol in args.symbols.split(",")],
+        symbols=symbols_of(args.symbols),
         strategy=args.strategy,
         overrides=args.overrides,
         cache=cache or DEFAULT_CACHE,
@@ -75,6 +75,11 @@ def make_runner(args: argparse.Namespace) -> ConfigBacktestRunner:
 
 
 SAMPLE_PERIOD = ("2017-08-17T04:00", "2024-01-02")
+
+
+def symbols_of(text: str | None) -> list[str] | None:
+    """`--symbols A,B`; None without it."""
+    return None if text is None else [symbol.strip() for symbol in text.split(",")]
 
 
 def _speed(text: str) -> float | None:

@@ -6,7 +6,7 @@ OnetapeError, which the command line turns into one line. Nothing heavy is impor
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.errors import ConfigError, DataError
 from app.times import TIMEFRAMES_MS, iso_ms, parse_time_ms, short_time
@@ -21,7 +21,7 @@ _EXIT_DAMAGED = 2
 _LISTED_MAX = 500
 
 
-def add_data_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Adds `data` and its commands; each parsed namespace has `run(args) -> exit status`."""
     data = subparsers.add_parser("data", help="candles on disk: import, list, verify, export")
     commands = data.add_subparsers(dest="data_command", required=True, metavar="COMMAND")

@@ -4,6 +4,7 @@ One set of keys in every mode; an unknown key is an error that names the file, t
 The three files lie in one folder. Nothing here knows a strategy's parameters: strategies/loader.py checks those.
 """
 
+import copy
 import difflib
 import json
 import os
@@ -142,27 +143,43 @@ FILES: dict[str, tuple[str, type[_Section]]] = {
 }
 
 
-def load_settings(config: str | Path, overrides: Sequence[str] = ()) -> Settings:
-    """The settings of a profile: `config` is its live.yaml, the other two files lie beside it.
+Profile = str | Path | Mapping[str, Any] | Settings
 
-    `overrides` are KEY=VALUE as `--set` takes them; VALUE is YAML. ConfigError on anything that cannot be run.
+
+def load_settings(
+    config: Profile,
+    overrides: Sequence[str] = (),
+    *,
+    symbols: Sequence[str] | None = None,
+    strategy: str | None = None,
+    interval: str | None = None,
+) -> Settings:
+    """The settings of a profile: the path of its live.yaml, beside which the other two files lie, or a mapping with
+    the keys `live`, `risk` and `trading_mode` (the last two may be absent), or settings.
+
+    `symbols`, `strategy` and `interval` replace those of the profile; `overrides` are KEY=VALUE as `--set` takes them,
+    applied last; VALUE is YAML. ConfigError on anything that cannot be run.
     """
-    live_path = Path(config)
-    paths = {name: live_path if name == "live" else live_path.with_name(file) for name, (file, _) in FILES.items()}
-    raw = {name: _read_mapping(path) for name, path in paths.items()}
-    sources = {name: str(path) for name, path in paths.items()}
+    raw, sources = _read_profile(config)
+    _replace_symbols(raw["live"], symbols)
+    _replace_strategy(raw["live"], strategy)
+    _replace_interval(raw["live"], interval)
     for override in overrides:
         _apply_override(raw, override)
     return _validated(raw, sources)
 
 
-def settings_from(config: Mapping[str, Any]) -> Settings:
-    """Settings from one mapping with the keys `live`, `risk` and `trading_mode` (the last two may be absent)."""
-    unknown = [key for key in config if key not in FILES]
-    if unknown:
-        raise ConfigError(_unknown_key("config", str(unknown[0]), list(FILES)))
-    raw = {name: dict(config.get(name) or {}) for name in FILES}
-    return _validated(raw, {name: f"config[{name!r}]" for name in FILES})
+def _read_profile(config: Profile) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    if isinstance(config, (str, Path)):
+        paths = {name: Path(config).with_name(file) for name, (file, _) in FILES.items()} | {"live": Path(config)}
+        return {name: _read_mapping(path) for name, path in paths.items()}, {n: str(path) for n, path in paths.items()}
+    if isinstance(config, Settings):
+        config = config.model_dump(mode="json")
+    for key in config:
+        if key not in FILES:
+            raise ConfigError(_unknown_key("config", str(key), list(FILES)))
+    raw = {name: copy.deepcopy(dict(config.get(name) or {})) for name in FILES}
+    return raw, {name: f"config[{name!r}]" for name in FILES}
 
 
 def load_risk(path: Path) -> RiskSettings:
@@ -221,6 +238,33 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds {type(content).__name__}, not keys with values")
     return content
+
+
+def _replace_symbols(live: dict[str, Any], symbols: Sequence[str] | None) -> None:
+    if symbols is None:
+        return
+    live["symbols"] = list(symbols)
+    instruments = live.get("instruments")
+    if isinstance(instruments, dict):  # those of the profile's other symbols are not a mistake here
+        live["instruments"] = {symbol: values for symbol, values in instruments.items() if symbol in symbols}
+
+
+def _replace_strategy(live: dict[str, Any], name: str | None) -> None:
+    section = live.get("strategy")
+    if name is None or (isinstance(section, dict) and section.get("name") == name):
+        return
+    # The file's parameters are those of the file's strategy; another one starts with its own defaults.
+    kept = {key: value for key, value in section.items() if key != "params"} if isinstance(section, dict) else {}
+    live["strategy"] = {**kept, "name": name}
+
+
+def _replace_interval(live: dict[str, Any], interval: str | None) -> None:
+    if interval is None:
+        return
+    section = live.get("strategy")
+    if isinstance(section, dict) and section.get("timeframe") == live.get("timeframe"):
+        live["strategy"] = {**section, "timeframe": interval}  # a strategy on the session's timeframe stays on it
+    live["timeframe"] = interval
 
 
 def _apply_override(raw: dict[str, dict[str, Any]], override: str) -> None:

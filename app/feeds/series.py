@@ -4,6 +4,7 @@ Counts what it passes: warm-up, candles of the run, gaps. It invents nothing and
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,14 +53,15 @@ class SeriesReader:
 
     def take(self, stop_ms: int) -> Rows:
         """The candles that open before `stop_ms` and have not been taken, as columns of Python numbers."""
-        taken: Rows = ([], [], [], [], [], [])
+        taken: tuple[list[Any], ...] = ([], [], [], [], [], [])
         while self._columns is not None and self.next_open_ms < stop_ms:
             columns, begin = self._columns, self._position
             self._position = int(columns.open_time_ms.searchsorted(stop_ms))
-            for numbers, column in zip(taken, columns, strict=True):
-                numbers.extend(column[begin : self._position].tolist())
+            for which, column in enumerate(columns):
+                taken[which].extend(column[begin : self._position].tolist())
             self._advance()
-        return taken
+        times_ms, opens, highs, lows, closes, volumes = taken
+        return times_ms, opens, highs, lows, closes, volumes
 
     def _advance(self) -> None:
         # On to the next candle, opening the next month where this one is used up.

@@ -7,6 +7,7 @@ in config order and decides nothing.
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from math import isfinite
+from typing import Any
 
 from app.errors import StrategyError
 from app.models import Action, Candle, Signal, Slice
@@ -75,7 +76,7 @@ class StrategyHost:
             books[candle.symbol, candle.timeframe].append(candle)
 
 
-def _problem(signal: Signal) -> str | None:
+def _problem(signal: Any) -> str | None:
     if not isinstance(signal, Signal) or not isinstance(signal.action, Action):
         return f"on_candle returned {signal!r}; return FLAT, long(...), short(...) or exit_position()"
     if signal.action is Action.FLAT or signal.action is Action.EXIT:
@@ -89,6 +90,6 @@ def _problem(signal: Signal) -> str | None:
     factor = signal.size_factor
     if not isinstance(factor, (int, float)) or not 0.0 < factor <= 1.0:
         return f"{signal.action.name} with size_factor {factor!r}; it must be above 0 and at most 1"
-    if not isinstance(signal.tag, str):
+    if type(signal.tag) is not str:
         return f"tag {signal.tag!r} is no text"
     return None

@@ -184,7 +184,7 @@ def _check_type(key: str, value: object, annotation: object) -> None:
     if allowed is None:
         return
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[annotation]
-        raise ConfigError(f"strategy.params.{key}: {value!r} is not {wanted}")
+        wanted: dict[object, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+        raise ConfigError(f"strategy.params.{key}: {value!r} is not {wanted[annotation]}")
     if isinstance(value, float) and math.isnan(value):
         raise ConfigError(f"strategy.params.{key}: it is not a number (NaN)")

@@ -26,7 +26,7 @@ def fma(a: float, b: float, c: float) -> float:
 class EMA:
     """Seeded with the mean of its first n values, then `e = (x - e) * (2 / (n + 1)) + e`."""
 
-    def __init__(self, period: int, fused: bool = True) -> None:
+    def __init__(self, period: int, fused: bool = False) -> None:
         self.period = period
         self.fused = fused
         self.factor = 2.0 / (period + 1)
@@ -68,7 +68,7 @@ class SMA:
 class RSI:
     """Wilder's averages of gains and losses; the first value needs n differences; 0 when nothing moved."""
 
-    def __init__(self, period: int, fused: bool = True) -> None:
+    def __init__(self, period: int, fused: bool = False) -> None:
         self.period = period
         self.fused = fused
         self.least = 5e-324 if fused else 1e-14  # below it, gains and losses together count as none
@@ -105,7 +105,7 @@ class RSI:
 class ATR:
     """True ranges from the second candle on; the mean of the first n, then Wilder's average."""
 
-    def __init__(self, period: int, fused: bool = True) -> None:
+    def __init__(self, period: int, fused: bool = False) -> None:
         self.period = period
         self.fused = fused
         self.keep = (period - 1) / period
