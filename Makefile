@@ -24,8 +24,8 @@ backtest: $(INSTALLED) ## replays the shipped sample: six years of real BTC/USDT
 	$(BIN)/python -m app --mode backtest --config config/sample/live.yaml --cache data/sample --start 2017-08-17T04:00 --end 2024-01-02
 
 check: $(INSTALLED) ## format, lint and types
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --check app scripts tests
+	$(BIN)/ruff check app scripts tests
 	$(BIN)/mypy
 
 test: check ## check, then all tests

@@ -17,6 +17,7 @@ import numpy as np
 import pydantic
 
 import app
+from app.errors import OutputError
 from app.feeds.cache import CandleCache, MonthFile
 from app.feeds.replay import ReplayFeed
 from app.feeds.series import SeriesCoverage
@@ -69,7 +70,13 @@ class BacktestResults(Mapping[str, Any]):
         """The trade log, one row a fill, `timestamp` as UTC datetimes."""
         import pandas as pd
 
-        return pd.read_csv(self.folder / self["files"]["trades"], parse_dates=["timestamp"], keep_default_na=False)
+        return pd.read_csv(
+            self.folder / self["files"]["trades"],
+            parse_dates=["timestamp"],
+            keep_default_na=False,  # a tag may read NA
+            na_values={"order_id": [""]},
+            dtype={"order_id": "Int64"},
+        )
 
     @property
     def equity(self) -> "pd.DataFrame":
@@ -126,10 +133,12 @@ class ConfigBacktestRunner:
         recorder = self._recorder(plan.settings, folder, plan.period)
         runtime = build_runtime(plan.settings, plan.strategy, recorder)
         began_s = clock.monotonic_s()
-        failure: Exception | None = None
+        failure: Exception | SystemExit | None = None
         try:
             status = await Session(feed, runtime, recorder).run()
-        except Exception as error:
+        except OutputError:
+            raise  # the disk took no more: what is written stays, but it is no finished run
+        except (Exception, SystemExit) as error:  # sys.exit() in a strategy must not pass for the end of a run
             failure, status = error, "failed"
         finally:
             recorder.close()
@@ -137,6 +146,8 @@ class ConfigBacktestRunner:
         results = plan.results(status, self.note, feed, runtime, recorder, folder)
         write_json(folder.manifest, plan.manifest(folder))
         write_json(folder.results, results)
+        if isinstance(failure, SystemExit):
+            raise RuntimeError("the strategy called sys.exit()") from failure
         if failure is not None:
             raise failure
         return BacktestResults(results, folder.folder, elapsed_s)
@@ -160,13 +171,14 @@ class ConfigBacktestRunner:
         )
 
     def _recorder(self, settings: Settings, folder: RunFolder, period: Period) -> RunRecorder:
+        progress = None if self.progress is None else self.progress(period)
         with writing(folder.folder):
-            return RunRecorder(
-                settings.live.symbols,
-                TradeLog(folder.trades),
-                EquityLog(folder.equity, settings.trading_mode.starting_balance),
-                None if self.progress is None else self.progress(period),
-            )
+            equity_log = EquityLog(folder.equity, settings.trading_mode.starting_balance)
+            try:
+                return RunRecorder(settings.live.symbols, TradeLog(folder.trades), equity_log, progress)
+            except OSError:
+                equity_log.close()
+                raise
 
 
 @dataclass(frozen=True)
@@ -200,7 +212,7 @@ class _Plan:
             start_ms=self.period.start_ms,
             end_ms=self.period.end_ms,
             warmup_candles=sum(series.warmup_candles for series in feed.coverage()),
-            shortfalls=self._shortfalls(feed.coverage(), recorder),
+            shortfalls=self._shortfalls(status, feed.coverage(), recorder),
             trips=[(trip.time_ms, trip.why) for trip in runtime.safety.trips],
             files=folder.files(),
         )
@@ -219,9 +231,11 @@ class _Plan:
             outputs={"trades": folder.trades, "equity": folder.equity},
         )
 
-    def _shortfalls(self, series: Sequence[SeriesCoverage], recorder: RunRecorder) -> list[Shortfall]:
+    def _shortfalls(self, status: str, series: Sequence[SeriesCoverage], recorder: RunRecorder) -> list[Shortfall]:
         length_ms = timeframe_ms(self.settings.live.timeframe)
-        expected = grid_candles(self.period.start_ms, self.period.end_ms, length_ms)
+        # After a stop or a fault, what was never replayed is not missing.
+        end_ms = self.period.end_ms if status == "finished" else recorder.last_close_ms or self.period.start_ms
+        expected = grid_candles(self.period.start_ms, end_ms, length_ms)
         return [
             Shortfall(
                 symbol=own.symbol,

@@ -34,7 +34,6 @@ _PROBE_DAYS = 30  # enough signals to know what is typical, little enough to wai
 class Probe:
     """What the strategy's signals over some candles would have meant."""
 
-    start_ms: int
     end_ms: int
     candles: int
     signals: int
@@ -63,7 +62,7 @@ async def run_check_async(settings: Settings, strategy: LoadedStrategy, cache: C
     account = Account(settings.trading_mode.starting_balance)
     host = StrategyHost(live.symbols, live.timeframe, settings.strategy_timeframe, strategy, account)
     risk = RiskEngine(risk_config(settings), instruments(settings))
-    probe = Probe(start_ms, period.end_ms, 0, 0, 0, Counter(), Counter(), [], [], [])
+    probe = Probe(period.end_ms, 0, 0, 0, Counter(), Counter(), [], [], [])
     for slices in feed.bursts():
         for slice_ in slices:
             for candle in slice_.candles:
@@ -114,8 +113,7 @@ def run_check(args: argparse.Namespace) -> int:
         print(f"Nothing to try the strategy on: {what_is_there(cache)}")
         return 0
     print(
-        f"Tried on the newest {probe.candles:,} candles, {short_time(probe.start_ms)} to {short_time(probe.end_ms)}: "
-        f"{probe.signals:,} entry signals"
+        f"Tried on the newest {probe.candles:,} candles to {short_time(probe.end_ms)}: {probe.signals:,} entry signals"
     )
     for warning in warnings(settings, probe):
         print(f"  ! {warning}")

@@ -4,10 +4,12 @@ Every OnetapeError becomes one line on standard error. Heavy modules are importe
 """
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from app.errors import ConfigError, OnetapeError
 
@@ -15,7 +17,10 @@ _MODES = ("backtest", "paper", "live")
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse with one line per error instead of a usage text."""
+    """argparse with one line per error instead of a usage text; options are written out in full."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"onetape: {message}; see `{self.prog} --help`\n")
@@ -28,13 +33,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser = _command_parser() if arguments and not arguments[0].startswith("-") else _mode_parser()
         args = parser.parse_args(arguments)
         status: int = args.run(args)
+        sys.stdout.flush()
         return status
     except OnetapeError as error:
         print(f"onetape: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has gone (`| head`)
-        sys.stderr.close()
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_output()
+        print(f"onetape: cannot write {error.filename or 'the output'}: the disk is full", file=sys.stderr)
+        return 2
+
+
+def _drop_output() -> None:
+    # What is still in the buffer would raise once more when the interpreter closes standard output.
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - os.devnull is no path to work with
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _mode_parser() -> argparse.ArgumentParser:

@@ -41,9 +41,6 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
     warmup: bool
 
 
-EquityRow = tuple[Slice, float, float]  # slice, equity, balance: as they stand after its broker and guard steps
-
-
 class EndOfData(msgspec.Struct, frozen=True):
     """The feed has no more: `--end`, the end of the data or the end of a tape."""
 
@@ -165,6 +162,7 @@ class CloseOrder(msgspec.Struct, frozen=True):
     symbol: str
     reason: Reason
     signal_time_ms: int
+    tag: str = ""
 
 
 Order = EntryOrder | CloseOrder
@@ -173,14 +171,15 @@ Order = EntryOrder | CloseOrder
 class Position(msgspec.Struct, frozen=True):
     """An open position. `entry_price` is after slippage, `entry_commission` what the OPEN fill cost.
 
-    `floor` and `ceiling` are the lower and the upper one of stop and target: a candle strictly between them
-    cannot touch either.
+    `signed_quantity` is side * quantity. `floor` and `ceiling` are the lower and the upper one of stop and target: a
+    candle strictly between them cannot touch either.
     """
 
     trade_id: int
     symbol: str
     side: Side
     quantity: float
+    signed_quantity: float
     entry_price: float
     entry_commission: float
     entry_time_ms: int
@@ -192,7 +191,7 @@ class Position(msgspec.Struct, frozen=True):
 
     def unrealised(self, mark: float) -> float:
         """`side * quantity * (mark - entry) - entry commission` (RULES, Cash + equity accounting)."""
-        return self.side * self.quantity * (mark - self.entry_price) - self.entry_commission
+        return self.signed_quantity * (mark - self.entry_price) - self.entry_commission
 
 
 class Fill(msgspec.Struct, frozen=True):

@@ -5,32 +5,30 @@ The three files lie in one folder. Nothing here knows a strategy's parameters: s
 """
 
 import copy
-import difflib
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
-
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # a plugin search costs 40 ms at every start
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
+from app.config_problems import first_problem, known_keys
+from app.config_text import Sources, read_mapping, split_override, unknown_key
 from app.errors import ConfigError
 from app.times import TIMEFRAMES_MS
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Rate = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, lt=1, strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # defer_build: only the three whole files are ever validated, not each section on its own
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 Section = TypeVar("Section", bound=_Section)
@@ -113,11 +111,11 @@ class SafetySettings(_Section):
 class TradingModeSettings(_Section):
     """trading_mode.yaml: balance, fill rules and costs."""
 
-    starting_balance: Positive = 10_000
+    starting_balance: Positive = 10_000.0
     fill: Literal["next_open", "close"] = "next_open"
     limit_fill: Literal["through", "touch"] = "through"
     commission_rate: Rate = 0.001
-    maker_commission_rate: Annotated[float, Field(gt=-1, lt=1, allow_inf_nan=False)] | None = None
+    maker_commission_rate: Annotated[float, Field(gt=-1, lt=1, strict=True, allow_inf_nan=False)] | None = None
     slippage_rate: Rate = 0.0005
     on_stop: Literal["flatten", "keep"] = "flatten"
     safety: SafetySettings = SafetySettings()
@@ -129,6 +127,12 @@ class Settings(_Section):
     live: LiveSettings
     risk: RiskSettings
     trading_mode: TradingModeSettings
+    _sources: Sources = PrivateAttr(default_factory=lambda: Sources({name: name for name in FILES}))
+
+    @property
+    def sources(self) -> Sources:
+        """Where the values came from, for messages."""
+        return self._sources
 
     @property
     def strategy_timeframe(self) -> str:
@@ -161,58 +165,60 @@ def load_settings(
     applied last; VALUE is YAML. ConfigError on anything that cannot be run.
     """
     raw, sources = _read_profile(config)
-    _replace_symbols(raw["live"], symbols)
-    _replace_strategy(raw["live"], strategy)
-    _replace_interval(raw["live"], interval)
+    _replace_symbols(raw["live"], symbols, sources)
+    _replace_strategy(raw["live"], strategy, sources)
+    _replace_interval(raw["live"], interval, sources)
     for override in overrides:
-        _apply_override(raw, override)
+        _apply_override(raw, override, sources)
     return _validated(raw, sources)
 
 
-def _read_profile(config: Profile) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+def _read_profile(config: Profile) -> tuple[dict[str, dict[str, Any]], Sources]:
     if isinstance(config, (str, Path)):
         paths = {name: Path(config).with_name(file) for name, (file, _) in FILES.items()} | {"live": Path(config)}
-        return {name: _read_mapping(path) for name, path in paths.items()}, {n: str(path) for n, path in paths.items()}
+        return {name: read_mapping(path) for name, path in paths.items()}, Sources(
+            {n: str(p) for n, p in paths.items()}
+        )
     if isinstance(config, Settings):
         config = config.model_dump(mode="json")
     for key in config:
         if key not in FILES:
-            raise ConfigError(_unknown_key("config", str(key), list(FILES)))
+            raise ConfigError(unknown_key("config", str(key), list(FILES)))
     raw = {name: copy.deepcopy(dict(config.get(name) or {})) for name in FILES}
-    return raw, {name: f"config[{name!r}]" for name in FILES}
+    return raw, Sources({name: f"config[{name!r}]" for name in FILES})
 
 
 def load_risk(path: Path) -> RiskSettings:
     """A risk.json on its own."""
-    return _section(RiskSettings, _read_mapping(path), str(path))
+    return _section(RiskSettings, "risk", read_mapping(path), Sources({"risk": str(path)}))
 
 
 def validate_all_configs(folder: str | Path = "config") -> Settings:
     """Read and check the three files of a folder; ConfigError names the file, the key and what would be right."""
-    from app.strategies.loader import (
-        check_settings,
-    )  # strategies import nothing of settings; this is the meeting point
+    from app.strategies.loader import check_settings  # strategies import nothing of settings: they meet here
 
     settings = load_settings(Path(folder) / "live.yaml")
     check_settings(settings)
     return settings
 
 
-def _validated(raw: Mapping[str, dict[str, Any]], sources: Mapping[str, str]) -> Settings:
-    live, risk, trading_mode = (_section(FILES[name][1], raw[name], sources[name]) for name in FILES)
+def _validated(raw: Mapping[str, dict[str, Any]], sources: Sources) -> Settings:
+    live, risk, trading_mode = (_section(FILES[name][1], name, raw[name], sources) for name in FILES)
     settings = Settings.model_construct(live=live, risk=risk, trading_mode=trading_mode)
-    _check_timeframes(settings.live, sources["live"])
+    settings._sources = sources
+    _check_timeframes(settings.live, sources)
     for symbol in settings.live.instruments:
         if symbol not in settings.live.symbols:
-            listed = ", ".join(settings.live.symbols)
-            raise ConfigError(f"{sources['live']}: instruments.{symbol} is no symbol of this session ({listed})")
+            source, listed = sources.of("live", ("instruments", symbol)), ", ".join(settings.live.symbols)
+            raise ConfigError(f"{source}: instruments.{symbol} is no symbol of this session ({listed})")
     return settings
 
 
-def _check_timeframes(live: LiveSettings, source: str) -> None:
+def _check_timeframes(live: LiveSettings, sources: Sources) -> None:
     coarse = live.strategy.timeframe
     if coarse is None:
         return
+    source = sources.of("live", ("strategy", "timeframe"))
     if coarse not in TIMEFRAMES_MS:
         known = ", ".join(TIMEFRAMES_MS)
         raise ConfigError(f"{source}: strategy.timeframe: unknown timeframe {coarse!r}; known are {known}")
@@ -222,60 +228,39 @@ def _check_timeframes(live: LiveSettings, source: str) -> None:
         )
 
 
-def _read_mapping(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; a profile is live.yaml, risk.json and trading_mode.yaml") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
-    try:
-        content = json.loads(text) if path.suffix == ".json" else _yaml(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: broken {path.suffix[1:].upper()}: {' '.join(str(error).split())}") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: holds {type(content).__name__}, not keys with values")
-    return content
-
-
-def _replace_symbols(live: dict[str, Any], symbols: Sequence[str] | None) -> None:
+def _replace_symbols(live: dict[str, Any], symbols: Sequence[str] | None, sources: Sources) -> None:
     if symbols is None:
         return
+    sources.replaced("live", ("symbols",), f"--symbols {','.join(symbols)}")
     live["symbols"] = list(symbols)
     instruments = live.get("instruments")
     if isinstance(instruments, dict):  # those of the profile's other symbols are not a mistake here
         live["instruments"] = {symbol: values for symbol, values in instruments.items() if symbol in symbols}
 
 
-def _replace_strategy(live: dict[str, Any], name: str | None) -> None:
+def _replace_strategy(live: dict[str, Any], name: str | None, sources: Sources) -> None:
     section = live.get("strategy")
     if name is None or (isinstance(section, dict) and section.get("name") == name):
         return
+    sources.replaced("live", ("strategy", "name"), f"--strategy {name}")
     # The file's parameters are those of the file's strategy; another one starts with its own defaults.
     kept = {key: value for key, value in section.items() if key != "params"} if isinstance(section, dict) else {}
     live["strategy"] = {**kept, "name": name}
 
 
-def _replace_interval(live: dict[str, Any], interval: str | None) -> None:
+def _replace_interval(live: dict[str, Any], interval: str | None, sources: Sources) -> None:
     if interval is None:
         return
+    sources.replaced("live", ("timeframe",), f"--interval {interval}")
     section = live.get("strategy")
     if isinstance(section, dict) and section.get("timeframe") == live.get("timeframe"):
         live["strategy"] = {**section, "timeframe": interval}  # a strategy on the session's timeframe stays on it
     live["timeframe"] = interval
 
 
-def _apply_override(raw: dict[str, dict[str, Any]], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {override}: write KEY=VALUE, for example risk.reward_risk_ratio=1.5")
-    try:
-        value = _yaml(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: the value is no YAML") from None
-    name, path = _file_of(key.strip(), override)
+def _apply_override(raw: dict[str, dict[str, Any]], override: str, sources: Sources) -> None:
+    key, value = split_override(override)
+    name, path = _file_of(key, override)
     target = raw[name]
     for part in path[:-1]:
         nested = target.setdefault(part, {})
@@ -283,6 +268,7 @@ def _apply_override(raw: dict[str, dict[str, Any]], override: str) -> None:
             raise ConfigError(f"--set {override}: {part} is a value, it has no keys")
         target = nested
     target[path[-1]] = value
+    sources.replaced(name, path, f"--set {override}")
 
 
 def _file_of(key: str, override: str) -> tuple[str, list[str]]:
@@ -293,63 +279,12 @@ def _file_of(key: str, override: str) -> tuple[str, list[str]]:
     for name, (_, model) in FILES.items():
         if first in model.model_fields:
             return name, parts
-    known = [field for _, model in FILES.values() for field in model.model_fields]
-    raise ConfigError(_unknown_key(f"--set {override}", key, [*known, *(f"{name}." for name in FILES)]))
+    known = [known for _, model in FILES.values() for known in known_keys(model)]
+    raise ConfigError(unknown_key(f"--set {override}", key, known))
 
 
-def _section(model: type[Section], content: dict[str, Any], source: str) -> Section:
+def _section(model: type[Section], name: str, content: dict[str, Any], sources: Sources) -> Section:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(_first_problem(error, model, source)) from None
-
-
-def _first_problem(error: ValidationError, model: type[_Section], source: str) -> str:
-    # Unknown keys first: a misspelt key is often also a missing one.
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    problem = problems[0]
-    where = [str(part) for part in problem["loc"] if part not in ("constrained-int", "literal['auto']")]
-    key = ".".join(where)
-    if problem["type"] == "extra_forbidden":
-        known = _fields_at(model, where[:-1])
-        prefix = ".".join(where[:-1])
-        return _unknown_key(source, key, [f"{prefix}.{name}" if prefix else name for name in known])
-    if problem["type"] == "missing":
-        return f"{source}: {key} is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    given = problem["input"]
-    shown = "" if isinstance(given, (dict, list, tuple)) else f" (it is {given!r})"
-    return f"{source}: {key}: {message[0].lower()}{message[1:]}{shown}"
-
-
-def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
-    fields: list[str] = list(model.model_fields)
-    current: Any = model
-    for part in path:
-        field = current.model_fields.get(part) if hasattr(current, "model_fields") else None
-        if field is None:
-            return list(InstrumentSettings.model_fields)  # instruments.<symbol>.<key>
-        current = field.annotation
-        fields = list(getattr(current, "model_fields", {}))
-    return fields
-
-
-def _unknown_key(source: str, key: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"{source}: unknown key {key}; {hint}"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads `1e-8` and `1e3` as text; these are numbers here."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
-def _yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+        raise ConfigError(first_problem(error, model, name, sources)) from None

@@ -24,7 +24,9 @@ TIMEFRAMES_MS = {
     "1d": 86_400_000,
 }
 DAY_MS = 86_400_000
+TIME_MAX_MS = 253_402_300_800_000  # the year 10000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - for printing: naive is UTC, and a tenth of the cost
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -45,13 +47,16 @@ def parse_time_ms(text: str) -> int:
         raise ConfigError(f"{text!r} is not a date or time; write 2025-12-01 or 2025-12-01T06:30 (UTC)") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MILLISECOND
+    time_ms = (moment - _EPOCH) // _MILLISECOND
+    if not 0 <= time_ms < TIME_MAX_MS:
+        raise ConfigError(f"{text!r} is not a time between 1970 and 9999")
+    return time_ms
 
 
 def iso_ms(time_ms: int) -> str:
     """ISO 8601 with milliseconds and Z: `2025-10-30T00:01:00.000Z`."""
     seconds, ms = divmod(time_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{ms:03}Z"
+    return f"{(_NAIVE_EPOCH + timedelta(0, seconds)).isoformat()}.{ms:03}Z"
 
 
 def short_time(time_ms: int) -> str:

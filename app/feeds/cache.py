@@ -25,7 +25,7 @@ from app.feeds.month_file import (
     encode_month,
     read_month,
 )
-from app.times import TIMEFRAMES_MS, iso_ms, month_bounds_ms, month_of, timeframe_ms
+from app.times import TIME_MAX_MS, TIMEFRAMES_MS, iso_ms, month_bounds_ms, month_of, timeframe_ms
 
 __all__ = ["COLUMN_NAMES", "CandleCache", "CandleColumns", "MergeReport", "MonthFile"]
 
@@ -34,7 +34,6 @@ _MONTH_FILE = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))\.parquet", re.ASCII)
 _SYMBOL = re.compile(r"[^\W_](?:[^\W_]|[/:.\-](?=[^\W_])){0,99}")
 _FOLDER = str.maketrans("/:", "_~")
 _SYMBOL_OF_FOLDER = str.maketrans("_~", "/:")
-_TIME_MAX_MS = 253_402_300_800_000  # the year 10000
 _DISAGREEMENTS_SHOWN = 3
 
 
@@ -203,7 +202,7 @@ def _check_mergeable(columns: CandleColumns, timeframe: str) -> None:
         return
     if not bool(np.all(times[1:] > times[:-1])):
         raise DataError("candles to store must ascend by open time, each time once")
-    if times[0] < 0 or times[-1] >= _TIME_MAX_MS:
+    if times[0] < 0 or times[-1] >= TIME_MAX_MS:
         raise DataError(f"open times must lie between 1970 and 9999, these span {times[0]} to {times[-1]} ms")
     off_grid = times[times % timeframe_ms(timeframe) != 0]
     if len(off_grid):

@@ -86,13 +86,13 @@ def _text(stream: IO[bytes] | gzip.GzipFile) -> io.TextIOWrapper:
 
 
 def _read_csv_file(path: Path) -> RawCandles:
-    with _opened(path) as stream:
-        return read_csv(_text(stream), path)
+    with _opened(path) as stream, _text(stream) as text:
+        return read_csv(text, path)
 
 
 def _read_json_file(path: Path) -> RawCandles:
-    with _opened(path) as stream:
-        return read_json(_text(stream).read(), path)
+    with _opened(path) as stream, _text(stream) as text:
+        return read_json(text.read(), path)
 
 
 def _read_zip(path: Path) -> RawCandles:
@@ -101,7 +101,7 @@ def _read_zip(path: Path) -> RawCandles:
             members = [name for name in archive.namelist() if name.lower().endswith(".csv")]
             if len(members) != 1:
                 raise DataError(f"{path} holds {len(members)} CSV files; one is expected, as in Binance's bulk files")
-            with archive.open(members[0]) as stream:
-                return read_csv(_text(stream), path)
+            with archive.open(members[0]) as stream, _text(stream) as text:
+                return read_csv(text, path)
     except (NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path} cannot be unpacked: {error}") from error

@@ -15,7 +15,7 @@ from app.models import Candle, Slice
 from app.runtime import clock
 from app.times import timeframe_ms
 
-BURST_SLICES = 512  # long enough that the queue costs nothing, short enough that a stop is heard in milliseconds
+BURST_SLICES = 256  # long enough that the queue costs nothing, short enough that a stop is heard in milliseconds
 
 
 class ReplayFeed:

@@ -8,14 +8,32 @@ import io
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from arro3.core import Array, RecordBatch, RecordBatchReader
 from arro3.io import read_ipc_stream, write_ipc_stream, write_parquet
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 _BLOCK_ROWS = 8_192
 _ROW_GROUP_ROWS = 65_536
+
+
+class _Sink(io.FileIO):
+    """A file for arro3, which panics where writing fails: the first fault is kept, to be raised afterwards."""
+
+    fault: OSError | None = None
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        if self.fault is None:
+            try:
+                return super().write(data)
+            except OSError as error:
+                self.fault = error
+        return memoryview(data).nbytes
 
 
 class EquityLog:
@@ -50,14 +68,21 @@ class EquityLog:
         self._spill.write(_END_OF_STREAM)
         self._spill.close()
         temporary = self.path.with_name(self.path.name + ".tmp")
-        write_parquet(
-            read_ipc_stream(self._spill_path),
-            temporary,
-            compression="zstd(1)",
-            dictionary_enabled=False,
-            max_row_group_size=_ROW_GROUP_ROWS,
-            created_by="onetape",
-        )
+        try:
+            with _Sink(temporary, "w") as sink:
+                write_parquet(
+                    read_ipc_stream(self._spill_path),
+                    sink,
+                    compression="lz4_raw",
+                    dictionary_enabled=False,
+                    max_row_group_size=_ROW_GROUP_ROWS,
+                    created_by="onetape",
+                )
+            if sink.fault is not None:
+                raise sink.fault
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
         temporary.replace(self.path)
         self._spill_path.unlink()
 

@@ -45,7 +45,6 @@ class Funnel:
             "exits_ordered": self.exits_ordered,
             "cancelled": {why: self.cancelled[why] for why in sorted(self.cancelled)},
             "unfilled_at_end": self.cancelled["session_end"],
-            "entries_filled": self.orders_submitted - self.cancelled.total(),
         }
 
 

@@ -3,14 +3,18 @@
 Per slice it only notes a row; counting and writing happen a block at a time. It changes nothing in the run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
-from app.models import EquityRow, Fill, Slice
+from app.errors import OutputError
+from app.models import Fill, Slice
 from app.reporting.equity import EquityLog
+from app.reporting.run_folder import writing
 from app.reporting.tally import Tally
 from app.reporting.trade_log import TradeLog
+from app.trading.account import EquityRows
 
-_FLUSH_ROWS = 256  # while rows and candles are still in the processor's cache
+_FLUSH_ROWS = 128  # while rows and candles are still in the processor's cache
 Progress = Callable[[int, int], None]  # close time of the newest slice, candles so far
 
 
@@ -31,49 +35,61 @@ class RunRecorder:
         self.first_open_ms: int | None = None
         self.last_close_ms: int | None = None
         self._progress = progress
-        self._rows: list[EquityRow] = []
+        self._cut_short = False
+        self.rows = EquityRows()
         self._fills: list[Fill] = []
-        # Called by the runtime once a slice and by the broker once a fill, in their order: both only take note.
-        self.observe = self._rows.append
-        self.on_fill = self._fills.append
-
-    def change_last_row(self, equity: float, balance: float) -> None:
-        """A flatten or a kill after the last slice."""
-        if self._rows:
-            self._rows[-1] = (self._rows[-1][0], equity, balance)
+        self.on_fill = self._fills.append  # called by the broker in the order of the fills: it only takes note
 
     def flush_if_full(self) -> None:
         """Between bursts: hand the rows on; the newest one stays, it may still change."""
-        if len(self._rows) > _FLUSH_ROWS:
-            self._flush(keep=1)
+        if len(self.rows.slices) > _FLUSH_ROWS:
+            with self._writing():
+                self._flush(keep=1)
             if self._progress is not None and self.last_close_ms is not None:
                 self._progress(self.last_close_ms, sum(self.candles.values()))
 
     def finish(self) -> None:
-        """Complete the files; the totals are final."""
-        self._flush(keep=0)
-        self.trade_log.close()
-        self.equity_log.finish()
+        """Complete the files; the totals are final. After a fault of the disk it leaves them as they are."""
+        if self._cut_short:
+            return
+        with self._writing():
+            self._flush(keep=0)
+            self.trade_log.close()
+            self.equity_log.finish()
 
     def close(self) -> None:
-        """Release the files of a run that did not finish; idempotent."""
-        self.trade_log.close()
-        self.equity_log.close()
+        """Release the files of a run that did not finish; idempotent, and silent: the fault was told already."""
+        for log in (self.trade_log, self.equity_log):
+            with suppress(OSError):
+                log.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        # What reached a full disk is the beginning of the log; a later row would leave a hole before it.
+        try:
+            with writing(self.trade_log.path.parent):
+                yield
+        except OutputError:
+            self._cut_short = True
+            raise
 
     def _flush(self, keep: int) -> None:
         for fill in self._fills:
             self.trade_log.write(fill)
             self.tally.add(fill)
         self._fills.clear()
-        rows = self._rows[: len(self._rows) - keep]
-        if not rows:
+        rows = self.rows
+        count = len(rows.slices) - keep
+        if count <= 0:
             return
-        del self._rows[: len(rows)]
-        slices, equities, balances = zip(*rows, strict=True)
+        slices = rows.slices[:count]
         if self.first_open_ms is None:
             self.first_open_ms = slices[0].candles[0].open_time_ms
         self.last_close_ms = slices[-1].close_time_ms
-        self.equity_log.append([slice_.close_time_ms for slice_ in slices], equities, balances)
+        self.equity_log.append(
+            [slice_.close_time_ms for slice_ in slices], rows.equities[:count], rows.balances[:count]
+        )
+        del rows.slices[:count], rows.equities[:count], rows.balances[:count]
         self._count(slices)
 
     def _count(self, slices: Sequence[Slice]) -> None:

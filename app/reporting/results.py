@@ -74,7 +74,7 @@ def build_results(
         "shortfalls": [_shortfall(shortfall) for shortfall in facts.shortfalls],
         "signals_generated": funnel.signals_generated,
         "orders_submitted": funnel.orders_submitted,
-        "funnel": funnel.as_dict(),
+        "funnel": {**funnel.as_dict(), "entries_filled": tally.opened},
         "kill_switch": _kill_switch(facts, first_ms, last_ms),
         "performance": _performance(recorder.equity_log, recorder, starting_balance, balance, equity),
         "exits": tally.exits_as_dict(),

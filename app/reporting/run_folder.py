@@ -13,6 +13,7 @@ from typing import Any
 
 from app.errors import OutputError
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 RESULTS, MANIFEST, EQUITY = "results.json", "manifest.json", "equity.parquet"
 
 
@@ -32,6 +33,8 @@ class RunFolder:
         folder = out if out is not None else _free_folder(root, name)
         if (folder / RESULTS).exists():
             raise OutputError(f"{folder} holds a finished run; choose another --out, or remove it first")
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"cannot write {folder}: it is no folder")
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return cls(folder, name)
@@ -47,8 +50,14 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
-        raise OutputError(f"cannot write {error.filename or path}: {reason}") from error
+        raise OutputError(f"cannot write {error.filename or path}: {why_unwritten(error)}") from error
+
+
+def why_unwritten(error: OSError) -> str:
+    """In words: a full disk has several names."""
+    if error.errno in DISK_FULL:
+        return "the disk is full"
+    return error.strerror or str(error)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ class Tally:
     commission: float = 0.0
     slippage: float = 0.0
     both_levels: int = 0
-    fills: int = 0
+    opened: int = 0
 
     def __post_init__(self) -> None:
         self.by_symbol = {symbol: TradeTotals() for symbol in self.symbols}
@@ -59,19 +59,16 @@ class Tally:
 
     def add(self, fill: Fill) -> None:
         """Count one fill."""
-        self.fills += 1
         self.commission += fill.commission
         self.slippage += fill.slippage
         if fill.opens:
+            self.opened += 1
             return
         self.both_levels += fill.both_levels
-        groups = (
-            self.total,
-            self.by_symbol[fill.symbol],
-            self.by_side[fill.side],
-            self.by_reason.setdefault(fill.reason, TradeTotals()),
-        )
-        for totals in groups:
+        by_reason = self.by_reason.get(fill.reason)
+        if by_reason is None:
+            by_reason = self.by_reason[fill.reason] = TradeTotals()
+        for totals in (self.total, self.by_symbol[fill.symbol], self.by_side[fill.side], by_reason):
             totals.add(fill.realized_pnl)
 
     def exits_as_dict(self) -> dict[str, dict[str, int | float | None]]:

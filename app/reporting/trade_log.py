@@ -6,6 +6,7 @@ log is kept in memory. Columns are RULES.md's, then Onetape's own.
 
 import csv
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -62,11 +63,12 @@ def _numbers(*values: float) -> str:
     return _encode(values)[1:-1].decode()
 
 
+@lru_cache(maxsize=1024)  # symbols and tags come again and again
 def _quoted(text: str) -> str:
     # A tag is the user's own text: quoted as RFC 4180 has it where it could be taken for structure.
-    if text.isalnum() or not any(mark in text for mark in ',"\r\n'):
-        return text
-    return '"' + text.replace('"', '""') + '"'
+    if any(mark in text for mark in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def read_trade_log(path: Path) -> Iterator[dict[str, str]]:

@@ -33,9 +33,14 @@ def resolve_period(
 ) -> Period:
     """The period as asked for; without `start` and `end` the last 24 hours, of the clock or else of the cache."""
     if start_ms is not None and end_ms is not None:
-        return _checked(start_ms, end_ms, "as given by --start and --end")
+        return _checked(start_ms, end_ms, "the period of --start and --end")
     cached_end_ms = _cached_end_ms(cache, symbols, timeframe)
     if start_ms is not None:
+        if start_ms >= cached_end_ms:
+            raise DataError(
+                f"no candle of {', '.join(symbols)} {timeframe} from --start {short_time(start_ms)} on; "
+                f"{what_is_there(cache)}"
+            )
         return _checked(start_ms, cached_end_ms, "from --start to the end of the cache")
     if end_ms is not None:
         return _checked(end_ms - DAY_MS, end_ms, "the 24 hours before --end")

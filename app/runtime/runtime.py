@@ -4,14 +4,13 @@ Every event is handled to its end before the next is looked at. What happens dep
 stages were built, on nothing else: no clock, no randomness, no settings, and it never knows which feed is behind.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from app.models import (
     FLAT,
     Action,
     Candle,
     CloseOrder,
-    EquityRow,
     Event,
     Kill,
     Reason,
@@ -23,7 +22,7 @@ from app.models import (
 )  # fmt: skip
 from app.reporting.funnel import Funnel
 from app.strategies.host import StrategyHost
-from app.trading.account import Account
+from app.trading.account import Account, EquityRows
 from app.trading.execution import Broker, ExecutionEngine
 from app.trading.risk import RiskEngine
 from app.trading.safety import SafetyMonitor
@@ -42,8 +41,7 @@ class TradingRuntime:
         risk: RiskEngine,
         execution: ExecutionEngine,
         funnel: Funnel,
-        observe: Callable[[EquityRow], None],
-        change_last_row: Callable[[float, float], None],
+        rows: EquityRows,
         flatten_on_stop: bool = True,
     ) -> None:
         self.account = account
@@ -53,8 +51,7 @@ class TradingRuntime:
         self.risk = risk
         self.execution = execution
         self.funnel = funnel
-        self.observe = observe
-        self.change_last_row = change_last_row
+        self.rows = rows
         self.ended = False
         self._flatten_on_stop = flatten_on_stop
         self._last_close_ms = 0
@@ -64,7 +61,8 @@ class TradingRuntime:
 
         A slice of the run goes through broker, guard and decide, always in this order (RULES.md).
         """
-        account, broker, safety, observe = self.account, self.broker, self.safety, self.observe
+        account, broker, safety, rows = self.account, self.broker, self.safety, self.rows
+        add_slice, add_equity, add_balance = rows.slices.append, rows.equities.append, rows.balances.append
         asked = self.host.asked
         absorb = self.host.absorb if self.host.keeps_candles else None
         for event in events:
@@ -78,10 +76,13 @@ class TradingRuntime:
             await broker.on_slice(event)
 
             equity = account.equity() if account.positions else account.balance
-            if await safety.on_slice(close_ms, equity):
+            # The guard is asked where it can have anything to say: a new peak, or near one of its limits.
+            if not safety.watch_below < equity <= safety.peak and await safety.on_slice(close_ms, equity):
                 await self._close_everything()
                 equity = account.equity()  # under `fill: close` the positions are gone already
-            observe((event, equity, account.balance))
+            add_slice(event)
+            add_equity(equity)
+            add_balance(account.balance)
 
             for candle in event.candles if absorb is None else absorb(event):
                 on_candle, view = asked[candle.symbol]
@@ -108,7 +109,7 @@ class TradingRuntime:
             return
         self.funnel.signals[signal.action] += 1
         if signal.action is Action.EXIT:
-            await self._exit(candle.symbol)
+            await self._exit(candle.symbol, signal.tag)
             return
         symbol = candle.symbol
         if symbol in self.account.positions:
@@ -129,13 +130,13 @@ class TradingRuntime:
         await self.execution.submit_order(order)
         self.funnel.sized_by[order.sized_by] += 1
 
-    async def _exit(self, symbol: str) -> None:
+    async def _exit(self, symbol: str, tag: str) -> None:
         """EXIT passes no limit: close the position, or cancel the entry, or be counted and ignored."""
         if symbol in self.account.closing:
             self.funnel.ignored[Refusal.EXIT_PENDING] += 1
         elif symbol in self.account.positions:
             self.funnel.exits_ordered += 1
-            await self._order_close(symbol, Reason.SIGNAL_EXIT)
+            await self._order_close(symbol, Reason.SIGNAL_EXIT, tag)
         elif await self.broker.cancel_entry(symbol):
             self.funnel.cancelled["signal_exit"] += 1
         else:
@@ -172,9 +173,11 @@ class TradingRuntime:
             if symbol not in account.closing:
                 await self._order_close(symbol, Reason.KILL_SWITCH)
 
-    async def _order_close(self, symbol: str, reason: Reason) -> None:
-        order: CloseOrder = self.execution.create_close_order(symbol, reason, self._last_close_ms)
+    async def _order_close(self, symbol: str, reason: Reason, tag: str = "") -> None:
+        order: CloseOrder = self.execution.create_close_order(symbol, reason, self._last_close_ms, tag)
         await self.execution.submit_order(order)
 
     def _rewrite_last_row(self) -> None:
-        self.change_last_row(self.account.equity(), self.account.balance)
+        if self.rows.slices:
+            self.rows.equities[-1] = self.account.equity()
+            self.rows.balances[-1] = self.account.balance

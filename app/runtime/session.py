@@ -48,7 +48,7 @@ class Session:
             with _rare_garbage_collection():
                 async with asyncio.TaskGroup() as tasks:
                     feeding = tasks.create_task(self._feed(queue))
-                    with _stop_signals(queue, tasks, stops):
+                    with _stop_signals(queue, tasks, feeding, stops):
                         while not self.runtime.ended:
                             await self.runtime.handle(await queue.get())
                             self.recorder.flush_if_full()
@@ -65,7 +65,7 @@ class Session:
         await queue.put((EndOfData(),))
 
     def _finish_files(self) -> None:
-        with writing(self.recorder.trade_log.path):
+        with writing(self.recorder.trade_log.path.parent):
             self.recorder.finish()
 
 
@@ -90,8 +90,7 @@ def build_runtime(settings: Settings, strategy: LoadedStrategy, recorder: RunRec
         risk=RiskEngine(risk_config(settings), instruments(settings)),
         execution=ExecutionEngine(broker, live.symbols),
         funnel=Funnel(),
-        observe=recorder.observe,
-        change_last_row=recorder.change_last_row,
+        rows=recorder.rows,
         flatten_on_stop=mode.on_stop == "flatten",
     )
 
@@ -118,16 +117,20 @@ def instruments(settings: Settings) -> Mapping[str, Instrument]:
 
 
 @contextmanager
-def _stop_signals(queue: EventQueue, tasks: asyncio.TaskGroup, stops: list[Stop]) -> Iterator[None]:
+def _stop_signals(
+    queue: EventQueue, tasks: asyncio.TaskGroup, feeding: asyncio.Task[None], stops: list[Stop]
+) -> Iterator[None]:
     # Ctrl-C and SIGTERM become a command in the queue like any other. Only the first: a second one has its usual
-    # effect. In a thread (a notebook) there are no signals to hear.
+    # effect. The feed ends first: one that is always ready would keep the queue full and the command out of it.
+    # In a thread (a notebook) there are no signals to hear.
     loop = asyncio.get_running_loop()
     heard: list[signal.Signals] = []
 
     def stop(received: signal.Signals) -> None:
         release()
-        stops.append(Stop(received.name))
-        tasks.create_task(queue.put((stops[0],)))
+        if feeding.cancel():  # if not, the end of the data is in the queue already
+            stops.append(Stop(received.name))
+            tasks.create_task(queue.put((stops[0],)))
 
     def release() -> None:
         while heard:

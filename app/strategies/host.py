@@ -79,6 +79,8 @@ class StrategyHost:
 def _problem(signal: Any) -> str | None:
     if not isinstance(signal, Signal) or not isinstance(signal.action, Action):
         return f"on_candle returned {signal!r}; return FLAT, long(...), short(...) or exit_position()"
+    if type(signal.tag) is not str:
+        return f"tag {signal.tag!r} is no text"
     if signal.action is Action.FLAT or signal.action is Action.EXIT:
         return None
     if signal.stop is None and signal.atr is None:
@@ -90,6 +92,4 @@ def _problem(signal: Any) -> str | None:
     factor = signal.size_factor
     if not isinstance(factor, (int, float)) or not 0.0 < factor <= 1.0:
         return f"{signal.action.name} with size_factor {factor!r}; it must be above 0 and at most 1"
-    if type(signal.tag) is not str:
-        return f"tag {signal.tag!r} is no text"
     return None

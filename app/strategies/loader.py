@@ -39,28 +39,32 @@ class LoadedStrategy:
     def __call__(self) -> Strategy:
         try:
             return self.cls(**self.params)
-        except OnetapeError as error:
-            raise ConfigError(f"strategy {self.name}: {error}") from None
-        except ValueError as error:
-            raise ConfigError(f"strategy {self.name}: {error}") from None
+        except (OnetapeError, ValueError) as error:
+            raise ConfigError(f"strategy {self.name}: {error}") from error
+        except Exception as error:
+            raise StrategyError(f"strategy {self.name} cannot be made: {type(error).__name__}: {error}") from error
 
 
 def load_strategy(name: str, params: Mapping[str, Any] | None = None) -> LoadedStrategy:
     """The strategy that a config or `--strategy` names, ready to be made; StrategyError if there is none such."""
     cls = _find(name)
-    if not inspect.iscoroutinefunction(cls.on_candle) or cls.on_candle is Strategy.on_candle:
+    if not _answers_candles(cls):
         raise StrategyError(f"strategy {name}: it needs `async def on_candle(self, candle, view)`")
     file = inspect.getsourcefile(cls)
     digest = hashlib.sha256(Path(file).read_bytes() if file else b"").hexdigest()
     loaded = LoadedStrategy(name, cls, _checked(name, cls, dict(params or {})), digest)
-    loaded()
+    _check_declared(name, loaded())
     return loaded
 
 
 def check_settings(settings: "Settings") -> LoadedStrategy:
     """Load the settings' strategy and hold its timeframes and warm-up against the session's."""
     live = settings.live
-    loaded = load_strategy(live.strategy.name, live.strategy.params)
+    source = settings.sources.of("live", ("strategy", "params"))
+    try:
+        loaded = load_strategy(live.strategy.name, live.strategy.params)
+    except ConfigError as error:  # a parameter; which file or --set it came from is known only here
+        raise ConfigError(f"{source}: {error}") from error
     strategy = loaded()
     session_ms = TIMEFRAMES_MS[live.timeframe]
     for timeframe in strategy.timeframes:
@@ -70,9 +74,10 @@ def check_settings(settings: "Settings") -> LoadedStrategy:
             )
     needed = required_startup(settings, strategy)
     if live.startup_candles != "auto" and live.startup_candles < needed:
+        source = settings.sources.of("live", ("startup_candles",))
         raise ConfigError(
-            f"startup_candles is {live.startup_candles}, but {loaded.name} needs {needed} candles of {live.timeframe} "
-            f"({strategy.warmup_candles} of {settings.strategy_timeframe}) before it can answer; "
+            f"{source}: startup_candles is {live.startup_candles}, but {loaded.name} needs {needed} candles of "
+            f"{live.timeframe} ({strategy.warmup_candles} of {settings.strategy_timeframe}) before it can answer; "
             f"set startup_candles: {needed}, or auto"
         )
     return loaded
@@ -102,8 +107,8 @@ def _find(name: str) -> type[Strategy]:
     if not place:
         if name not in BUILT_IN:
             near = difflib.get_close_matches(name, BUILT_IN, n=1)
-            known = f"did you mean {near[0]}?" if near else f"built in is {', '.join(BUILT_IN)}"
-            raise StrategyError(f"unknown strategy {name!r}; {known} Your own: module:Class or file.py:Class")
+            known = f"did you mean {near[0]}?" if near else f"built in is {', '.join(BUILT_IN)};"
+            raise StrategyError(f"unknown strategy {name!r}; {known} your own is module:Class or file.py:Class")
         place, class_name = BUILT_IN[name], name
     module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     return _class_in(module, class_name, place)
@@ -139,7 +144,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses and pickling look a class's module up by name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StrategyError(f"strategy file {path}: {_told(error)}") from error
     return module
 
@@ -148,15 +153,34 @@ def _import_module(name: str) -> ModuleType:
     sys.path.insert(0, str(Path.cwd()))
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StrategyError(f"strategy module {name}: {_told(error)}") from error
     finally:
         sys.path.pop(0)
 
 
-def _told(error: Exception) -> str:
-    line = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
-    return f"cannot be imported: {type(error).__name__}: {error}{line}"
+def _told(error: BaseException) -> str:
+    return f"cannot be imported: {type(error).__name__}: {error}"
+
+
+def _answers_candles(cls: type[Strategy]) -> bool:
+    if not inspect.iscoroutinefunction(cls.on_candle) or cls.on_candle is Strategy.on_candle:
+        return False
+    try:
+        inspect.signature(cls.on_candle).bind(None, None, None)  # self, candle, view
+    except TypeError:
+        return False
+    return True
+
+
+def _check_declared(name: str, strategy: Strategy) -> None:
+    timeframes: object = strategy.timeframes
+    if not isinstance(timeframes, (tuple, list)) or not all(isinstance(frame, str) for frame in timeframes):
+        raise StrategyError(f'strategy {name}: timeframes is {timeframes!r}; write a tuple, like ("1h", "4h")')
+    for what in ("lookback", "warmup_candles", "settling_candles"):
+        number = getattr(strategy, what)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            raise StrategyError(f"strategy {name}: {what} is {number!r}; it must be a whole number of at least 0")
 
 
 def _checked(name: str, cls: type[Strategy], params: dict[str, Any]) -> dict[str, Any]:

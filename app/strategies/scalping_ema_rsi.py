@@ -7,7 +7,7 @@ same numbers by running the same indicators, and `generate_signal` answers for a
 from collections import deque
 from collections.abc import Generator, Iterable
 from inspect import getgeneratorlocals
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import TYPE_CHECKING, ClassVar
 
 from app.errors import ConfigError
@@ -40,8 +40,8 @@ class ScalpingEMARSI(Strategy):
     ) -> None:
         if ema_fast >= ema_slow:
             raise ConfigError(f"ema_fast ({ema_fast}) must be below ema_slow ({ema_slow})")
-        if not volume_factor >= 0.0:
-            raise ConfigError(f"volume_factor ({volume_factor}) must not be negative")
+        if not 0.0 <= volume_factor < inf:
+            raise ConfigError(f"volume_factor ({volume_factor}) must be zero or more, and finite")
         for side, low, high in (
             ("long", rsi_long_min, rsi_long_max),
             ("short", rsi_short_min, rsi_short_max),

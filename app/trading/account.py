@@ -4,7 +4,7 @@ The one place where equity and exposure are computed. Only the broker writes her
 strategies read. `balance` moves on CLOSE and nowhere else.
 """
 
-from app.models import CloseOrder, EntryOrder, Position
+from app.models import CloseOrder, EntryOrder, Position, Slice
 
 
 class Account:
@@ -42,3 +42,18 @@ class Account:
     def is_engaged(self, symbol: str) -> bool:
         """Whether the symbol has a position or a pending entry (a close order implies a position)."""
         return symbol in self.positions or symbol in self.pending
+
+
+class EquityRows:
+    """One row per slice of the run, as the account stood after broker and guard; an observer takes them away.
+
+    Three lists of equal length. The newest row stays until the run is over: a flatten or a kill that comes after
+    the slice was handled rewrites it.
+    """
+
+    __slots__ = ("balances", "equities", "slices")
+
+    def __init__(self) -> None:
+        self.slices: list[Slice] = []
+        self.equities: list[float] = []
+        self.balances: list[float] = []

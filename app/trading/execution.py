@@ -55,9 +55,9 @@ class ExecutionEngine:
             signal_time_ms=signal_time_ms,
         )
 
-    def create_close_order(self, symbol: str, reason: Reason, signal_time_ms: int) -> CloseOrder:
+    def create_close_order(self, symbol: str, reason: Reason, signal_time_ms: int, tag: str = "") -> CloseOrder:
         """A market order that closes the symbol's whole position."""
-        return CloseOrder(self._next_order_id(), symbol, reason, signal_time_ms)
+        return CloseOrder(self._next_order_id(), symbol, reason, signal_time_ms, tag)
 
     async def submit_order(self, order: Order) -> None:
         """Validate and hand over; OrderError says what is wrong with the order."""
@@ -74,12 +74,13 @@ class ExecutionEngine:
             raise OrderError(f"order {order.order_id} is for {order.symbol}, which is not listed: {listed}")
         if isinstance(order, CloseOrder):
             return
-        where = f"order {order.order_id} ({order.symbol} {order.side.name})"
         if not (isfinite(order.quantity) and order.quantity > 0.0):
-            raise OrderError(f"{where}: quantity {order.quantity!r} is not a finite number above zero")
+            raise _refused(order, f"quantity {order.quantity!r} is not a finite number above zero")
         if not order.side * (order.reference - order.stop) > 0.0:
-            raise OrderError(f"{where}: stop {order.stop!r} is on the wrong side of the reference {order.reference!r}")
+            raise _refused(order, f"stop {order.stop!r} is on the wrong side of the reference {order.reference!r}")
         if not order.side * (order.target - order.reference) > 0.0:
-            raise OrderError(
-                f"{where}: target {order.target!r} is on the wrong side of the reference {order.reference!r}"
-            )
+            raise _refused(order, f"target {order.target!r} is on the wrong side of the reference {order.reference!r}")
+
+
+def _refused(order: EntryOrder, problem: str) -> OrderError:
+    return OrderError(f"order {order.order_id} ({order.symbol} {order.side.name}): {problem}")

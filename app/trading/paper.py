@@ -57,7 +57,7 @@ class PaperTrader:
         if candle.volume > 0.0:
             if symbol in account.closing:
                 order = account.closing[symbol]
-                self._close_at_market(account.positions[symbol], candle.open, candle.open_time_ms, order)
+                self._close(account.positions[symbol], candle.open, candle.open_time_ms, order.reason, order=order)
             if symbol in account.pending:
                 self._open(account.pending.pop(symbol), candle.open, candle.open_time_ms)
             if symbol in account.positions:
@@ -78,7 +78,7 @@ class PaperTrader:
             self._open(order, account.marks[order.symbol], self._slice_close_ms)
         else:
             position = account.positions[order.symbol]
-            self._close_at_market(position, account.marks[order.symbol], self._slice_close_ms, order)
+            self._close(position, account.marks[order.symbol], self._slice_close_ms, order.reason, order=order)
 
     async def cancel_entry(self, symbol: str) -> bool:
         """Cancel the symbol's pending entry; False if there is none."""
@@ -95,9 +95,8 @@ class PaperTrader:
         account.pending.clear()
         for position in list(account.positions.values()):
             order = account.closing.get(position.symbol)
-            if order is None:
-                order = CloseOrder(0, position.symbol, reason, self._slice_close_ms)
-            self._close_at_market(position, account.marks[position.symbol], self._slice_close_ms, order)
+            why = reason if order is None else order.reason
+            self._close(position, account.marks[position.symbol], self._slice_close_ms, why, order=order)
         return unfilled
 
     def apply_trade_result(self, realized_pnl: float) -> None:
@@ -114,6 +113,7 @@ class PaperTrader:
             symbol=order.symbol,
             side=order.side,
             quantity=order.quantity,
+            signed_quantity=order.side * order.quantity,
             entry_price=fill_price,
             entry_commission=commission,
             entry_time_ms=time_ms,
@@ -160,53 +160,35 @@ class PaperTrader:
             open_past_target = self._is_past(target - candle.open)
             reaches_target = self._is_past(target - candle.low)
         if open_at_stop:
-            self._exit_at_stop(position, candle.open, open_ms, both_levels=False)
+            self._close(position, candle.open, open_ms, Reason.STOP_LOSS)
         elif open_past_target:
-            self._exit_at_target(position, candle.open, open_ms)
+            self._close(position, candle.open, open_ms, Reason.TAKE_PROFIT, is_limit=True)
         elif touches_stop:
-            self._exit_at_stop(position, stop, close_ms, both_levels=reaches_target)
+            self._close(position, stop, close_ms, Reason.STOP_LOSS, both_levels=reaches_target)
         elif reaches_target:
-            self._exit_at_target(position, target, close_ms)
+            self._close(position, target, close_ms, Reason.TAKE_PROFIT, is_limit=True)
 
     def _is_past(self, distance: float) -> bool:
         return distance >= 0.0 if self._target_on_touch else distance > 0.0
-
-    def _exit_at_stop(self, position: Position, price: float, time_ms: int, *, both_levels: bool) -> None:
-        fill_price = price * (1.0 - position.side * self._slippage_rate)
-        self._close(position, price, fill_price, time_ms, self._commission_rate, Reason.STOP_LOSS, None, both_levels)
-
-    def _exit_at_target(self, position: Position, price: float, time_ms: int) -> None:
-        # A limit order: no slippage, and the maker's rate where one is configured.
-        self._close(position, price, price, time_ms, self._target_commission_rate, Reason.TAKE_PROFIT, None, False)
-
-    def _close_at_market(self, position: Position, price: float, time_ms: int, order: CloseOrder) -> None:
-        fill_price = price * (1.0 - position.side * self._slippage_rate)
-        self._close(
-            position,
-            price,
-            fill_price,
-            time_ms,
-            self._commission_rate,
-            order.reason,
-            order.order_id or None,
-            False,
-        )
 
     def _close(
         self,
         position: Position,
         price: float,
-        fill_price: float,
         time_ms: int,
-        commission_rate: float,
         reason: Reason,
-        order_id: int | None,
-        both_levels: bool,
+        *,
+        is_limit: bool = False,
+        order: CloseOrder | None = None,
+        both_levels: bool = False,
     ) -> None:
+        # A target is a limit order: no slippage, and the maker's rate where one is configured.
         account = self._account
         symbol, side, quantity = position.symbol, position.side, position.quantity
+        fill_price = price if is_limit else price * (1.0 - side * self._slippage_rate)
+        commission_rate = self._target_commission_rate if is_limit else self._commission_rate
         commission = commission_rate * fill_price * quantity
-        realized_pnl = side * quantity * (fill_price - position.entry_price) - position.entry_commission - commission
+        realized_pnl = position.unrealised(fill_price) - commission
         del account.positions[symbol]
         account.closing.pop(symbol, None)
         self.apply_trade_result(realized_pnl)
@@ -227,9 +209,9 @@ class PaperTrader:
                 trade_id=position.trade_id,
                 stop=position.stop,
                 target=position.target,
-                order_id=order_id,
+                order_id=None if order is None else order.order_id,
                 sized_by=None,
                 both_levels=both_levels,
-                tag=position.tag,
+                tag=position.tag if order is None or not order.tag else order.tag,
             )
         )

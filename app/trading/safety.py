@@ -43,28 +43,31 @@ class SafetyMonitor:
         self._day_end_ms = 0
         self._day_start_equity = account.starting_balance
         self._last_equity = account.starting_balance
-        self._watch_below = 0.0
+        self.watch_below = 0.0
         self._set_watch()
 
     async def on_slice(self, close_time_ms: int, equity: float) -> bool:
-        """Step 2 of a slice, after the broker: True when the kill switch trips with this slice."""
+        """Step 2 of a slice, after the broker: True when the kill switch trips with this slice.
+
+        Need not be asked while `watch_below < equity <= peak`: nothing can change then.
+        """
         if close_time_ms > self._day_end_ms:
             # A slice that closes at midnight still belongs to the day that it ends.
             self._day_end_ms = -(-close_time_ms // DAY_MS) * DAY_MS
             self._day_start_equity = self._last_equity
-            self._set_watch()
         self._last_equity = equity
         if equity > self.peak:
             self.peak = equity
             self._set_watch()
-        return equity <= self._watch_below and self._check_limits(close_time_ms, equity)
+        return equity <= self.watch_below and self._check_limits(close_time_ms, equity)
 
     def _set_watch(self) -> None:
-        # Above this equity no limit can be reached, so almost every slice costs one comparison. The margin covers
-        # rounding; what decides is the formula of RULES.md in _check_limits.
-        by_drawdown = self.peak * (1.0 - self._max_drawdown)
-        by_day = self._day_start_equity * (1.0 - self._max_daily_loss)
-        self._watch_below = max(by_drawdown, by_day) + 1e-9 * abs(self.peak)
+        if self._max_daily_loss < inf:
+            self.watch_below = inf  # a new day may begin with any slice: look at each
+            return
+        # Above this equity the drawdown cannot be reached, so almost every slice costs one comparison. The margin
+        # covers rounding; what decides is the formula of RULES.md in _check_limits.
+        self.watch_below = self.peak * (1.0 - self._max_drawdown) + 1e-9 * abs(self.peak)
 
     def _check_limits(self, close_time_ms: int, equity: float) -> bool:
         drawdown = _loss(self.peak, equity)

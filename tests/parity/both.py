@@ -14,7 +14,7 @@ from arro3.io import read_parquet
 
 from app.backtest import BacktestResults, ConfigBacktestRunner
 from app.reporting.trade_log import read_trade_log
-from app.settings import settings_from
+from app.settings import load_settings
 from app.strategies.loader import check_settings, startup_candles
 from app.times import iso_ms, timeframe_ms
 from tests.parity.market import Market, fill_cache
@@ -22,7 +22,17 @@ from tests.parity.seeded_strategy import reference_strategy
 from tests.reference.simulator import Config, Result, simulate
 
 TEXTS = ("symbol", "action", "side", "reason")
-NUMBERS = ("price", "quantity", "commission", "slippage", "balance", "equity", "realized_pnl", "stop_loss", "take_profit")
+NUMBERS = (
+    "price",
+    "quantity",
+    "commission",
+    "slippage",
+    "balance",
+    "equity",
+    "realized_pnl",
+    "stop_loss",
+    "take_profit",
+)
 BOUNDS = {"risk_per_trade": "risk", "max_position_pct": "position", "max_exposure": "room"}
 SEEDED = "tests.parity.seeded_strategy:Seeded"
 
@@ -40,7 +50,7 @@ class Case:
 
     def config(self) -> dict[str, Any]:
         """As ConfigBacktestRunner takes it."""
-        defaults = {"exchange": "test", "symbols": list(self.market), "timeframe": "1m"}
+        defaults: dict[str, Any] = {"exchange": "test", "symbols": list(self.market), "timeframe": "1m"}
         defaults["strategy"] = {"name": "ScalpingEMARSI"}
         return {"live": {**defaults, **self.live}, "risk": dict(self.risk), "trading_mode": dict(self.trading_mode)}
 
@@ -60,7 +70,7 @@ def run_both(case: Case, folder: Path) -> tuple[BacktestResults, Result]:
 
 def run_reference(case: Case) -> Result:
     """The reference, configured from the same three files."""
-    settings = settings_from(case.config())
+    settings = load_settings(case.config())
     live, mode, own = settings.live, case.trading_mode, settings.live.strategy
     seeded = own.name == SEEDED
     config = Config(
@@ -85,7 +95,6 @@ def compare(results: BacktestResults, reference: Result) -> None:
     _compare_counts(results, reference)
     performance = results["performance"]
     for name, theirs in (
-        ("starting_balance", reference.equity and performance["starting_balance"]),
         ("final_balance", reference.final_balance),
         ("final_equity", reference.final_equity),
         ("peak_equity", reference.peak_equity),

@@ -60,7 +60,7 @@ class Config:
     max_open_positions: int = 10
     max_exposure: float = 0.20
     instruments: dict[str, dict[str, float]] = field(default_factory=dict)
-    ta_lib_fused: bool = False  # no config key: the plain arithmetic of TA-Lib 0.6 (False) or the fused one of 0.8 (True)
+    ta_lib_fused: bool = False  # no config key: the plain arithmetic of TA-Lib 0.6, or the fused one of 0.8
 
     def __post_init__(self) -> None:
         if self.fill not in ("next_open", "close") or self.limit_fill not in ("through", "touch"):

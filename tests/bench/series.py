@@ -1,0 +1,6 @@
+"""Which candles the bench replays: names and times only, so that the measuring process stays small."""
+
+from app.times import parse_time_ms
+
+SYMBOLS = tuple(f"{base}/USDT" for base in ("BTC", "ETH", "SOL", "XRP", "BNB", "ADA", "AVAX", "LINK"))
+YEAR_START_MS = parse_time_ms("2024-01-01")

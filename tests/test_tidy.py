@@ -1,0 +1,205 @@
+"""Keeps the house: imports point one way, no ambient clock or randomness, headers, sizes, names, live links.
+
+The rules are in tests/tidy_rules.py, the map in tests/tidy_map.py; tests/test_tidy_rules.py breaks each of them on
+purpose. An exception has a reason, and one that is no longer needed fails.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests import tidy_rules
+from tests.tidy_map import EXCEPTIONS, MAY_IMPORT, RUNTIME_NEVER, STRATEGY_NEVER, STRATEGY_NEVER_EXCEPT
+from tests.tidy_rules import Import, Module, imports, under
+
+ROOT = Path(__file__).resolve().parents[1]
+CLOCK = "app.runtime.clock"  # the one module that reads the real clock
+LONG_FILES = {
+    "tests.reference.simulator": "the independent reference is one page against RULES.md, rule by rule",
+    "tests.unit.test_importing": "one file per module, and importing has many kinds of files",
+}
+LONG_HEADERS = {"app.errors": (9, "it draws the exception tree")}
+LONG_FUNCTIONS = {"app.strategies.scalping_ema_rsi:_answers": "the hottest loop, inlined (docs/decisions/005)"}
+FILE_LINES, FUNCTION_LINES = 320, 75
+
+Rule = Callable[[Module], Iterator[str]]
+
+
+@cache
+def modules(*folders: str) -> tuple[Module, ...]:
+    """All Python files below the folders."""
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return tuple(module_of(path.relative_to(ROOT), path.read_text(encoding="utf-8")) for path in paths)
+
+
+def module_of(path: Path, text: str) -> Module:
+    parts = path.with_suffix("").parts
+    return Module(".".join(parts[:-1] if parts[-1] == "__init__" else parts), path, text)
+
+
+def documents() -> list[Path]:
+    return [
+        path for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")) if path.exists()
+    ]
+
+
+def problems_of(rule: Rule, among: tuple[Module, ...]) -> list[str]:
+    return [problem for module in among for problem in rule(module)]
+
+
+# The import map.
+
+
+def target_of(name: str, known: frozenset[str]) -> str:
+    """The module that an import leads to: `app.times.iso_ms` is `app.times`."""
+    while name not in known and "." in name:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def allowed(module: str) -> tuple[str, ...]:
+    fitting = [key for key in MAY_IMPORT if under(module, (key,)) and (key != "app" or module == "app")]
+    return MAY_IMPORT[max(fitting, key=len)] if fitting else ()
+
+
+def edges(among: tuple[Module, ...]) -> dict[tuple[str, str], Import]:
+    known = frozenset(module.name for module in among)
+    return {
+        (module.name, target_of(one.name, known)): one
+        for module in among
+        for one in imports(module)
+        if under(one.name, ("app",)) and not one.for_types
+    }
+
+
+def strays(among: tuple[Module, ...]) -> list[str]:
+    """Imports that the map does not allow."""
+    found = []
+    for (module, target), one in edges(among).items():
+        # The package itself is not a folder here: `app` allows `from app import __version__` and no more.
+        fits = any(target == may or (may != "app" and under(target, (may,))) for may in allowed(module))
+        if not fits and (module, target) not in EXCEPTIONS:
+            found.append(f"{module} imports {target} (line {one.line}), which its map does not allow")
+    return found
+
+
+def test_imports_point_one_way() -> None:
+    assert strays(modules("app")) == []
+
+
+def test_every_module_is_on_the_map() -> None:
+    lost = [m.name for m in modules("app") if not any(under(m.name, (key,)) for key in MAY_IMPORT if key != "app")]
+    assert [name for name in lost if name not in ("app", "app.feeds", "app.runtime")] == []
+
+
+def test_no_exception_outlives_its_use() -> None:
+    assert set(EXCEPTIONS) <= set(edges(modules("app")))
+    needed = set(edges(modules("app")))
+    assert [
+        pair for pair in EXCEPTIONS if pair not in needed or any(under(pair[1], (m,)) for m in allowed(pair[0]))
+    ] == []
+    assert set(LONG_FILES) <= {m.name for m in modules("app", "tests") if list(tidy_rules.long_file(m, FILE_LINES))}
+
+
+def test_the_runtime_sees_no_settings_no_command_line_and_no_concrete_feed() -> None:
+    seen = {target for module, target in edges(modules("app")) if module == "app.runtime.runtime"}
+    assert {target for target in seen if under(target, RUNTIME_NEVER)} == set()
+
+
+def test_a_strategy_cannot_tell_whether_this_is_history() -> None:
+    pairs = {pair for pair in edges(modules("app")) if under(pair[0], ("app.strategies",))}
+    assert {pair for pair in pairs if under(pair[1], STRATEGY_NEVER)} == STRATEGY_NEVER_EXCEPT
+
+
+def circles(among: tuple[Module, ...]) -> list[str]:
+    """Modules that import each other when they are loaded."""
+    at_start = {pair for pair, one in edges(among).items() if not one.late and pair[0] != pair[1] and pair[0] != "app"}
+    left = {module for pair in at_start for module in pair}
+    while leaves := {module for module in left if not any(a == module and b in left for a, b in at_start)}:
+        left -= leaves
+    return sorted(left)
+
+
+def test_no_modules_import_each_other() -> None:
+    assert circles(modules("app")) == []
+
+
+# Bans, sizes, names.
+
+
+@pytest.mark.parametrize("rule", [tidy_rules.randomness, tidy_rules.set_order, tidy_rules.heavy_at_start])
+def test_bans_in_app(rule: Rule) -> None:
+    assert problems_of(rule, modules("app")) == []
+
+
+def test_one_module_reads_the_real_clock() -> None:
+    clock = tuple(module for module in modules("app") if module.name == CLOCK)
+    others = tuple(module for module in modules("app") if module.name != CLOCK)
+    assert problems_of(tidy_rules.ambient_clock, others) == []
+    assert problems_of(tidy_rules.ambient_clock, clock) != []
+
+
+def headers(module: Module) -> Iterator[str]:
+    # A test file may say in one line what it holds to what; the template's content is a header itself.
+    one_line = module.path.name in ("__init__.py", "__main__.py") or module.path.parts[0] == "tests"
+    least = 1 if one_line or module.name == "app.strategies.template" else 2
+    return tidy_rules.header(module, least, most=LONG_HEADERS.get(module.name, (6, ""))[0])
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert problems_of(headers, modules("app", "tests", "scripts")) == []
+
+
+def test_files_and_functions_stay_small() -> None:
+    short = tuple(module for module in modules("app", "tests", "scripts") if module.name not in LONG_FILES)
+    assert problems_of(lambda module: tidy_rules.long_file(module, FILE_LINES), short) == []
+    long = problems_of(lambda module: tidy_rules.long_functions(module, FUNCTION_LINES), modules("app"))
+    assert [p for p in long if not any(f" {name.partition(':')[2]} has " in p for name in LONG_FUNCTIONS)] == []
+    assert len(long) == len(LONG_FUNCTIONS)
+
+
+def test_names_say_something() -> None:
+    assert problems_of(tidy_rules.vague_names, modules("app", "tests", "scripts")) == []
+
+
+def test_nothing_is_left_for_later() -> None:
+    texts = [(module.path, module.text) for module in modules("app", "tests", "scripts")]
+    texts += [(path.relative_to(ROOT), path.read_text()) for path in (*documents(), ROOT / "Makefile")]
+    assert [problem for path, text in texts for problem in tidy_rules.unfinished(path, text)] == []
+
+
+def test_a_unit_test_file_for_each_module() -> None:
+    tested = {path.stem.removeprefix("test_") for path in (ROOT / "tests/unit").glob("test_*.py")}
+    elsewhere = {"runtime": "scenarios", "errors": "no code", "import_text": "importing", "import_arrow": "importing"}
+    stems = {module.path.stem for module in modules("app")} - {"__init__", "__main__", "base"}
+    assert stems - tested - set(elsewhere) == set()
+
+
+# Documents.
+
+
+def test_every_make_target_is_documented() -> None:
+    assert list(tidy_rules.undocumented_targets((ROOT / "Makefile").read_text())) == []
+
+
+def test_links_lead_somewhere() -> None:
+    found = [(path.relative_to(ROOT), path.read_text()) for path in documents()]
+    assert [problem for path, text in found for problem in tidy_rules.dead_links(path, text, ROOT)] == []
+
+
+def test_decisions_that_are_named_exist() -> None:
+    decisions = {path.name[:3] for path in (ROOT / "docs/decisions").glob("[0-9][0-9][0-9]-*.md")}
+    texts = [(module.path, module.text) for module in modules("app", "scripts")]
+    texts += [(path.relative_to(ROOT), path.read_text()) for path in (*documents(), ROOT / "pyproject.toml")]
+    found = [p for path, text in texts for p in tidy_rules.missing_decisions(path, text, decisions)]
+    assert found == []
+
+
+def test_make_targets_that_documents_name_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for path in documents():
+        named = set(re.findall(r"`make ([a-z]+)`", path.read_text()))
+        assert named <= targets, path

@@ -1,0 +1,59 @@
+"""The import map of app: who may import whom. Imports point one way, towards the nouns in app/models.py.
+
+A key covers a module or a whole folder, the longest one that fits counts; so do the names that it may import. What
+is imported for types only is free. An exception has a reason, and one that nobody uses any more must go.
+"""
+
+BASE = ("app.errors", "app.times")
+NOUNS = (*BASE, "app.models")
+
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "app.errors": (),
+    "app.log": (),
+    "app.runtime.clock": (),
+    "app.times": ("app.errors",),
+    "app.models": ("app.times",),
+    "app.config_text": ("app.errors",),
+    "app.config_problems": ("app.config_text",),
+    "app.settings": (*BASE, "app.config_text", "app.config_problems"),
+    "app.feeds": (*NOUNS, "app.feeds"),
+    "app.trading": (*NOUNS, "app.trading"),
+    "app.strategies": (*NOUNS, "app.strategies"),
+    "app.reporting": (*NOUNS, "app.reporting"),
+    "app.runtime.period": (*BASE, "app.feeds"),
+    "app.runtime.runtime": ("app.models", "app.strategies.host", "app.trading", "app.reporting.funnel"),
+    "app.runtime.session": (
+        *NOUNS, "app.settings", "app.feeds.base", "app.runtime.runtime", "app.strategies", "app.trading",
+        "app.reporting",
+    ),
+    "app.data_commands": (*BASE, "app.feeds"),
+    "app.backtest": (
+        "app", *NOUNS, "app.settings", "app.feeds", "app.runtime", "app.strategies.loader", "app.reporting",
+    ),
+    "app.backtest_command": ("app.backtest", "app.errors", "app.feeds.cache", "app.log", "app.reporting"),
+    "app.check": (
+        *NOUNS, "app.settings", "app.backtest", "app.backtest_command", "app.feeds", "app.runtime",
+        "app.strategies", "app.trading",
+    ),
+    "app.cli": ("app.errors", "app.backtest_command", "app.check", "app.data_commands", "app.strategies.template"),
+    "app.__main__": ("app.cli",),
+    "app": ("app.backtest", "app.settings"),
+}  # fmt: skip
+
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("app.feeds.replay", "app.runtime.clock"): "a paced feed keeps real time",
+    ("app.strategies.host", "app.trading.account"): "it makes the views, which read the account",
+    ("app.strategies.template", "app.reporting.run_folder"): "one wording for a file that cannot be written",
+    ("app.reporting.manifest", "app.feeds.cache"): "it names the month files that were read",
+    ("app.reporting.progress", "app.runtime.clock"): "a bar shows after a second",
+    ("app.reporting.progress", "app.runtime.period"): "a bar needs to know how long the run is",
+    ("app.reporting.recorder", "app.trading.account"): "it takes the equity rows away",
+    ("app.settings", "app.strategies.loader"): "validate_all_configs(): settings and strategies meet there",
+    ("app.trading.risk", "app.settings"): "RiskConfig.from_file(), kept for users of the old system",
+}
+
+# What the runtime must never see, whatever the map says one day.
+RUNTIME_NEVER = ("app.settings", "app.cli", "app.backtest", "app.feeds", "app.runtime.clock", "app.runtime.session")
+# What a strategy must never see: nothing that could tell it whether this is history.
+STRATEGY_NEVER = ("app.feeds", "app.reporting", "app.settings", "app.runtime", "app.backtest")
+STRATEGY_NEVER_EXCEPT = {("app.strategies.template", "app.reporting.run_folder")}

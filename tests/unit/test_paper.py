@@ -1,0 +1,197 @@
+"""PaperTrader on its own: each fill rule of RULES.md on one candle. Whole stories are drawn in tests/scenarios."""
+
+from typing import Any
+
+import pytest
+
+from app.models import Action, CloseOrder, Fill, Reason, Side
+from app.trading.account import Account
+from app.trading.paper import FillRules, PaperTrader
+from tests.made import BTC, ETH, MINUTE_MS, candle, entry, slice_of
+
+FREE = FillRules(commission_rate=0.0, slippage_rate=0.0)
+EXIT = CloseOrder(7, BTC, Reason.SIGNAL_EXIT, MINUTE_MS)
+
+
+def trader(rules: FillRules = FREE) -> tuple[PaperTrader, Account, list[Fill]]:
+    account, fills = Account(10_000.0), list[Fill]()
+    return PaperTrader(account, rules, fills.append), account, fills
+
+
+async def opened(rules: FillRules = FREE, **changes: Any) -> tuple[PaperTrader, Account, list[Fill]]:
+    """A position entered at 100 in minute 1, in a candle that stays there."""
+    paper, account, fills = trader(rules)
+    await paper.on_slice(slice_of(candle(100.0)))
+    await paper.submit(entry(**changes))
+    if BTC not in account.positions:
+        await paper.on_slice(slice_of(candle(100.0, at=1)))
+    fills.clear()
+    return paper, account, fills
+
+
+async def test_a_market_order_waits_for_the_next_open() -> None:
+    paper, account, fills = trader()
+    await paper.on_slice(slice_of(candle(100.0)))
+    await paper.submit(entry())
+    assert fills == []
+    await paper.on_slice(slice_of(candle(105.0, at=1, open=103.0)))
+    assert [(fill.price, fill.time_ms, fill.opens, fill.reason) for fill in fills] == [
+        (103.0, MINUTE_MS, True, Reason.SIGNAL)
+    ]
+    assert (account.pending, list(account.positions), account.marks[BTC]) == ({}, [BTC], 105.0)
+
+
+async def test_fill_close_fills_at_once_at_the_mark() -> None:
+    paper, account, fills = trader(FillRules(commission_rate=0.0, slippage_rate=0.0, fill_at_close=True))
+    await paper.on_slice(slice_of(candle(100.0)))
+    await paper.submit(entry())
+    assert [(fill.price, fill.time_ms) for fill in fills] == [(100.0, MINUTE_MS)]
+    await paper.submit(EXIT)
+    assert (fills[1].reason, fills[1].time_ms, account.positions) == (Reason.SIGNAL_EXIT, MINUTE_MS, {})
+
+
+async def test_nobody_trades_in_a_candle_without_volume() -> None:
+    paper, account, fills = await opened()
+    await paper.submit(EXIT)
+    await paper.on_slice(slice_of(candle(95.0, at=2, low=80.0, high=130.0, volume=0.0)))
+    assert fills == []
+    assert (account.marks[BTC], list(account.closing)) == (95.0, [BTC])
+    await paper.on_slice(slice_of(candle(96.0, at=3, low=80.0)))
+    assert [(fill.price, fill.reason) for fill in fills] == [(96.0, Reason.SIGNAL_EXIT)]
+
+
+@pytest.mark.parametrize(
+    ("ohlc", "price", "reason", "at_open", "both"),
+    [
+        ((89.0, 95.0, 85.0, 91.0), 89.0, Reason.STOP_LOSS, True, False),  # a gap through the stop
+        ((90.0, 95.0, 90.0, 91.0), 90.0, Reason.STOP_LOSS, True, False),
+        ((121.0, 125.0, 80.0, 91.0), 121.0, Reason.TAKE_PROFIT, True, False),
+        ((120.0, 120.0, 99.0, 99.0), None, None, False, False),  # at the target is not through it
+        ((100.0, 125.0, 90.0, 110.0), 90.0, Reason.STOP_LOSS, False, True),  # both: the stop wins
+        ((100.0, 119.0, 90.0, 110.0), 90.0, Reason.STOP_LOSS, False, False),
+        ((100.0, 120.1, 95.0, 110.0), 120.0, Reason.TAKE_PROFIT, False, False),
+        ((100.0, 119.9, 90.1, 110.0), None, None, False, False),
+    ],
+)
+async def test_the_first_exit_rule_that_holds(
+    ohlc: tuple[float, float, float, float], price: float | None, reason: Reason | None, at_open: bool, both: bool
+) -> None:
+    for side in Side:  # a short is the mirror image around 100
+        stop, target = (90.0, 120.0) if side is Side.LONG else (110.0, 80.0)
+        first, top, bottom, last = (100.0 + side * (level - 100.0) for level in ohlc)
+        paper, _, fills = await opened(side=side, stop=stop, target=target)
+        high, low = max(top, bottom), min(top, bottom)
+        await paper.on_slice(slice_of(candle(last, at=2, open=first, high=high, low=low)))
+        if price is None:
+            assert fills == []
+            continue
+        mirrored = 100.0 + side * (price - 100.0)
+        time_ms = (2 if at_open else 3) * MINUTE_MS
+        assert [(fill.price, fill.reason, fill.time_ms, fill.both_levels) for fill in fills] == [
+            (mirrored, reason, time_ms, both)
+        ]
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_touch_takes_the_target_where_through_does_not(side: Side) -> None:
+    stop, target = (90.0, 120.0) if side is Side.LONG else (110.0, 80.0)
+    for on_touch in (False, True):
+        rules = FillRules(commission_rate=0.0, slippage_rate=0.0, target_on_touch=on_touch)
+        paper, _, fills = await opened(rules, side=side, stop=stop, target=target)
+        await paper.on_slice(slice_of(candle(100.0, at=2, high=max(100.0, target), low=min(100.0, target))))
+        assert [fill.reason for fill in fills] == [Reason.TAKE_PROFIT] * on_touch
+
+
+async def test_exits_are_checked_on_the_candle_of_the_fill() -> None:
+    paper, account, fills = trader()
+    await paper.on_slice(slice_of(candle(100.0)))
+    await paper.submit(entry())
+    await paper.on_slice(slice_of(candle(95.0, at=1, open=100.0, low=89.0)))
+    assert [(fill.opens, fill.price, fill.time_ms) for fill in fills] == [
+        (True, 100.0, MINUTE_MS),
+        (False, 90.0, 2 * MINUTE_MS),
+    ]
+    assert account.positions == {}
+
+
+async def test_slippage_is_against_the_trader_on_market_and_stop_fills_only() -> None:
+    rules = FillRules(commission_rate=0.0, slippage_rate=0.01)
+    paper, account, fills = await opened(rules, side=Side.SHORT, stop=110.0, target=80.0)
+    assert account.positions[BTC].entry_price == 99.0
+    await paper.on_slice(slice_of(candle(105.0, at=2, high=111.0)))
+    assert fills[0].price == 110.0 * 1.01
+    assert fills[0].slippage == pytest.approx(1.1 * 2)
+    paper, _, fills = await opened(rules, side=Side.SHORT, stop=110.0, target=80.0)
+    await paper.on_slice(slice_of(candle(85.0, at=2, low=79.0)))
+    assert (fills[0].price, fills[0].slippage) == (80.0, 0.0)
+
+
+async def test_commission_is_on_the_price_after_slippage_and_the_makers_on_targets() -> None:
+    rules = FillRules(commission_rate=0.01, maker_commission_rate=-0.001, slippage_rate=0.5)
+    paper, account, fills = await opened(rules)
+    assert account.positions[BTC].entry_commission == 0.01 * 150.0 * 2
+    await paper.on_slice(slice_of(candle(125.0, at=2)))
+    assert fills[0].commission == -0.001 * 125.0 * 2  # opened beyond the target: filled at the open, as a maker
+
+
+async def test_the_balance_moves_on_close_and_by_the_realised_pnl() -> None:
+    paper, account, fills = await opened(FillRules(commission_rate=0.01, slippage_rate=0.0))
+    assert account.balance == 10_000.0
+    assert account.equity() == 10_000.0 - 2.0
+    await paper.on_slice(slice_of(candle(95.0, at=2, low=89.0)))
+    assert fills[0].realized_pnl == pytest.approx(-20.0 - 2.0 - 1.8)
+    assert account.balance == fills[0].balance == fills[0].equity == 10_000.0 + fills[0].realized_pnl
+    paper.apply_trade_result(-1.0)
+    assert account.balance == 10_000.0 + fills[0].realized_pnl - 1.0
+
+
+async def test_the_equity_of_a_fill_is_at_the_marks_as_they_stand() -> None:
+    paper, account, fills = await opened()
+    await paper.submit(entry(symbol=ETH, quantity=1.0, reference=50.0, stop=40.0, target=70.0))
+    both = (candle(110.0, at=2), candle(50.0, at=2, open=51.0, symbol=ETH))
+    account.marks[ETH] = 50.0
+    await paper.on_slice(slice_of(*both))
+    # BTC's candle is done (mark 110, +20); ETH's own mark is still its previous close, 50: bought at 51, -1.
+    assert fills[0].equity == 10_000.0 + 20.0 - 1.0
+
+
+async def test_a_flatten_closes_in_opening_order_and_keeps_a_pending_reason() -> None:
+    paper, account, fills = await opened()
+    await paper.on_slice(slice_of(candle(50.0, at=2, symbol=ETH)))
+    await paper.submit(entry(symbol=ETH, reference=50.0, stop=40.0, target=70.0))
+    await paper.on_slice(slice_of(candle(52.0, at=3, symbol=ETH)))
+    await paper.submit(CloseOrder(9, ETH, Reason.SIGNAL_EXIT, 0))
+    await paper.submit(entry(symbol="SOL/USDT"))
+    fills.clear()
+    assert await paper.close_all_positions(Reason.END_OF_DATA) == 1
+    assert [(fill.symbol, fill.price, fill.reason, fill.order_id, fill.time_ms) for fill in fills] == [
+        (BTC, 100.0, Reason.END_OF_DATA, None, 4 * MINUTE_MS),
+        (ETH, 52.0, Reason.SIGNAL_EXIT, 9, 4 * MINUTE_MS),
+    ]
+    assert (account.positions, account.pending, account.closing) == ({}, {}, {})
+    assert await paper.close_all_positions(Reason.END_OF_DATA) == 0
+
+
+async def test_an_entry_can_be_cancelled_once() -> None:
+    paper, account, _ = trader()
+    await paper.submit(entry())
+    assert [await paper.cancel_entry(BTC), await paper.cancel_entry(BTC)] == [True, False]
+    assert account.pending == {}
+
+
+async def test_trades_count_from_one_and_join_open_with_close() -> None:
+    paper, _, fills = trader(FillRules(commission_rate=0.0, slippage_rate=0.0, fill_at_close=True))
+    await paper.on_slice(slice_of(candle(100.0)))
+    for _ in range(2):
+        await paper.submit(entry(tag="mine"))
+        await paper.submit(EXIT)
+    assert [fill.trade_id for fill in fills] == [1, 1, 2, 2]
+    assert [fill.tag for fill in fills] == ["mine"] * 4
+    assert Action.LONG.name == fills[0].side.name
+
+
+async def test_a_stop_that_a_close_order_shares_the_candle_with_comes_too_late() -> None:
+    paper, _, fills = await opened()
+    await paper.submit(EXIT)
+    await paper.on_slice(slice_of(candle(85.0, at=2, open=88.0)))
+    assert [(fill.price, fill.reason, fill.order_id) for fill in fills] == [(88.0, Reason.SIGNAL_EXIT, 7)]
