@@ -4,6 +4,7 @@ The rule: TA-Lib 0.6.8 is the judge, bit by bit; `bits` is how two columns are c
 Series are seeded: the same name gives the same numbers.
 """
 
+import math
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -55,9 +56,12 @@ def candles_of(columns: CandleColumns, count: int | None = None) -> list[Candle]
     return [Candle("BTC/USDT", "1h", *row) for row in rows]
 
 
-def bits(values: Iterable[float | None]) -> list[str]:
-    """Each value as its exact hexadecimal; what is absent, None or NaN, as `-`."""
-    return ["-" if value is None or value != value else float(value).hex() for value in values]
+def bits(values: Iterable[float | None]) -> list[int]:
+    """The 64 bits of each value as a number; whatever is absent, None or any NaN, as one and the same."""
+    array = np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    array[np.isnan(array)] = math.nan
+    numbers: list[int] = array.view(np.int64).tolist()
+    return numbers
 
 
 def talib_columns(columns: CandleColumns, ema_fast: int, ema_slow: int, wilder: int, sma: int) -> dict[str, FloatArray]:

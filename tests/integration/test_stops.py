@@ -58,7 +58,9 @@ def test_a_stop_during_the_warm_up_is_an_empty_run(tmp_path: Path) -> None:
     process = backtest_stopped(signal.SIGINT, tmp_path / "marker", *words)
     assert (process.returncode, process.stderr) == (0, "")
     assert assert_complete(run, "stopped") == []
-    assert results_of(run)["period"] == {"start": None, "end": None}
+    results = results_of(run)
+    assert results["period"] == {"start": None, "end": None}
+    assert results["performance"]["peak_equity"] == results["performance"]["starting_balance"]
 
 
 def test_a_stop_with_the_last_slice_changes_nothing(tmp_path: Path) -> None:

@@ -85,6 +85,34 @@ def test_shipped_sample(variant: str, tmp_path: Path) -> None:
     assert results["performance"]["total_trades"] > 50
 
 
+@pytest.mark.parametrize("period", ["ema_slow", "rsi_period", "atr_period", "volume_period"])
+def test_no_signal_before_every_indicator_exists(period: str, tmp_path: Path) -> None:
+    """A history that is shorter than the warm-up: the run goes on, and its first candles have no signal."""
+    live = {**strategy(), "startup_candles": 400}
+    live["strategy"] = {**live["strategy"], "params": {**live["strategy"]["params"], period: 300}}
+    case = Case(spot(), parse_time_ms("2025-10-29T05:00"), parse_time_ms("2025-10-30T05:00"), live, {}, {})
+    results, reference = run_both(case, tmp_path)
+    assert results["warmup_candles"] == 2 * 38
+    assert reference.trades[0]["timestamp"] >= parse_time_ms("2025-10-29T04:22") + 300 * MINUTE_MS
+
+
+def test_a_cross_from_nothing(tmp_path: Path) -> None:
+    """Prices that never moved: both EMAs are equal to the bit, RSI is 0; then the first move is a cross."""
+    market: Market = {}
+    for symbol, step, volume in (("UP/X", 1.0, 2.0), ("DOWN/X", -1.0, 2.0), ("QUIET/X", 1.0, 1.0)):
+        market[symbol] = []
+        for i in range(60):
+            price = 100.0 + (step if i >= 40 else 0.0)
+            traded = volume if i == 40 else 1.0  # a volume that equals its mean is not above it
+            market[symbol].append((BEGIN_MS + i * MINUTE_MS, price, price + 0.5, price - 0.5, price, traded))
+    live = {
+        "strategy": {"name": "ScalpingEMARSI", "params": {"rsi_long_max": 100, "rsi_short_min": 0}},
+        "startup_candles": 30,
+    }
+    results, _ = run_both(Case(market, BEGIN_MS + 30 * MINUTE_MS, BEGIN_MS + DAY_MS, live, {}, {}), tmp_path)
+    assert results["funnel"]["signals"] == {"LONG": 1, "SHORT": 1, "EXIT": 0}
+
+
 def random_case(seed: int) -> Case:
     """Everything drawn from the seed: candles, decisions and configuration."""
     market = made_up(seed, ["AAA/X", "BBB/X", "CCC/X"], BEGIN_MS - 50 * MINUTE_MS, 700)

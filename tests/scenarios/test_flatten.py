@@ -67,7 +67,7 @@ def test_pending_entries_are_cancelled_and_counted() -> None:
         00:01 A 100 100 100 100 1
     """)
     assert played.count("orders_submitted") == 2
-    assert played.count("unfilled_at_end") == played.count("entries_filled") == 1
+    assert played.count("unfilled_at_end") == len([fill for fill in played.fills if fill.opens]) == 1
     assert not played.runtime.account.pending
 
 

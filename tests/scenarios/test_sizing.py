@@ -82,6 +82,16 @@ def test_quantities_are_rounded_down_to_the_step(step: str, price: str, quantity
     assert played.fills[0].quantity == quantity  # to the bit: the double nearest to the decimal multiple
 
 
+def test_a_quotient_within_1e_9_of_a_whole_number_is_that_number() -> None:
+    """0.3 / 0.1 is 2.9999999999999996 in doubles: three steps, three ticks."""
+    played = entry("LONG stop=95 size_factor=0.03", "instruments={A: {quantity_step: 0.1}}")
+    assert played.fills[0].quantity == 0.3
+    played = entry("LONG stop=0.3 target=1.7", "instruments={A: {price_tick: 0.1}}", price="1")
+    assert (played.fills[0].stop, played.fills[0].target) == (0.3, 1.7)
+    almost = entry("LONG stop=95 size_factor=0.0299999999", "instruments={A: {quantity_step: 0.1}}")
+    assert almost.fills[0].quantity == 0.2  # 2.99999999 steps
+
+
 def test_the_size_factor_scales_before_rounding() -> None:
     played = entry("LONG stop=95 size_factor=0.33", "instruments={A: {quantity_step: 0.5}}")
     assert played.fills[0].quantity == 3.0
@@ -96,6 +106,7 @@ def test_the_size_factor_scales_before_rounding() -> None:
     ("LONG stop=101", [], "stop_distance"),
     ("SHORT stop=99", [], "stop_distance"),
     ("LONG atr=1e-18", [], "stop_distance"),  # lost in the subtraction
+    ("LONG stop=100.2", ["instruments={A: {price_tick: 0.5}}"], "stop_distance"),  # rounding does not save it
     ("LONG stop=95 target=100", [], "target_side"),
     ("SHORT stop=105 target=101", [], "target_side"),
     ("LONG stop=95", ["instruments={A: {quantity_step: 11}}"], "no_quantity"),
@@ -103,7 +114,7 @@ def test_the_size_factor_scales_before_rounding() -> None:
     ("LONG stop=95", ["instruments={A: {min_notional: 1000.1}}"], "min_notional"),
 ])  # fmt: skip
 def test_refused_by_risk(answer: str, overrides: list[str], refusal: str) -> None:
-    played = entry(answer, *overrides)
+    played = entry(answer, *overrides, price="100.1" if "100.2" in answer else "100")
     assert played.fills == []
     assert played.funnel["refused_by_risk"] == {refusal: 1}
     assert played.count("orders_submitted") == 0

@@ -62,7 +62,7 @@ def test_a_speed_is_max_or_a_multiple(speed: str) -> None:
 def test_the_report_is_printed_and_nothing_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--mode", "backtest", *SHORT, "--out", "run"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("Onetape backtest of as given by --start and --end; ") or "Onetape backtest" in out
+    assert out.startswith("Onetape backtest: the period of --start and --end; ")
     assert "Trade log saved:      run/config_backtest_2023-04-01_2023-04-03.csv" in out
     assert err == ""
 

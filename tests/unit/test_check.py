@@ -22,7 +22,7 @@ def settings(*overrides: str) -> Settings:
 
 def probe(**changes: Any) -> Probe:
     numbers: dict[str, Any] = {
-        "start_ms": 0, "end_ms": 1, "candles": 1_000, "signals": 2, "shorts": 0, "refused": Counter(),
+        "end_ms": 1, "candles": 1_000, "signals": 2, "shorts": 0, "refused": Counter(),
         "bounds": Counter({Bound.RISK: 2}), "target_pct": [1.0, 3.0], "stop_pct": [0.5, 1.5], "risked_pct": [1.0, 1.0],
     }  # fmt: skip
     return Probe(**{**numbers, **changes})

@@ -43,7 +43,7 @@ def test_the_lines_of_the_old_system_in_their_order(results: dict[str, Any]) -> 
 
 def test_the_first_line_says_where_the_period_came_from_and_how_fast_it_went(results: dict[str, Any]) -> None:
     total = results["candles_processed"]["total"]
-    assert lines(results)[0] == f"Onetape backtest of {results['note']}"
+    assert lines(results)[0] == f"Onetape backtest: {results['note']}"
     assert lines(results, 0.5)[0].endswith(f"; {total * 2:,} candles/s")
 
 

@@ -1,6 +1,7 @@
 """Files appear whole or not at all, and what a killed process left is no obstacle."""
 
 import multiprocessing
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def _append(folder: Path, word: str) -> None:
     for _ in range(50):
         with locked(folder):
             path = folder / "count"
-            path.write_text(path.read_text() + word)
+            before = path.read_text()
+            time.sleep(0.001)  # long enough for the other one to come in between, were there no lock
+            path.write_text(before + word)
 
 
 def test_a_lock_keeps_a_second_process_waiting(tmp_path: Path) -> None:

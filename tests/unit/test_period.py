@@ -27,7 +27,7 @@ def resolve(cache: CandleCache, start_ms: int | None, end_ms: int | None, now_ms
 
 
 def test_as_given(cache: CandleCache) -> None:
-    assert resolve(cache, 5, 6) == Period(5, 6, "as given by --start and --end")
+    assert resolve(cache, 5, 6) == Period(5, 6, "the period of --start and --end")
 
 
 def test_one_bound_and_the_other_follows(cache: CandleCache) -> None:

@@ -80,6 +80,12 @@ async def test_the_daily_loss_begins_anew_with_each_utc_day() -> None:
     assert safety.trips[0].why == "daily loss 12.50%, the limit is 12.50%"
 
 
+async def test_a_slice_a_day_is_a_day_each() -> None:
+    safety, _ = monitor(SafetyLimits(max_drawdown=None, max_daily_loss=0.125))
+    days = [await safety.on_slice(day * DAY_MS, equity) for day, equity in ((1, 9_000.0), (2, 8_100.0), (3, 7_000.0))]
+    assert days == [False, False, True]  # 10 %, 10 % of what was left, then more than an eighth
+
+
 async def test_after_a_resume_the_days_loss_counts_from_there() -> None:
     safety, account = monitor(SafetyLimits(max_drawdown=None, max_daily_loss=0.125))
     assert await feed(safety, 8_750.0) == [True]

@@ -11,7 +11,7 @@ from app.errors import ConfigError
 from app.models import FLAT, Action, Candle, Signal
 from app.strategies.base import View
 from app.strategies.scalping_ema_rsi import ScalpingEMARSI
-from tests.made import BTC, account_with
+from tests.made import BTC, account_with, candle
 from tests.talib_values import NAMES, FloatArray, bits, candles_of, series, talib_columns
 
 DEFAULTS: dict[str, Any] = {}
@@ -24,8 +24,8 @@ async def run(params: Mapping[str, Any], candles: list[Candle]) -> tuple[list[Si
     """The answers, and the indicators after every candle."""
     strategy = ScalpingEMARSI(**params)
     answers, values = [], dict[str, list[float | None]]()
-    for candle in candles:
-        answers.append(await strategy.on_candle(candle, VIEW))
+    for each in candles:
+        answers.append(await strategy.on_candle(each, VIEW))
         for name, value in strategy.indicator_values().items():
             values.setdefault(name, []).append(value)
     return answers, values
@@ -137,6 +137,15 @@ NAN = float("nan")
 )
 def test_each_clause_of_the_rule(changes: dict[str, Any], action: Action) -> None:
     assert judged(**changes) is action
+
+
+@pytest.mark.parametrize(("close", "action"), [(101.0, Action.LONG), (99.0, Action.SHORT), (100.0, Action.FLAT)])
+async def test_a_cross_may_begin_where_both_averages_are_equal(close: float, action: Action) -> None:
+    flat = [candle(100.0, at=minute) for minute in range(40)]
+    wide = {"rsi_long_min": 0.0, "rsi_long_max": 100.0, "rsi_short_min": 0.0, "rsi_short_max": 100.0}
+    answers, values = await run(wide, [*flat, candle(close, at=40, volume=2.0), candle(close, at=41, volume=3.0)])
+    assert values["ema_fast"][39] == values["ema_slow"][39] == 100.0
+    assert [answer.action for answer in answers[-3:]] == [Action.FLAT, action, Action.FLAT]
 
 
 def test_shorts_can_be_left_out_and_bounds_moved() -> None:

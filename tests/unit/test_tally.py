@@ -31,7 +31,7 @@ def test_only_closes_are_trades_and_only_a_net_profit_wins() -> None:
 
 def test_costs_are_those_of_every_fill() -> None:
     counted = tally()
-    assert (counted.commission, counted.slippage, counted.fills, counted.both_levels) == (3.0, 0.5, 4, 1)
+    assert (counted.commission, counted.slippage, counted.opened, counted.both_levels) == (3.0, 0.5, 1, 1)
 
 
 def test_groups_add_up_to_the_total() -> None:
