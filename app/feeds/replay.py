@@ -63,7 +63,8 @@ class ReplayFeed:
             rows = [series.take(stop_ms) for series in self._series]
             times_ms, candles = align([self._candles(r, s.symbol) for r, s in zip(rows, self._series, strict=True)])
             length_ms = self._timeframe_ms
-            yield [Slice(t + length_ms, together, warmup) for t, together in zip(times_ms, candles, strict=True)]
+            close_times_ms = [time_ms + length_ms for time_ms in times_ms]
+            yield list(map(Slice, close_times_ms, candles, repeat(warmup)))
 
     async def _run_paced(self, queue: EventQueue, speed: float) -> None:
         began_s = clock.monotonic_s()

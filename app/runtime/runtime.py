@@ -54,7 +54,6 @@ class TradingRuntime:
         self.rows = rows
         self.ended = False
         self._flatten_on_stop = flatten_on_stop
-        self._last_close_ms = 0
 
     async def handle(self, events: Sequence[Event]) -> None:
         """A burst, one event after the other, each to its end; nothing after the event that ends the session.
@@ -71,13 +70,14 @@ class TradingRuntime:
                 if self.ended:
                     return
                 continue
-            self._last_close_ms = close_ms = event.close_time_ms
-
-            await broker.on_slice(event)
+            if account.positions or account.pending:
+                await broker.on_slice(event)
+            else:
+                account.mark(event)  # nothing for a broker to fill or to close
 
             equity = account.equity() if account.positions else account.balance
             # The guard is asked where it can have anything to say: a new peak, or near one of its limits.
-            if not safety.watch_below < equity <= safety.peak and await safety.on_slice(close_ms, equity):
+            if not safety.watch_below < equity <= safety.peak and await safety.on_slice(event.close_time_ms, equity):
                 await self._close_everything()
                 equity = account.equity()  # under `fill: close` the positions are gone already
             add_slice(event)
@@ -126,7 +126,7 @@ class TradingRuntime:
         if refusal is not None:
             self.funnel.refused_by_gate[refusal] += 1
             return
-        order = self.execution.create_order_from_risk_output(output, self._last_close_ms, signal.tag)
+        order = self.execution.create_order_from_risk_output(output, self.account.time_ms, signal.tag)
         await self.execution.submit_order(order)
         self.funnel.sized_by[order.sized_by] += 1
 
@@ -145,7 +145,7 @@ class TradingRuntime:
     async def _obey(self, event: Event) -> None:
         """A command takes effect here, after the slice handled before it."""
         if isinstance(event, Kill):
-            if self.safety.trip(self._last_close_ms, event.why):
+            if self.safety.trip(self.account.time_ms, event.why):
                 await self._close_everything()
                 self._rewrite_last_row()
         elif isinstance(event, Resume):
@@ -174,7 +174,7 @@ class TradingRuntime:
                 await self._order_close(symbol, Reason.KILL_SWITCH)
 
     async def _order_close(self, symbol: str, reason: Reason, tag: str = "") -> None:
-        order: CloseOrder = self.execution.create_close_order(symbol, reason, self._last_close_ms, tag)
+        order: CloseOrder = self.execution.create_close_order(symbol, reason, self.account.time_ms, tag)
         await self.execution.submit_order(order)
 
     def _rewrite_last_row(self) -> None:

@@ -7,7 +7,8 @@ the indicator's, None while there is none. The state lives in a generator: seed 
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from inspect import getgeneratorlocals
+from typing import Any, TypeVar
 
 from app.models import Candle
 
@@ -100,9 +101,9 @@ def _sma(period: int) -> Values:
     while True:
         x = yield value
         append(x)
-        total += x
-        value = total / period
-        total -= popleft()
+        full = total + x
+        value = full / period
+        total = full - popleft()
 
 
 def _rsi(period: int) -> Values:
@@ -158,6 +159,13 @@ def _atr(period: int) -> Generator[float | None, Candle, None]:
 def _started(values: Generator[float | None, Input, None]) -> Callable[[Input], float | None]:
     next(values)  # run to the first yield, where the generator waits for its first value
     return values.send
+
+
+def state_of(indicator: Indicator, *names: str) -> tuple[Any, ...]:
+    """What an indicator carries from value to value, by the names of its generator's variables."""
+    generator = indicator.update.__self__  # type: ignore[attr-defined]
+    variables = getgeneratorlocals(generator)
+    return tuple(variables[name] for name in names)
 
 
 def _check_period(name: str, period: int, at_least: int) -> None:

@@ -4,16 +4,15 @@ The rule is RULES.md, section ScalpingEMARSI. `on_candle` streams; `add_indicato
 same numbers by running the same indicators, and `generate_signal` answers for a DataFrame's last row.
 """
 
-from collections import deque
 from collections.abc import Generator, Iterable
 from inspect import getgeneratorlocals
-from math import inf, isnan, nan
+from math import inf, nan
 from typing import TYPE_CHECKING, ClassVar
 
 from app.errors import ConfigError
 from app.models import FLAT, Action, Candle, Signal
 from app.strategies.base import Strategy, View
-from app.strategies.indicators import ATR, EMA, RSI, SMA, rsi_of
+from app.strategies.indicators import ATR, EMA, RSI, SMA, rsi_of, state_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,14 +72,11 @@ class ScalpingEMARSI(Strategy):
     def indicator_values(self) -> dict[str, float | None]:
         """The indicators at the last candle, for tests and for people who ask why."""
         now = getgeneratorlocals(self._answers)
-        gain, loss, full = now["gain"], now["loss"], now["volume_total"]
-        return {
-            "ema_fast": now["fast"],
-            "ema_slow": now["slow"],
-            "rsi": rsi_of(gain, loss) if now["changes_left"] == 0 else None,
-            "atr": now["atr"],
-            "volume_sma": full / self.volume_sma.period if now["volumes_left"] == 0 else None,
-        }
+        rsi, volume_sma = now.get("rsi"), now.get("volume_sma")
+        if "gain" in now:
+            rsi, volume_sma = rsi_of(now["gain"], now["loss"]), now["volume_total"] / self.volume_sma.period
+        averages = {"ema_fast": now.get("fast"), "ema_slow": now.get("slow")}
+        return {**averages, "rsi": rsi, "atr": now.get("atr"), "volume_sma": volume_sma}
 
     def judge(self, before: float, d: float, rsi: float, atr: float, volume: float, volume_sma: float) -> Signal:
         """The rule, given the EMAs' difference before and now; NaN anywhere compares false and gives FLAT."""
@@ -129,76 +125,60 @@ def _floats(values: Iterable[float | None]) -> list[float]:
 def _answers(strategy: ScalpingEMARSI) -> Generator[Signal, Candle, None]:
     """The strategy's whole stream: a candle in, a signal out.
 
-    The recursions of indicators.py stand here once more, inline: five calls a candle cost more than all of the
-    arithmetic, and this is the hottest loop of a backtest (docs/decisions/005). RSI and the volume's mean are
-    carried as their sums and divided only on a cross. A test holds every value of every bar to indicators.py.
+    Until every indicator exists it is the strategy as one would write it. Then it takes over their state and goes on
+    with the recursions of indicators.py inline: five calls a candle cost more than all of the arithmetic, and this is
+    the hottest loop of a backtest (docs/decisions/005). RSI and the volume's mean are carried as sums and divided only
+    on a cross. A test holds every value of every bar to TA-Lib.
     """
+    signal = FLAT
+    d = nan  # the EMAs' difference; nan compares false with everything: no cross
+    while True:
+        candle = yield signal
+        close = candle.close
+        fast, slow = strategy.ema_fast.update(close), strategy.ema_slow.update(close)
+        rsi, atr = strategy.rsi.update(close), strategy.atr.update(candle)
+        volume_sma = strategy.volume_sma.update(candle.volume)
+        before, d = d, nan if slow is None or fast is None else fast - slow
+        if fast is not None and slow is not None and rsi is not None and atr is not None and volume_sma is not None:
+            signal = strategy.judge(before, d, rsi, atr, candle.volume, volume_sma)
+            break
+
     fast_factor, slow_factor = strategy.ema_fast.factor, strategy.ema_slow.factor
     rsi_period, rsi_weight = strategy.rsi.period, strategy.rsi.period - 1
     atr_period, atr_weight = strategy.atr.period, strategy.atr.period - 1
-    volumes: deque[float] = deque()
+    gain, loss = state_of(strategy.rsi, "gain", "loss")
+    volume_total, volume_sum, volumes = state_of(strategy.volume_sma, "full", "total", "window")
     add_volume, drop_volume = volumes.append, volumes.popleft
-    fast: float | None = None
-    slow: float | None = None
-    atr: float | None = None
-    gain = loss = volume_sum = volume_total = 0.0
-    changes_left, volumes_left = rsi_period, strategy.volume_sma.period
-    previous = d = nan  # nan compares false with everything: no cross
-    signal = FLAT
+    previous = close
     while True:
         candle = yield signal
         signal = FLAT
-        close, volume = candle.close, candle.volume
-        high, low = candle.high, candle.low
+        close, high, low, volume = candle.close, candle.high, candle.low, candle.volume
 
-        if slow is None or fast is None:
-            fast, slow = strategy.ema_fast.update(close), strategy.ema_slow.update(close)
-        else:
-            fast = (close - fast) * fast_factor + fast
-            slow = (close - slow) * slow_factor + slow
+        fast = (close - fast) * fast_factor + fast
+        slow = (close - slow) * slow_factor + slow
 
         change = close - previous
-        if changes_left == 0:
-            if change < 0.0:
-                loss = (loss * rsi_weight - change) / rsi_period
-                gain = gain * rsi_weight / rsi_period
-            else:
-                loss = loss * rsi_weight / rsi_period
-                gain = (gain * rsi_weight + change) / rsi_period
-        elif not isnan(change):  # the first candle has no change
-            if change < 0.0:
-                loss -= change
-            else:
-                gain += change
-            changes_left -= 1
-            if changes_left == 0:
-                gain /= rsi_period
-                loss /= rsi_period
-
-        if atr is None:
-            atr = strategy.atr.update(candle)
+        if change < 0.0:
+            loss = (loss * rsi_weight - change) / rsi_period
+            gain = gain * rsi_weight / rsi_period
         else:
-            if previous > high:
-                high = previous
-            elif previous < low:
-                low = previous
-            atr = (atr * atr_weight + (high - low)) / atr_period
+            loss = loss * rsi_weight / rsi_period
+            gain = (gain * rsi_weight + change) / rsi_period
+
+        if previous > high:
+            high = previous
+        elif previous < low:
+            low = previous
+        atr = (atr * atr_weight + (high - low)) / atr_period
         previous = close
 
         add_volume(volume)
         volume_total = volume_sum + volume
-        if volumes_left > 1:
-            volumes_left -= 1
-            volume_sum = volume_total
-        else:
-            volumes_left = 0
-            volume_sum = volume_total - drop_volume()
+        volume_sum = volume_total - drop_volume()
 
-        if slow is None or fast is None:
-            continue
         before, d = d, fast - slow
         if before * d > 0.0:
             continue  # the same side as before: no cross, as on most candles
-        if atr is not None and changes_left == 0 and volumes_left == 0:
-            volume_sma = volume_total / strategy.volume_sma.period
-            signal = strategy.judge(before, d, rsi_of(gain, loss), atr, volume, volume_sma)
+        volume_sma = volume_total / strategy.volume_sma.period
+        signal = strategy.judge(before, d, rsi_of(gain, loss), atr, volume, volume_sma)

@@ -10,15 +10,23 @@ from app.models import CloseOrder, EntryOrder, Position, Slice
 class Account:
     """State of one paper or real account; `positions` and `closing` keep the order in which they were opened."""
 
-    __slots__ = ("balance", "closing", "marks", "pending", "positions", "starting_balance")
+    __slots__ = ("balance", "closing", "marks", "pending", "positions", "starting_balance", "time_ms")
 
     def __init__(self, starting_balance: float) -> None:
         self.starting_balance = starting_balance
         self.balance = starting_balance
+        self.time_ms = 0  # close time of the last slice handled
         self.marks: dict[str, float] = {}
         self.positions: dict[str, Position] = {}
         self.pending: dict[str, EntryOrder] = {}
         self.closing: dict[str, CloseOrder] = {}
+
+    def mark(self, slice_: Slice) -> None:
+        """Time and marks move to the slice's close; all that a slice does where no order and no position waits."""
+        self.time_ms = slice_.close_time_ms
+        marks = self.marks
+        for candle in slice_.candles:
+            marks[candle.symbol] = candle.close
 
     def equity(self) -> float:
         """`balance + sum(unrealised PnL)` at the marks as they stand."""

@@ -35,20 +35,17 @@ class PaperTrader:
         self._target_commission_rate = rules.commission_rate if maker is None else maker
         self._fill_at_close = rules.fill_at_close
         self._target_on_touch = rules.target_on_touch
-        self._slice_close_ms = 0
         self._last_trade_id = 0
 
     async def on_slice(self, slice_: Slice) -> None:
         """Step 1 of a slice: fills at the open, exits inside, marks at the close, symbol by symbol."""
-        self._slice_close_ms = slice_.close_time_ms
         account = self._account
+        account.time_ms = slice_.close_time_ms
         if account.positions or account.pending:
             for candle in slice_.candles:
                 self.update_positions(candle)
         else:
-            marks = account.marks
-            for candle in slice_.candles:
-                marks[candle.symbol] = candle.close
+            account.mark(slice_)
 
     def update_positions(self, candle: Candle) -> None:
         """Everything one candle does to its symbol; nobody traded in a candle of volume 0, so it only marks."""
@@ -75,10 +72,10 @@ class PaperTrader:
             else:
                 account.closing[order.symbol] = order
         elif isinstance(order, EntryOrder):
-            self._open(order, account.marks[order.symbol], self._slice_close_ms)
+            self._open(order, account.marks[order.symbol], account.time_ms)
         else:
             position = account.positions[order.symbol]
-            self._close(position, account.marks[order.symbol], self._slice_close_ms, order.reason, order=order)
+            self._close(position, account.marks[order.symbol], account.time_ms, order.reason, order=order)
 
     async def cancel_entry(self, symbol: str) -> bool:
         """Cancel the symbol's pending entry; False if there is none."""
@@ -96,7 +93,7 @@ class PaperTrader:
         for position in list(account.positions.values()):
             order = account.closing.get(position.symbol)
             why = reason if order is None else order.reason
-            self._close(position, account.marks[position.symbol], self._slice_close_ms, why, order=order)
+            self._close(position, account.marks[position.symbol], account.time_ms, why, order=order)
         return unfilled
 
     def apply_trade_result(self, realized_pnl: float) -> None:

@@ -170,6 +170,20 @@ def test_a_strategy_is_asked_for_every_candle_of_the_run() -> None:
     assert played.funnel["refused_by_gate"] == {"halted": 1}
 
 
+def test_an_exit_brings_its_own_tag_and_else_keeps_the_entrys() -> None:
+    answers = {
+        at("00:00"): long(stop=95.0, tag="in"),
+        at("00:01"): exit_position(tag="out"),
+        at("00:02"): long(stop=95.0, tag="again"),
+        at("00:03"): exit_position(),
+        at("00:04"): long(stop=95.0, tag="last"),
+    }
+    rows = [f"00:0{minute} A 100 100 100 100 1" for minute in range(5)] + ["00:05 A 100 100 90 100 1"]
+    played = play("\n".join(rows), answer=lambda candle, view: answers.get(candle.open_time_ms, FLAT))
+    assert [fill.reason for fill in played.fills[1::2]] == ["signal_exit", "signal_exit", "stop_loss"]
+    assert [fill.tag for fill in played.fills] == ["in", "out", "again", "again", "last", "last"]
+
+
 def test_a_flat_of_ones_own_is_flat_too() -> None:
     played = play("00:00 A 100 100 100 100 1\n00:01 A 100 100 100 100 1", answer=lambda *_: Signal(Action.FLAT))
     assert played.runtime.funnel.signals_generated == 0

@@ -48,8 +48,8 @@ def test_levels_are_set_at_the_signal(answer: str, stop: float, target: float) -
 
 
 def test_an_own_stop_is_taken_as_it_is() -> None:
-    """To the bit: 0.3 - (0.3 - 0.1) is 0.09999999999999998."""
-    assert entry("LONG stop=0.1", price="0.3").fills[0].stop == 0.1
+    """To the bit: 0.7 - (0.7 - 0.1) is 0.09999999999999998."""
+    assert entry("LONG stop=0.1", price="0.7").fills[0].stop == 0.1
 
 
 def test_levels_stay_where_they_are_when_the_fill_is_elsewhere() -> None:
