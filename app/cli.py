@@ -55,6 +55,12 @@ def _drop_output() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; write a whole number, 0 or more")
+    return int(text)
+
+
 def _mode_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m app",
@@ -69,7 +75,7 @@ def _mode_parser() -> argparse.ArgumentParser:
     parser.add_argument("--offline", action="store_true", help="never open a connection")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder itself")
-    parser.add_argument("--max-missing", type=int, metavar="N", help="fail (status 2) if more candles are missing")
+    parser.add_argument("--max-missing", type=_count, metavar="N", help="fail (status 2) if more candles are missing")
     parser.add_argument("--json", action="store_true", help="print results.json alone")
     parser.add_argument("--log-json", action="store_true", help="events as JSON lines on standard error")
     parser.set_defaults(run=_run_mode)

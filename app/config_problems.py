@@ -65,7 +65,10 @@ def _wanted(problem: ErrorDetails) -> str:
 
 def _given(problem: ErrorDetails) -> str:
     given = problem["input"]
-    return "" if isinstance(given, (dict, list, tuple)) or given == "" else f" (it is {given!r})"
+    if isinstance(given, (dict, list, tuple)) or given == "":
+        return ""
+    is_told = isinstance(given, str) and repr(given) in problem["msg"]
+    return "" if is_told else f" (it is {given!r})"
 
 
 def _keys(model: type[BaseModel], path: Sequence[str]) -> list[str]:

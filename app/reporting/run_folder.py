@@ -31,7 +31,7 @@ class RunFolder:
     def create(cls, name: str, out: Path | None, root: Path = Path("logs/backtests")) -> "RunFolder":
         """`out` itself, refused if it holds a finished run; or `root/name`, with `-2`, `-3` ... if taken."""
         folder = out if out is not None else _free_folder(root, name)
-        if (folder / RESULTS).exists():
+        if _is_finished(folder / RESULTS):
             raise OutputError(f"{folder} holds a finished run; choose another --out, or remove it first")
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"cannot write {folder}: it is no folder")
@@ -76,6 +76,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def to_json(content: Mapping[str, Any]) -> str:
     """JSON as the files and `--json` have it; a NaN or infinity is a programming error and raises ValueError."""
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _is_finished(results: Path) -> bool:
+    # A run that failed may be run again where it was; whatever cannot be read is left alone.
+    try:
+        return results.exists() and json.loads(results.read_text(encoding="utf-8")).get("status") != "failed"
+    except (OSError, ValueError, AttributeError):
+        return True
 
 
 def _free_folder(root: Path, name: str) -> Path:

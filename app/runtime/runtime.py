@@ -72,10 +72,11 @@ class TradingRuntime:
                 continue
             if account.positions or account.pending:
                 await broker.on_slice(event)
-            else:
-                account.mark(event)  # nothing for a broker to fill or to close
+                equity = account.equity()
+            else:  # nothing for a broker to fill or to close
+                account.mark(event)
+                equity = account.balance
 
-            equity = account.equity() if account.positions else account.balance
             # The guard is asked where it can have anything to say: a new peak, or near one of its limits.
             if not safety.watch_below < equity <= safety.peak and await safety.on_slice(event.close_time_ms, equity):
                 await self._close_everything()

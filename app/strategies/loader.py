@@ -122,8 +122,10 @@ def _class_in(module: ModuleType, class_name: str, place: str) -> type[Strategy]
     ]
     names = ", ".join(cls.__name__ for cls in own) or "no class that derives from app.strategies.base.Strategy"
     if not class_name:
-        if len(own) != 1:
-            raise StrategyError(f"{place} holds {names}; write {place}:Class")
+        if not own:
+            raise StrategyError(f"{place} holds {names}; `python -m app new FILE` writes one to start from")
+        if len(own) > 1:
+            raise StrategyError(f"{place} holds {names}; write {place}:{own[0].__name__} for the first")
         return own[0]
     cls = getattr(module, class_name, None)
     if cls is None:

@@ -14,7 +14,7 @@ def test_exit_closes_a_position_at_the_next_open() -> None:
         ENTER
         + """
         00:01 A 100 101 99  100 1 | EXIT
-        00:02 A 103 103 103 103 1
+        00:02 A 103 105 102 104 1
     """
     )
     played.assert_fills("""

@@ -45,7 +45,7 @@ def test_a_file_with_one_strategy_or_a_named_one() -> None:
     assert load_strategy(name).cls.__name__ == "Mine"
     two = write(f"{MINE}class Other(Mine):\n{ANSWER}", "two.py")
     assert load_strategy(f"{two}:Other").cls.__name__ == "Other"
-    with pytest.raises(StrategyError, match=r"two.py holds Mine, Other; write two.py:Class"):
+    with pytest.raises(StrategyError, match=r"two.py holds Mine, Other; write two.py:Mine for the first"):
         load_strategy(two)
 
 
