@@ -93,8 +93,9 @@ class RunRecorder:
         self._count(slices)
 
     def _count(self, slices: Sequence[Slice]) -> None:
-        lengths = [len(slice_.candles) for slice_ in slices]
-        complete = lengths.count(len(self.candles))
+        symbols = len(self.candles)
+        lengths = [len(slice_.candles) for slice_ in slices] if symbols > 1 else [1] * len(slices)
+        complete = lengths.count(symbols)
         if complete < len(slices):
             for slice_, length in zip(slices, lengths, strict=True):
                 if length < len(self.candles):

@@ -62,7 +62,7 @@ class TradingRuntime:
         """
         account, broker, safety, rows = self.account, self.broker, self.safety, self.rows
         add_slice, add_equity, add_balance = rows.slices.append, rows.equities.append, rows.balances.append
-        asked = self.host.asked
+        asked, marks = self.host.asked, account.marks
         absorb = self.host.absorb if self.host.keeps_candles else None
         for event in events:
             if type(event) is not Slice or event.warmup:
@@ -73,8 +73,10 @@ class TradingRuntime:
             if account.positions or account.pending:
                 await broker.on_slice(event)
                 equity = account.equity()
-            else:  # nothing for a broker to fill or to close
-                account.mark(event)
+            else:  # nothing for a broker to fill or to close: time and marks move, as in Account.mark()
+                account.time_ms = event.close_time_ms
+                for candle in event.candles:
+                    marks[candle.symbol] = candle.close
                 equity = account.balance
 
             # The guard is asked where it can have anything to say: a new peak, or near one of its limits.

@@ -144,8 +144,9 @@ def _answers(strategy: ScalpingEMARSI) -> Generator[Signal, Candle, None]:
             break
 
     fast_factor, slow_factor = strategy.ema_fast.factor, strategy.ema_slow.factor
-    rsi_period, rsi_weight = strategy.rsi.period, strategy.rsi.period - 1
-    atr_period, atr_weight = strategy.atr.period, strategy.atr.period - 1
+    # As floats: the same result, and the interpreter has a fast way only for two of a kind.
+    rsi_period, rsi_weight = float(strategy.rsi.period), float(strategy.rsi.period - 1)
+    atr_period, atr_weight = float(strategy.atr.period), float(strategy.atr.period - 1)
     gain, loss = state_of(strategy.rsi, "gain", "loss")
     volume_total, volume_sum, volumes = state_of(strategy.volume_sma, "full", "total", "window")
     add_volume, drop_volume = volumes.append, volumes.popleft
