@@ -63,5 +63,5 @@ class BacktestProgress:
 
 
 def wanted() -> bool:
-    """A bar belongs on a terminal only."""
-    return sys.stderr.isatty()
+    """A bar belongs on a terminal only, and beside a report that goes there too."""
+    return sys.stderr.isatty() and sys.stdout.isatty()

@@ -38,7 +38,11 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 def test_a_bar_belongs_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     on_terminal(monkeypatch)
+    monkeypatch.setattr(sys, "stdout", Terminal())
     assert wanted()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # the report goes into a pipe
+    assert not wanted()
+    monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert not wanted()
 
