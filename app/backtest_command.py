@@ -26,7 +26,7 @@ from app.reporting.run_folder import to_json
 def run_backtest(args: argparse.Namespace) -> int:
     """Run and report; the exit status."""
     runner = make_runner(args)
-    log = make_log(as_json=args.log_json)
+    log = make_log(as_json=args.log_json, file=args.log_file)
     bar = BacktestProgress() if wanted() and not args.json else None
     runner.progress = bar
     log("run_started", config=str(runner.config), cache=str(runner.cache))

@@ -78,6 +78,9 @@ def _mode_parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-missing", type=_count, metavar="N", help="fail (status 2) if more candles are missing")
     parser.add_argument("--json", action="store_true", help="print results.json alone")
     parser.add_argument("--log-json", action="store_true", help="events as JSON lines on standard error")
+    parser.add_argument(
+        "--log-file", type=Path, metavar="FILE", help="events as JSON lines, appended, e.g. logs/onetape.jsonl"
+    )
     parser.set_defaults(run=_run_mode)
     return parser
 

@@ -1,11 +1,14 @@
-"""Events of a run as names with key-values, through structlog: for people on a terminal, JSON lines with --log-json.
+"""Events of a run as names with key-values, through structlog.
 
-They go to standard error, never to standard output. structlog is imported only where somebody listens, so a piped
-backtest does not pay for it; without a listener an event costs one call.
+For people on a terminal, as JSON lines with --log-json (standard error) or --log-file (appended to a file); never on
+standard output. structlog is imported only where somebody listens, so a piped backtest does not pay for it.
 """
 
 import sys
+from pathlib import Path
 from typing import Any, Protocol
+
+from app.errors import OutputError
 
 
 class Log(Protocol):
@@ -15,21 +18,44 @@ class Log(Protocol):
         """Tell it."""
 
 
-def make_log(*, as_json: bool) -> Log:
-    """A log for this process."""
-    if not as_json and not sys.stderr.isatty():
-        return _silent
-    import structlog
-
-    processors: list[Any] = [structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    processors.append(structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer())
-    logger = structlog.wrap_logger(structlog.PrintLogger(sys.stderr), processors=processors)
+def make_log(*, as_json: bool, file: Path | None = None) -> Log:
+    """A log for this process; OutputError if the file cannot be written."""
+    listeners: list[Any] = []
+    if file is not None:
+        listeners.append(_logger(_LineFile(file), as_json=True))
+    if as_json or sys.stderr.isatty():
+        listeners.append(_logger(None, as_json=as_json))
 
     def tell(event: str, **values: Any) -> None:
-        logger.msg(event, **values)
+        for listener in listeners:
+            listener.info(event, **values)
 
     return tell
 
 
-def _silent(event: str, **values: Any) -> None:
-    """Nobody listens."""
+class _LineFile:
+    """Appends each line by itself: a run has a handful of events, and nothing stays open between them."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._append("")
+
+    def info(self, line: str) -> None:
+        """One line; structlog calls the level, and events have but one."""
+        self._append(line + "\n")
+
+    def _append(self, text: str) -> None:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._file.open("a", encoding="utf-8") as lines:
+                lines.write(text)
+        except OSError as error:
+            raise OutputError(f"--log-file {self._file}: cannot be written ({error.strerror or error})") from error
+
+
+def _logger(target: _LineFile | None, *, as_json: bool) -> Any:
+    import structlog
+
+    processors: list[Any] = [structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    processors.append(structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer())
+    return structlog.wrap_logger(target or structlog.PrintLogger(sys.stderr), processors=processors)

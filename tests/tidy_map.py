@@ -9,7 +9,7 @@ NOUNS = (*BASE, "app.models")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "app.errors": (),
-    "app.log": (),
+    "app.log": ("app.errors",),
     "app.runtime.clock": (),
     "app.times": ("app.errors",),
     "app.models": ("app.times",),
