@@ -5,12 +5,9 @@ The three files lie in one folder. Nothing here knows a strategy's parameters: s
 """
 
 import copy
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # a plugin search costs 40 ms at every start
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 

@@ -94,12 +94,12 @@ class RunRecorder:
 
     def _count(self, slices: Sequence[Slice]) -> None:
         symbols = len(self.candles)
-        lengths = [len(slice_.candles) for slice_ in slices] if symbols > 1 else [1] * len(slices)
-        complete = lengths.count(symbols)
-        if complete < len(slices):
-            for slice_, length in zip(slices, lengths, strict=True):
-                if length < len(self.candles):
-                    for candle in slice_.candles:
-                        self.candles[candle.symbol] += 1
+        complete = len(slices)
+        if symbols > 1:  # with one symbol every slice is complete
+            ragged = [slice_ for slice_ in slices if len(slice_.candles) < symbols]
+            complete -= len(ragged)
+            for slice_ in ragged:
+                for candle in slice_.candles:
+                    self.candles[candle.symbol] += 1
         for symbol in self.candles:
             self.candles[symbol] += complete

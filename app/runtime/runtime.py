@@ -73,7 +73,7 @@ class TradingRuntime:
             if account.positions or account.pending:
                 await broker.on_slice(event)
                 equity = account.equity()
-            else:  # nothing for a broker to fill or to close: time and marks move, as in Account.mark()
+            else:  # nothing for a broker to fill or to close: only time and marks move
                 account.time_ms = event.close_time_ms
                 for candle in event.candles:
                     marks[candle.symbol] = candle.close

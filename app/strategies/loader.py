@@ -24,6 +24,7 @@ from app.times import TIMEFRAMES_MS
 if TYPE_CHECKING:
     from app.settings import Settings
 
+own_code: list[str] = []  # users' modules and files that this process imported; __main__ then ends in order
 BUILT_IN = {"ScalpingEMARSI": "app.strategies.scalping_ema_rsi"}
 
 
@@ -110,6 +111,8 @@ def _find(name: str) -> type[Strategy]:
             known = f"did you mean {near[0]}?" if near else f"built in is {', '.join(BUILT_IN)};"
             raise StrategyError(f"unknown strategy {name!r}; {known} your own is module:Class or file.py:Class")
         place, class_name = BUILT_IN[name], name
+    else:
+        own_code.append(place)
     module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     return _class_in(module, class_name, place)
 

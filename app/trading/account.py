@@ -1,7 +1,7 @@
 """The books: balance, open positions, pending orders and the last known price of every symbol.
 
-The one place where equity and exposure are computed. Only the broker writes here; risk, safety and
-strategies read. `balance` moves on CLOSE and nowhere else.
+The one place where equity and exposure are computed. The broker writes here, and the runtime moves time and marks
+where nothing waits for a fill; risk, safety and strategies read. `balance` moves on CLOSE and nowhere else.
 """
 
 from app.models import CloseOrder, EntryOrder, Position, Slice
@@ -21,13 +21,6 @@ class Account:
         self.pending: dict[str, EntryOrder] = {}
         self.closing: dict[str, CloseOrder] = {}
 
-    def mark(self, slice_: Slice) -> None:
-        """Time and marks move to the slice's close; all that a slice does where no order and no position waits."""
-        self.time_ms = slice_.close_time_ms
-        marks = self.marks
-        for candle in slice_.candles:
-            marks[candle.symbol] = candle.close
-
     def equity(self) -> float:
         """`balance + sum(unrealised PnL)` at the marks as they stand."""
         equity = self.balance
@@ -46,10 +39,6 @@ class Account:
         for symbol, order in self.pending.items():
             exposure += order.quantity * marks[symbol]
         return exposure
-
-    def is_engaged(self, symbol: str) -> bool:
-        """Whether the symbol has a position or a pending entry (a close order implies a position)."""
-        return symbol in self.positions or symbol in self.pending
 
 
 class EquityRows:

@@ -39,13 +39,9 @@ class PaperTrader:
 
     async def on_slice(self, slice_: Slice) -> None:
         """Step 1 of a slice: fills at the open, exits inside, marks at the close, symbol by symbol."""
-        account = self._account
-        account.time_ms = slice_.close_time_ms
-        if account.positions or account.pending:
-            for candle in slice_.candles:
-                self.update_positions(candle)
-        else:
-            account.mark(slice_)
+        self._account.time_ms = slice_.close_time_ms
+        for candle in slice_.candles:
+            self.update_positions(candle)
 
     def update_positions(self, candle: Candle) -> None:
         """Everything one candle does to its symbol; nobody traded in a candle of volume 0, so it only marks."""

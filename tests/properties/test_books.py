@@ -30,7 +30,8 @@ class Watched(PaperTrader):
         """Check, then place."""
         account: Account = self._account
         if isinstance(order, EntryOrder):
-            assert not account.is_engaged(order.symbol)
+            assert order.symbol not in account.positions
+            assert order.symbol not in account.pending
             assert len(account.positions) + len(account.pending) < self.max_open_positions
             exposure = account.exposure() + order.quantity * account.marks[order.symbol]
             assert exposure <= self.max_exposure * account.equity() * (1 + 1e-9)

@@ -3,7 +3,7 @@
 import pytest
 
 from app.models import Side
-from tests.made import BTC, ETH, account_with, entry, position
+from tests.made import ETH, account_with, entry, position
 
 
 def test_an_account_without_positions_is_worth_its_balance() -> None:
@@ -25,11 +25,3 @@ def test_exposure_counts_open_positions_and_pending_entries_at_their_marks() -> 
     account = account_with(position(), BTC=110.0, ETH=45.0)
     account.pending[ETH] = entry(symbol=ETH, side=Side.SHORT, quantity=3.0)
     assert account.exposure() == pytest.approx(2 * 110 + 3 * 45)
-
-
-def test_engaged_is_a_position_or_a_pending_entry() -> None:
-    account = account_with(position())
-    assert account.is_engaged(BTC)
-    assert not account.is_engaged(ETH)
-    account.pending[ETH] = entry(symbol=ETH)
-    assert account.is_engaged(ETH)

@@ -36,6 +36,7 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (("--mode", "backtest", "--bogus"), "unrecognized arguments: --bogus; see `python -m app --help`"),
         (("--mode", "backtest", "--star", "2025-01-01"), "unrecognized arguments: --star 2025-01-01"),
         (("--mode", "backtest", "--max-missing", "x"), "--max-missing: 'x' is no count"),
+        (("--mode", "backtest", "--max-missing", "-1"), "--max-missing: "),
         (("bogus",), "invalid choice: 'bogus' (choose from"),
         (("check", "--bogus"), "unrecognized arguments: --bogus"),
         (("new",), "the following arguments are required: my_strategy.py; see `python -m app new --help`"),

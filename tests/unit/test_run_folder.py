@@ -32,6 +32,15 @@ def test_a_finished_run_is_refused_and_stays(tmp_path: Path) -> None:
     assert (tmp_path / "results.json").read_text() == "finished"
 
 
+@pytest.mark.parametrize("status", ["finished", "stopped"])
+def test_only_a_failed_run_may_be_run_again_in_its_folder(tmp_path: Path, status: str) -> None:
+    write_json(tmp_path / "results.json", {"status": "failed"})
+    assert RunFolder.create("run", tmp_path).folder == tmp_path
+    write_json(tmp_path / "results.json", {"status": status})
+    with pytest.raises(OutputError, match="holds a finished run"):
+        RunFolder.create("run", tmp_path)
+
+
 def test_an_unfinished_run_may_be_run_again(tmp_path: Path) -> None:
     (tmp_path / "equity.arrows").write_text("half")
     assert RunFolder.create("run", tmp_path).folder == tmp_path
