@@ -21,7 +21,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 backtest: $(INSTALLED) ## replays the shipped sample: six years of real BTC/USDT candles
-	$(BIN)/python -m app --mode backtest --config config/sample/live.yaml --cache data/sample --start 2017-08-17T04:00 --end 2024-01-02
+	$(BIN)/python -m app --mode backtest --config config/sample/live.yaml --cache data/sample --offline --start 2017-08-17T04:00 --end 2024-01-02
 
 check: $(INSTALLED) ## format, lint and types
 	$(BIN)/ruff format --check app scripts tests

@@ -17,6 +17,7 @@ import numpy as np
 import pydantic
 
 import app
+from app.candle_supply import Supply
 from app.errors import OutputError
 from app.feeds.cache import CandleCache, MonthFile
 from app.feeds.replay import ReplayFeed
@@ -28,7 +29,7 @@ from app.reporting.results import RunFacts, Shortfall, build_results
 from app.reporting.run_folder import RunFolder, write_json, writing
 from app.reporting.trade_log import TradeLog
 from app.runtime import clock
-from app.runtime.period import Period, grid_candles, months_of_run, resolve_period
+from app.runtime.period import Period, grid_candles, months_of_run
 from app.runtime.runtime import TradingRuntime
 from app.runtime.session import Session, build_runtime
 from app.settings import Profile, Settings, load_settings
@@ -37,6 +38,8 @@ from app.times import file_time, iso_ms, parse_time_ms, timeframe_ms
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from app.feeds.history import FetchProgress, FetchReport
 
 DEFAULT_CONFIG = Path("config/live.yaml")
 DEFAULT_CACHE = Path("data/backtest_cache")
@@ -106,6 +109,11 @@ class ConfigBacktestRunner:
     speed: float | None = None
     note: str = ""
     progress: Callable[[Period], Progress] | None = None
+    offline: bool = False
+    exchange_url: str | None = None
+    tell: Callable[[str], None] | None = None
+    fetch_progress: "Callable[[FetchProgress], None] | None" = None
+    fetched: "Callable[[FetchReport], None] | None" = None
 
     def run(self) -> BacktestResults:
         """Run to the end; blocks, also where an event loop is running already (then in a thread of its own)."""
@@ -117,7 +125,7 @@ class ConfigBacktestRunner:
 
     async def run_async(self) -> BacktestResults:
         """Run inside the caller's event loop."""
-        plan = self._plan()
+        plan = await self._plan()
         live = plan.settings.live
         feed = ReplayFeed(
             plan.cache,
@@ -152,17 +160,18 @@ class ConfigBacktestRunner:
             raise failure
         return BacktestResults(results, folder.folder, elapsed_s)
 
-    def _plan(self) -> "_Plan":
+    async def _plan(self) -> "_Plan":
         settings = self.settings()
         strategy = check_settings(settings)
         live = settings.live
         cache = CandleCache(Path(self.cache))
-        start_ms, end_ms = _time_ms(self.start), _time_ms(self.end)
-        period = resolve_period(cache, live.symbols, live.timeframe, start_ms, end_ms, clock.now_ms())
+        supply = Supply(cache, self.offline, self.exchange_url, self.tell, self.fetch_progress, self.fetched)
+        period = await supply.period(settings, _time_ms(self.start), _time_ms(self.end))
         warmup = startup_candles(settings, strategy())
         warmup_start_ms = period.start_ms - warmup * timeframe_ms(live.timeframe)
+        await supply.fill(settings, period, warmup_start_ms)
         months = months_of_run(cache, live.symbols, live.timeframe, warmup_start_ms, period)
-        return _Plan(settings, strategy, cache, period, warmup, warmup_start_ms, months)
+        return _Plan(supply.complete(settings), strategy, cache, period, warmup, warmup_start_ms, months)
 
     def settings(self) -> Settings:
         """The profile with the runner's own arguments on top of it."""

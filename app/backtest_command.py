@@ -6,6 +6,7 @@ Chooses the shipped sample where there is neither a config nor a candle, as the 
 import argparse
 import math
 import sys
+from typing import TYPE_CHECKING
 
 from app.backtest import (
     DEFAULT_CACHE,
@@ -17,10 +18,16 @@ from app.backtest import (
 )  # fmt: skip
 from app.errors import ConfigError, DataError
 from app.feeds.cache import CandleCache
+from app.feeds.ranges import slots
 from app.log import Log, make_log
 from app.reporting.console import render_report
+from app.reporting.fetch_progress import FetchBar, teller
 from app.reporting.progress import BacktestProgress, wanted
 from app.reporting.run_folder import to_json
+from app.times import timeframe_ms
+
+if TYPE_CHECKING:
+    from app.feeds.history import FetchReport
 
 
 def run_backtest(args: argparse.Namespace) -> int:
@@ -29,10 +36,19 @@ def run_backtest(args: argparse.Namespace) -> int:
     log = make_log(as_json=args.log_json, file=args.log_file)
     bar = BacktestProgress() if wanted() and not args.json else None
     runner.progress = bar
+    fetch_bar = FetchBar()
+    runner.tell, runner.fetch_progress = teller(fetch_bar), fetch_bar
+
+    def fetched(report: "FetchReport") -> None:
+        fetch_bar.close()
+        _tell_fetch(log, report)
+
+    runner.fetched = fetched
     log("run_started", config=str(runner.config), cache=str(runner.cache))
     try:
         results = runner.run()
     finally:
+        fetch_bar.close()
         if bar is not None:
             bar.close()
     _tell(log, results)
@@ -50,15 +66,15 @@ def make_runner(args: argparse.Namespace) -> ConfigBacktestRunner:
     """The runner that the arguments describe."""
     config, cache, note = args.config, args.cache, ""
     start, end = args.start, args.end
-    if config is None and cache is None and not CandleCache(DEFAULT_CACHE).series():
+    nothing_asked = config is None and cache is None and start is None and end is None and args.exchange_url is None
+    if nothing_asked and not CandleCache(DEFAULT_CACHE).series():
         # A first run in an empty place: the sample with its own profile, all of it.
         config, cache, note = (
             SAMPLE_CONFIG,
             SAMPLE_CACHE,
             "the shipped sample (the cache is empty, no --config)",
         )
-        if start is None and end is None:
-            start, end = SAMPLE_PERIOD
+        start, end = SAMPLE_PERIOD
     return ConfigBacktestRunner(
         config=config or DEFAULT_CONFIG,
         start=start,
@@ -71,6 +87,8 @@ def make_runner(args: argparse.Namespace) -> ConfigBacktestRunner:
         out=args.out,
         speed=_speed(args.speed),
         note=note,
+        offline=args.offline,
+        exchange_url=args.exchange_url,
     )
 
 
@@ -92,6 +110,26 @@ def _speed(text: str) -> float | None:
     if not 0.0 < speed < math.inf:
         raise ConfigError(f"--speed {text}: write max, or how many times real time, for example 60")
     return speed
+
+
+def _tell_fetch(log: Log, report: "FetchReport") -> None:
+    """What was fetched, from where and how long it took: on standard error, the report has standard output."""
+    step_ms = timeframe_ms(report.timeframe)
+    for series in report.series:
+        absent = slots(series.absent, step_ms)
+        nothing = f", {absent:,} that {report.exchange} does not have" if absent else ""
+        print(f"onetape: {series.symbol} {report.timeframe}: {series.new:,} candles fetched{nothing}", file=sys.stderr)
+    print(f"onetape: {report.summary()}", file=sys.stderr)
+    for note in report.notes:
+        print(f"onetape: {note}", file=sys.stderr)
+    log(
+        "candles_fetched",
+        exchange=report.exchange,
+        host=report.host,
+        candles=report.new,
+        requests=report.requests,
+        elapsed_s=round(report.elapsed_s, 3),
+    )
 
 
 def _tell(log: Log, results: BacktestResults) -> None:

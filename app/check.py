@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.backtest import DEFAULT_CACHE, ConfigBacktestRunner
 from app.backtest_command import symbols_of
+from app.candle_supply import Supply
 from app.errors import DataError
 from app.feeds.cache import CandleCache
 from app.feeds.replay import ReplayFeed
@@ -101,12 +102,13 @@ def run_check(args: argparse.Namespace) -> int:
         strategy=args.strategy,
         overrides=args.overrides,
     )
+    cache = CandleCache(args.cache or DEFAULT_CACHE)
     settings = runner.settings()
     strategy = check_settings(settings)
+    settings = Supply(cache).complete(settings)
     print(f"{runner.config}: valid")
     for line in describe(settings, strategy):
         print(f"  {line}")
-    cache = CandleCache(args.cache or DEFAULT_CACHE)
     try:
         probe = asyncio.run(run_check_async(settings, strategy, cache))
     except DataError:

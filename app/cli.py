@@ -64,7 +64,7 @@ def _count(text: str) -> int:
 def _mode_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m app",
-        description="Replay cached candles through the runtime that trades.",
+        description="Replay candles through the runtime that trades; what the cache lacks is fetched first.",
         epilog="Other commands: data, check, new; for example `python -m app data --help`.",
     )
     parser.add_argument("--mode", choices=_MODES, required=True)
@@ -73,6 +73,7 @@ def _mode_parser() -> argparse.ArgumentParser:
     parser.add_argument("--end", metavar="D", help="end, exclusive, UTC")
     parser.add_argument("--speed", default="max", metavar="max|N", help="N: N times real time (default: max)")
     parser.add_argument("--offline", action="store_true", help="never open a connection")
+    parser.add_argument("--exchange-url", metavar="URL", help="another host for the exchange, e.g. the testnet's")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder itself")
     parser.add_argument("--max-missing", type=_count, metavar="N", help="fail (status 2) if more candles are missing")
@@ -87,10 +88,12 @@ def _mode_parser() -> argparse.ArgumentParser:
 
 def _command_parser() -> argparse.ArgumentParser:
     from app.data_commands import add_data_parser
+    from app.testnet.testnet_command import add_testnet_parser
 
     parser = _Parser(prog="python -m app", description="Onetape")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     add_data_parser(commands)
+    add_testnet_parser(commands)
     check = commands.add_parser("check", help="validate the configs and say what a run would do")
     _add_profile(check)
     check.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.errors import ConfigError, DataError
+from app.fetch_command import add_fetch_parser
+from app.text_table import LISTED_MAX, limited, text_table
 from app.times import TIMEFRAMES_MS, iso_ms, parse_time_ms, short_time
 
 if TYPE_CHECKING:
@@ -17,13 +19,11 @@ if TYPE_CHECKING:
 
 DEFAULT_CACHE = Path("data/backtest_cache")
 _EXIT_DAMAGED = 2
-# A file that is more gap than candle would otherwise scroll everything else away.
-_LISTED_MAX = 500
 
 
 def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Adds `data` and its commands; each parsed namespace has `run(args) -> exit status`."""
-    data = subparsers.add_parser("data", help="candles on disk: import, list, verify, export")
+    data = subparsers.add_parser("data", help="candles on disk: import, fetch, list, verify, export, resample")
     commands = data.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
 
     imports = commands.add_parser("import", help="candle files of other programs into the cache")
@@ -37,7 +37,10 @@ def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     )
     imports.set_defaults(run=run_import)
 
+    add_fetch_parser(commands, DEFAULT_CACHE)
+
     lists = commands.add_parser("list", help="what the cache holds")
+    lists.add_argument("--gaps", action="store_true", help="list every gap, and who said that nothing is there")
     _add_cache(lists)
     lists.set_defaults(run=run_list)
 
@@ -81,12 +84,14 @@ def run_list(args: argparse.Namespace) -> int:
         try:
             rows.append(_list_row(cache, symbol, timeframe))
         except DataError as error:
-            rows.append((symbol, timeframe, "damaged", "", "", "", ""))
+            rows.append((symbol, timeframe, "damaged", "", "", "", "", ""))
             faults.append(error)
     if not rows:
-        print(f"no candles in {args.cache}; `python -m app data import` puts some there")
+        print(f"no candles in {args.cache}; `python -m app data import` or `data fetch` puts some there")
         return 0
-    print(_table(("symbol", "timeframe", "from", "to", "candles", "gaps", "missing"), rows))
+    print(text_table(("symbol", "timeframe", "from", "to", "candles", "gaps", "missing", "not there"), rows, numbers=4))
+    if args.gaps:
+        _print_gaps(cache)
     if faults:
         raise faults[0]
     return 0
@@ -106,7 +111,7 @@ def run_verify(args: argparse.Namespace) -> int:
             if fault is not None:
                 damaged += 1
                 print(fault)
-    for path in cache.strangers()[:_LISTED_MAX]:
+    for path in cache.strangers()[:LISTED_MAX]:
         print(f"{path} is not part of the cache (its place or name is none of a month's); it is not used")
     if damaged:
         print(f"{damaged} of {files} files damaged; delete them and import or fetch those months again")
@@ -154,19 +159,17 @@ def _print_import(args: argparse.Namespace, checked: "CheckedCandles", report: "
         print(f"  duplicates      {checked.duplicates_merged:,} that agreed were merged")
     if checked.off_grid_ms:
         print(f"  off the grid    {len(checked.off_grid_ms):,} left out")
-        _print_limited([iso_ms(time_ms) for time_ms in checked.off_grid_ms])
+        _print_lines([iso_ms(time_ms) for time_ms in checked.off_grid_ms])
     print(f"  gaps            {len(gaps):,} ({missing:,} candles missing)")
-    _print_limited([f"{short_time(gap.first_ms)} to {short_time(gap.last_ms)}  {gap.candles:,}" for gap in gaps])
+    _print_lines([f"{short_time(gap.first_ms)} to {short_time(gap.last_ms)}  {gap.candles:,}" for gap in gaps])
     coarser = coarser_timeframe(times, args.timeframe)
     if coarser is not None:
         print(f"  note: all times lie on the {coarser} grid; if these are {coarser} candles, say so")
 
 
-def _print_limited(lines: list[str]) -> None:
-    for line in lines[:_LISTED_MAX]:
-        print(f"    {line}")
-    if len(lines) > _LISTED_MAX:
-        print(f"    and {len(lines) - _LISTED_MAX:,} more")
+def _print_lines(lines: list[str]) -> None:
+    for line in limited(lines):
+        print(line)
 
 
 def _list_row(cache: "CandleCache", symbol: str, timeframe: str) -> tuple[str, ...]:
@@ -181,17 +184,28 @@ def _list_row(cache: "CandleCache", symbol: str, timeframe: str) -> tuple[str, .
         f"{coverage.candles:,}",
         f"{coverage.gaps:,}",
         f"{coverage.missing:,}",
+        f"{coverage.confirmed:,}",
     )
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """Columns two spaces apart; the last three are numbers and stand right."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    lines = []
-    for row in (header, *rows):
-        cells = [
-            cell.rjust(width) if i >= len(header) - 3 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+def _print_gaps(cache: "CandleCache") -> None:
+    from app.feeds.coverage import series_gaps
+
+    rows = [
+        (
+            symbol,
+            timeframe,
+            short_time(gap.first_ms),
+            short_time(gap.last_ms),
+            f"{', '.join(gap.exchanges)} has nothing" if gap.exchanges else "nobody was asked",
+            f"{gap.candles:,}",
+        )
+        for symbol, timeframe in cache.series()
+        for gap in series_gaps(cache, symbol, timeframe)
+    ]
+    print(f"\n{len(rows):,} gaps" + (":" if rows else ""))
+    if rows:
+        for line in text_table(
+            ("symbol", "timeframe", "first", "last", "who said so", "candles"), rows, 1
+        ).splitlines():
+            print(f"  {line}")

@@ -6,6 +6,12 @@ keeps its traceback (exit status 1). A message says what was wrong, where, and w
     OnetapeError
     +-- ConfigError      a key, value, file or argument of the configuration
     +-- DataError        candles that are absent, unreadable or contradict each other
+    |   +-- NewerFormatError   a cache file that a newer Onetape wrote
+    +-- ExchangeError    an exchange that was asked
+    |   +-- UnavailableError   no answer, or one that cannot be used: worth another try
+    |   +-- RateLimitError     too many requests: worth another try after a wait
+    |   +-- RefusedError       it will not answer this: not worth another try
+    +-- StoppedError     a fetch that the operator ended
     +-- StrategyError    a strategy that cannot be loaded, or answers with what is no Signal
     +-- OrderError       an order that must never reach a broker
     +-- OutputError      a run folder that cannot be written, or already holds a finished run
@@ -22,6 +28,38 @@ class ConfigError(OnetapeError):
 
 class DataError(OnetapeError):
     """Candles that are absent, unreadable or contradict each other."""
+
+
+class NewerFormatError(DataError):
+    """A cache file in a format that only a newer Onetape reads; it must stay as it is."""
+
+
+class ExchangeError(OnetapeError):
+    """An exchange was asked and the answer is none that can be used."""
+
+
+class UnavailableError(ExchangeError):
+    """No answer, or one that cannot be used; `tries` is how often asking makes sense, None the usual number."""
+
+    def __init__(self, message: str, tries: int | None = None) -> None:
+        super().__init__(message)
+        self.tries = tries
+
+
+class RateLimitError(ExchangeError):
+    """Too many requests (429), or banned for it (418); `retry_after_s` as the exchange says it, if it does."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RefusedError(ExchangeError):
+    """The exchange will not answer this, however often it is asked."""
+
+
+class StoppedError(OnetapeError):
+    """The operator ended a fetch; what came before is stored."""
 
 
 class StrategyError(OnetapeError):

@@ -177,7 +177,7 @@ def _read_profile(config: Profile) -> tuple[dict[str, dict[str, Any]], Sources]:
             {n: str(p) for n, p in paths.items()}
         )
     if isinstance(config, Settings):
-        config = config.model_dump(mode="json")
+        config = config.model_dump(mode="json", exclude_unset=True)  # a default stays one
     for key in config:
         if key not in FILES:
             raise ConfigError(unknown_key("config", str(key), list(FILES)))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.errors import ConfigError, DataError, OutputError
+from app.errors import ConfigError, DataError, NewerFormatError, OutputError
+from app.feeds.absences import Absences, add_absences, drop_absences, known_absences, read_absences
 from app.feeds.durable import locked, replace_files
 from app.feeds.month_file import (
     COLUMN_NAMES,
@@ -21,10 +22,12 @@ from app.feeds.month_file import (
     CandleColumns,
     Int64Array,
     MonthFile,
+    check_month,
     describe_month,
     encode_month,
     read_month,
 )
+from app.feeds.ranges import Ranges, clip, ranges_of, subtract, union
 from app.times import TIME_MAX_MS, TIMEFRAMES_MS, iso_ms, month_bounds_ms, month_of, timeframe_ms
 
 __all__ = ["COLUMN_NAMES", "CandleCache", "CandleColumns", "MergeReport", "MonthFile"]
@@ -87,6 +90,21 @@ class CandleCache:
         with _pointing_at_verify():
             return self._read(symbol, timeframe, month)
 
+    def months_between(self, symbol: str, timeframe: str, start_ms: int, end_ms: int) -> list[str]:
+        """The months on disk that may hold open times in `[start_ms, end_ms)`, ascending."""
+        bounds = {month: month_bounds_ms(month) for month in self.months(symbol, timeframe)}
+        return [month for month, (first_ms, next_ms) in bounds.items() if first_ms < end_ms and next_ms > start_ms]
+
+    def damaged(self, symbol: str, timeframe: str, start_ms: int, end_ms: int) -> dict[str, str]:
+        """Months in `[start_ms, end_ms)` whose bytes are not those that were sealed, and what is wrong with each."""
+        faults: dict[str, str] = {}
+        for month in self.months_between(symbol, timeframe, start_ms, end_ms):
+            try:
+                check_month(self.path(symbol, timeframe, month))
+            except DataError as error:
+                faults[month] = str(error)
+        return faults
+
     def fault(self, symbol: str, timeframe: str, month: str) -> str | None:
         """What is wrong with the month's file, naming it; None if it can be read to the last byte."""
         try:
@@ -111,13 +129,55 @@ class CandleCache:
         All months are read and compared before one is written: a disagreement writes nothing.
         """
         _check_mergeable(columns, timeframe)
-        folder = self._folder(symbol, timeframe)
         if len(columns.open_time_ms) == 0:
+            self._folder(symbol, timeframe)
             return MergeReport(0, 0, ())
+        with self._changing(symbol, timeframe):
+            return self._merge_locked(symbol, timeframe, columns)
+
+    def present(self, symbol: str, timeframe: str, start_ms: int, end_ms: int) -> Ranges:
+        """Which open times in `[start_ms, end_ms)` have a candle; footers answer for months without a gap."""
+        step_ms = timeframe_ms(timeframe)
+        found: list[tuple[int, int]] = []
+        for month in self.months_between(symbol, timeframe, start_ms, end_ms):
+            about = self.describe(symbol, timeframe, month)
+            if about.rows == (about.last_open_ms - about.first_open_ms) // step_ms + 1:
+                found.append((about.first_open_ms, about.last_open_ms + step_ms))
+            else:
+                found += ranges_of(self.read(symbol, timeframe, month).open_time_ms, step_ms)
+        return clip(union(found), start_ms, end_ms)
+
+    def absent(self, symbol: str, timeframe: str, exchange: str, start_ms: int, end_ms: int) -> Ranges:
+        """Open times in `[start_ms, end_ms)` for which this exchange said that it has nothing."""
+        return known_absences(self._folder(symbol, timeframe), exchange, start_ms, end_ms)
+
+    def absences(self, symbol: str, timeframe: str) -> Absences:
+        """All that exchanges said they have nothing for; DataError if the record is damaged."""
+        return read_absences(self._folder(symbol, timeframe))
+
+    def add_absent(self, symbol: str, timeframe: str, exchange: str, ranges: Ranges) -> None:
+        """Writes down what the exchange has nothing for; stored candles are left out."""
+        if not ranges:
+            return
+        with self._changing(symbol, timeframe) as folder:
+            present = self.present(symbol, timeframe, ranges[0][0], ranges[-1][1])
+            add_absences(folder, exchange, subtract(ranges, present))
+
+    def set_aside(self, symbol: str, timeframe: str, month: str) -> Path:
+        """Renames a damaged month file, so that its candles count as missing; where it is now."""
+        path = self.path(symbol, timeframe, month)
+        aside = path.with_name(f"{path.name}.damaged")
+        with self._changing(symbol, timeframe):
+            path.replace(aside)
+        return aside
+
+    @contextlib.contextmanager
+    def _changing(self, symbol: str, timeframe: str) -> Iterator[Path]:
+        folder = self._folder(symbol, timeframe)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with locked(folder):
-                return self._merge_locked(symbol, timeframe, columns)
+                yield folder
         except OSError as error:
             raise OutputError(
                 f"candles cannot be written below {folder}: {error.strerror or error}; what was stored is unchanged"
@@ -142,7 +202,10 @@ class CandleCache:
                 changed[self.path(symbol, timeframe, month)] = encode_month(symbol, timeframe, month, merged)
         if disagreements:
             raise _refuse_disagreements(symbol, timeframe, self.root, disagreements)
-        replace_files(self._folder(symbol, timeframe), changed)
+        folder = self._folder(symbol, timeframe)
+        # First: a crash in between leaves candles that are asked for again, not an absence beside a candle.
+        drop_absences(folder, ranges_of(columns.open_time_ms, timeframe_ms(timeframe)))
+        replace_files(folder, changed)
         return MergeReport(new, len(columns.open_time_ms) - new, tuple(months_written))
 
     def _read(self, symbol: str, timeframe: str, month: str) -> CandleColumns:
@@ -183,6 +246,8 @@ def _months_in(folder: Path) -> list[str]:
 def _pointing_at_verify() -> Iterator[None]:
     try:
         yield
+    except NewerFormatError:
+        raise
     except DataError as error:
         raise DataError(f"{error}; `python -m app data verify` checks the whole cache") from error
 

@@ -1,7 +1,7 @@
-"""How much of a series is in the cache: from, to, candles, gaps.
+"""How much of a series is in the cache: from, to, candles, gaps; what is missing and who has said that it is not.
 
 The rule: footers answer where they can; a month's candles are read only when its footer says that some are
-missing inside it.
+missing inside it. A candle counts as there because it is there, never because somebody noted that it was fetched.
 """
 
 from dataclasses import dataclass
@@ -9,31 +9,84 @@ from itertools import pairwise
 
 from app.errors import DataError
 from app.feeds.cache import CandleCache
-from app.feeds.candle_checks import find_gaps
-from app.times import timeframe_ms
+from app.feeds.ranges import Ranges, clip, slots, subtract, union
+from app.times import TIME_MAX_MS, timeframe_ms
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Missing candles between two that are there; `exchanges` are those that have nothing for all of it."""
+
+    first_ms: int
+    last_ms: int
+    candles: int
+    exchanges: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """First and last open time of a series on disk, and what is missing between them."""
+    """First and last open time of a series on disk, and what is missing between them.
+
+    `confirmed` of the missing candles are known not to exist at an exchange that was asked.
+    """
 
     first_open_ms: int
     last_open_ms: int
     candles: int
     gaps: int
     missing: int
+    confirmed: int = 0
 
 
 def series_coverage(cache: CandleCache, symbol: str, timeframe: str) -> Coverage:
     """What the cache holds of a series; DataError if that is nothing, or a file cannot be read."""
     step_ms = timeframe_ms(timeframe)
-    months = [cache.describe(symbol, timeframe, month) for month in cache.months(symbol, timeframe)]
-    if not months:
+    present = _present(cache, symbol, timeframe)
+    holes = _holes(present)
+    absent = union(*cache.absences(symbol, timeframe).values())
+    return Coverage(
+        first_open_ms=present[0][0],
+        last_open_ms=present[-1][1] - step_ms,
+        candles=slots(present, step_ms),
+        gaps=len(holes),
+        missing=slots(holes, step_ms),
+        confirmed=slots(holes, step_ms) - slots(subtract(holes, absent), step_ms),
+    )
+
+
+def series_gaps(cache: CandleCache, symbol: str, timeframe: str) -> list[Gap]:
+    """The gaps of a series, ascending, a stretch with one answer each."""
+    step_ms = timeframe_ms(timeframe)
+    absences = cache.absences(symbol, timeframe)
+    gaps = []
+    for start, end in _holes(_present(cache, symbol, timeframe)):
+        edges = {start, end}
+        for ranges in absences.values():
+            edges.update(edge for one in clip(ranges, start, end) for edge in one)
+        ascending = sorted(edges)
+        for begin, stop in pairwise(ascending):
+            said = tuple(sorted(name for name, ranges in absences.items() if clip(ranges, begin, stop)))
+            gaps.append(Gap(begin, stop - step_ms, (stop - begin) // step_ms, said))
+    return gaps
+
+
+def missing_ranges(
+    cache: CandleCache, symbol: str, timeframe: str, exchange: str, start_ms: int, end_ms: int
+) -> Ranges:
+    """Open times in `[start_ms, end_ms)`, on the grid, that are not stored and that the exchange may have."""
+    step_ms = timeframe_ms(timeframe)
+    first_ms, stop_ms = -(-start_ms // step_ms) * step_ms, -(-end_ms // step_ms) * step_ms
+    present = cache.present(symbol, timeframe, first_ms, stop_ms)
+    absent = cache.absent(symbol, timeframe, exchange, first_ms, stop_ms)
+    return subtract(union([(first_ms, stop_ms)]), union(present, absent))
+
+
+def _present(cache: CandleCache, symbol: str, timeframe: str) -> Ranges:
+    present = cache.present(symbol, timeframe, 0, TIME_MAX_MS)
+    if not present:
         raise DataError(f"no candles of {symbol} {timeframe} in {cache.root}")
-    gaps = sum(after.first_open_ms - before.last_open_ms > step_ms for before, after in pairwise(months))
-    for about in months:
-        if about.rows != (about.last_open_ms - about.first_open_ms) // step_ms + 1:
-            gaps += len(find_gaps(cache.read(symbol, timeframe, about.month).open_time_ms, timeframe))
-    first_ms, last_ms = months[0].first_open_ms, months[-1].last_open_ms
-    candles = sum(about.rows for about in months)
-    return Coverage(first_ms, last_ms, candles, gaps, (last_ms - first_ms) // step_ms + 1 - candles)
+    return present
+
+
+def _holes(present: Ranges) -> Ranges:
+    return subtract(((present[0][0], present[-1][1]),), present)

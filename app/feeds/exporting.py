@@ -15,7 +15,7 @@ from app.errors import ConfigError, DataError, OutputError
 from app.feeds.cache import COLUMN_NAMES, CandleCache, CandleColumns
 from app.feeds.coverage import series_coverage
 from app.feeds.durable import replacing
-from app.times import month_bounds_ms, short_time
+from app.times import TIME_MAX_MS, short_time
 
 _HEADER = (",".join(COLUMN_NAMES) + "\n").encode()
 
@@ -40,7 +40,8 @@ def export_csv(
     if target.exists() and not target.is_file():
         raise OutputError(f"{target} cannot be written: it is no regular file")
     there = series_coverage(cache, symbol, timeframe)
-    months = _months_between(cache.months(symbol, timeframe), start_ms, end_ms)
+    bounds = (0 if start_ms is None else start_ms, TIME_MAX_MS if end_ms is None else end_ms)
+    months = cache.months_between(symbol, timeframe, *bounds)
     blocks = (_between(cache.read(symbol, timeframe, month), start_ms, end_ms) for month in months)
     try:
         with replacing(target.resolve()) as file:
@@ -53,15 +54,6 @@ def export_csv(
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
     return count
-
-
-def _months_between(months: list[str], start_ms: int | None, end_ms: int | None) -> list[str]:
-    bounds = {month: month_bounds_ms(month) for month in months}
-    return [
-        month
-        for month, (first_ms, following_ms) in bounds.items()
-        if (start_ms is None or following_ms > start_ms) and (end_ms is None or first_ms < end_ms)
-    ]
 
 
 def _between(columns: CandleColumns, start_ms: int | None, end_ms: int | None) -> CandleColumns:

@@ -18,7 +18,7 @@ import numpy as np
 from arro3.core import Array, RecordBatchReader, Table
 from arro3.io import read_parquet, write_parquet
 
-from app.errors import DataError
+from app.errors import DataError, NewerFormatError
 
 FORMAT_VERSION = 1
 COLUMN_NAMES = ("timestamp_ms", "open", "high", "low", "close", "volume")
@@ -116,8 +116,8 @@ def describe_month(path: Path) -> MonthFile:
         raise _unreadable(path, error) from error
 
 
-def read_month(path: Path) -> tuple[MonthFile, CandleColumns]:
-    """The file's candles, every byte checked; DataError with one line if one is wrong."""
+def check_month(path: Path) -> bytes:
+    """The file's bytes, all held against their digests and none decoded; DataError if one is wrong."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -125,6 +125,12 @@ def read_month(path: Path) -> tuple[MonthFile, CandleColumns]:
     pages_end, pages_digest = _checked_footer(io.BytesIO(data), len(data), path)
     if hashlib.sha256(memoryview(data)[:pages_end]).digest() != pages_digest:
         raise _damaged(path, "its candles do not match their checksum")
+    return data
+
+
+def read_month(path: Path) -> tuple[MonthFile, CandleColumns]:
+    """The file's candles, every byte checked; DataError with one line if one is wrong."""
+    data = check_month(path)
     about = _about(read_parquet(io.BytesIO(data)), path)
     columns = _decode(read_parquet(io.BytesIO(data), batch_size=about.rows), path)
     _check_against(about, columns, path)
@@ -166,7 +172,7 @@ def _checked_footer(file: BinaryIO, size_bytes: int, path: Path) -> tuple[int, b
 def _about(reader: RecordBatchReader, path: Path) -> MonthFile:
     about = json.loads(reader.schema.metadata[_METADATA_KEY.encode()])
     if about["format_version"] != FORMAT_VERSION:
-        raise DataError(
+        raise NewerFormatError(
             f"{path} has cache format {about['format_version']}, this Onetape reads {FORMAT_VERSION}: "
             "use the newer Onetape that wrote it, or another --cache"
         )

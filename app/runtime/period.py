@@ -11,6 +11,7 @@ from app.errors import ConfigError, DataError
 from app.feeds.cache import CandleCache, MonthFile
 from app.times import DAY_MS, month_of, short_time, timeframe_ms
 
+FRESH_NOTE = "the last 24 hours"
 _FRESH_CANDLES = 2  # a cache whose newest candle is older than this does not hold "the last 24 hours"
 
 
@@ -47,7 +48,7 @@ def resolve_period(
     length_ms = timeframe_ms(timeframe)
     now_ms = now_ms // length_ms * length_ms
     if cached_end_ms >= now_ms - _FRESH_CANDLES * length_ms:
-        return Period(now_ms - DAY_MS, now_ms, "the last 24 hours")
+        return Period(now_ms - DAY_MS, now_ms, FRESH_NOTE)
     return Period(cached_end_ms - DAY_MS, cached_end_ms, "the last 24 hours in the cache")
 
 
@@ -72,7 +73,9 @@ def months_of_run(
 def what_is_there(cache: CandleCache) -> str:
     """The contents of a cache in a few words, and what to do next."""
     series = cache.series()
-    advice = "add candles with `python -m app data import`, or run `make backtest` for the shipped sample"
+    advice = (
+        "add candles with `python -m app data fetch` or `data import`, or run `make backtest` for the shipped sample"
+    )
     if not series:
         return f"the cache {cache.root} is empty: {advice}"
     shown = []

@@ -1,0 +1,223 @@
+"""One series fetched: the pages that are missing, the holes asked about a second time, the youngest candle settled.
+
+The rule: a candle is stored when it is closed by the exchange's clock and a checked answer held it; an open time
+counts as absent when a second answer, with other bounds and with the known candles around it, has none there either.
+Whatever ends this early, what came before is stored. It makes no connection: requests go through the Asker.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from app.errors import UnavailableError
+from app.feeds.cache import CandleCache
+from app.feeds.candle_checks import concatenated
+from app.feeds.month_file import CandleColumns
+from app.feeds.page import Page
+from app.feeds.ranges import Ranges, clip, contains, first_from, intersect, last_before, slots, subtract, union
+from app.times import iso_ms, timeframe_ms
+
+_WORKERS = 4  # answers of one series that may be under way at once
+_FLUSH_PAGES = 10  # what a kill may cost to ask for again
+_ANCHORS = 250  # known candles on either side of a hole that a second answer must hold
+_EMPTY_TRIES = 5
+_YOUNG_MS = 60_000  # closed more recently than this, a candle is looked at twice
+_SETTLE_S = 1.0
+
+Row = tuple[int, float, float, float, float, float]
+# (since_ms, end_ms, limit, known) -> one checked answer
+AskPage = Callable[[int | None, int | None, int, Ranges], Awaitable[Page]]
+
+
+@dataclass
+class SeriesReport:
+    """What a fetch of one series did."""
+
+    symbol: str
+    timeframe: str
+    wanted: int = 0  # candles that the cache lacked
+    new: int = 0
+    absent: Ranges = ()  # the exchange has nothing there, asked twice
+    unsettled: Ranges = ()  # too young to be sure of
+    off_grid: int = 0
+    listed_ms: int | None = None  # the exchange's first candle, where the range lies before it
+    months: set[str] = field(default_factory=set)
+
+
+class SeriesFetch:
+    """Fetches `missing` open times of a series into the cache; `now_ms` is the exchange's clock at the start."""
+
+    def __init__(
+        self,
+        cache: CandleCache,
+        exchange: str,
+        report: SeriesReport,
+        missing: Ranges,
+        present: Ranges,
+        *,
+        page_candles: int,
+        now_ms: int,
+        ask: AskPage,
+        sleep: Callable[[float], Awaitable[None]],
+        progress: Callable[[int], None],
+    ) -> None:
+        self.report = report
+        self._cache, self._exchange = cache, exchange
+        self._symbol, self._timeframe = report.symbol, report.timeframe
+        self._step_ms = timeframe_ms(report.timeframe)
+        self._missing, self._todo, self._present = missing, missing, present
+        self._page_candles = page_candles
+        self._now_ms = now_ms
+        self._closed_ms = now_ms // self._step_ms * self._step_ms
+        self._ask, self._sleep, self._progress = ask, sleep, progress
+        self._anchors: Ranges = ()  # candles outside of what is wanted that the exchange showed
+        # An exchange's clock may be ahead of its candles: what closed a moment ago is looked at twice.
+        self._young = clip(missing, self._closed_ms - max(_YOUNG_MS, self._step_ms) + self._step_ms, self._closed_ms)
+        self._first_look: set[Row] = set()
+        self._pending: list[CandleColumns] = []
+        self._jumping = asyncio.Lock()
+        self._jumped_to_ms = 0
+        self._storing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """To the end; a fault is raised after what came before it was stored."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(_WORKERS, -(-slots(self._todo, self._step_ms) // self._page_candles))):
+                    tasks.create_task(self._work())
+            await self._look_at_holes(subtract(self._missing, union(self._present, self._young)))
+            await self._settle()
+        finally:
+            await asyncio.shield(self._store())
+
+    # Pages: as few as hold everything that is missing, several under way at once.
+
+    async def _work(self) -> None:
+        while (bounds := self._next_page()) is not None:
+            since_ms, end_ms = bounds
+            page = await self._ask(since_ms, end_ms, self._page_candles, clip(self._present, since_ms, end_ms))
+            await self._take(page)
+            if len(page.columns.open_time_ms) == 0:
+                await self._jump(since_ms)
+
+    def _next_page(self) -> tuple[int, int] | None:
+        if not self._todo:
+            return None
+        since_ms = self._todo[0][0]
+        in_page = clip(self._todo, since_ms, since_ms + self._page_candles * self._step_ms)
+        self._todo = subtract(self._todo, in_page)
+        return since_ms, in_page[-1][1]
+
+    async def _jump(self, empty_from_ms: int) -> None:
+        """After an empty page: where does the exchange go on? What lies between is asked about later, as a hole."""
+        async with self._jumping:
+            if not self._todo or empty_from_ms < self._jumped_to_ms:
+                return  # nothing further, or another worker has been here
+            end_ms = self._todo[-1][1]
+            page = await self._ask(empty_from_ms, end_ms, self._page_candles, ())
+            await self._take(page)
+            times = page.columns.open_time_ms
+            self._jumped_to_ms = resume_ms = int(times[0]) if len(times) else end_ms
+            self._todo = subtract(self._todo, union([(empty_from_ms, resume_ms)], page.present(self._step_ms)))
+
+    async def _take(self, page: Page, settled: Ranges = ()) -> None:
+        """What of an answer is wanted and not yet there; stored some pages at a time."""
+        self.report.off_grid += page.off_grid
+        shown = page.present(self._step_ms)
+        self._first_look.update(_rows(page.columns, clip(self._young, *_span(shown))))
+        wanted = intersect(shown, subtract(self._missing, union(self._present, subtract(self._young, settled))))
+        self._pending += [page.columns.take(where) for where in _positions(page.columns, wanted)]
+        self._present = union(self._present, wanted)
+        self._progress(slots(wanted, self._step_ms))
+        if sum(len(part.open_time_ms) for part in self._pending) >= _FLUSH_PAGES * self._page_candles:
+            await self._store()
+
+    async def _store(self) -> None:
+        async with self._storing:
+            parts, self._pending = self._pending, []
+            if not parts:
+                return
+            parts.sort(key=lambda part: int(part.open_time_ms[0]))
+            merged = await asyncio.to_thread(self._cache.merge, self._symbol, self._timeframe, concatenated(parts))
+            self.report.new += merged.new
+            self.report.months.update(merged.months_written)
+
+    # Holes: believed after a second answer with other bounds that holds the known candles around them.
+
+    async def _look_at_holes(self, holes: Ranges) -> None:
+        absent: Ranges = ()
+        while holes:
+            since_ms, until_ms = await self._bounds_around(*holes[0])
+            page = await self._ask(since_ms, until_ms, self._page_candles, union(self._present, self._anchors))
+            await self._take(page)
+            absent = union(absent, intersect(holes, page.silent_about(self._step_ms)))
+            left = subtract(holes, union([(page.told_from_ms, page.told_until_ms)], self._present))
+            if left == holes:
+                raise UnavailableError(f"{self._symbol}: no answer reaches the hole at {iso_ms(holes[0][0])}")
+            holes = left
+        self._progress(slots(absent, self._step_ms))
+        self.report.absent = absent
+        await asyncio.to_thread(self._cache.add_absent, self._symbol, self._timeframe, self._exchange, absent)
+
+    async def _bounds_around(self, start_ms: int, end_ms: int) -> tuple[int, int]:
+        margin_ms = min(_ANCHORS, self._page_candles // 4) * self._step_ms
+        known = union(self._present, self._anchors)
+        before, after = last_before(known, start_ms), first_from(known, start_ms)
+        if before is None and after is None:
+            await self._find_anchors(start_ms, end_ms)
+            known = union(self._present, self._anchors)
+            before, after = last_before(known, start_ms), first_from(known, start_ms)
+        since_ms = max(0, start_ms - margin_ms if before is None else before - margin_ms)
+        if after is not None:
+            return since_ms, min(max(after, end_ms) + margin_ms, self._closed_ms)
+        return since_ms, min(end_ms + margin_ms, self._closed_ms)
+
+    async def _find_anchors(self, start_ms: int, end_ms: int) -> None:
+        """Nothing of the series is known: its first candle, or the one before the range, tells what to expect."""
+        first = await self._one_candle(0, None)
+        if first is None:
+            return
+        if first >= end_ms:
+            self.report.listed_ms = first
+        elif first < start_ms:
+            first = await self._one_candle(None, start_ms) or first
+        self._anchors = union(self._anchors, [(first, first + self._step_ms)])
+
+    async def _one_candle(self, since_ms: int | None, end_ms: int | None) -> int | None:
+        # Each time another limit: an empty answer to one question is not believed for another.
+        for limit in range(1, _EMPTY_TRIES + 1):
+            page = await self._ask(since_ms, end_ms, limit, ())
+            times = page.columns.open_time_ms
+            if len(times):
+                return int(times[0] if end_ms is None else times[-1])
+        return None
+
+    async def _settle(self) -> None:
+        """The second look at what closed a moment ago: final if it is the same, or if a later candle is there."""
+        if not self._young:
+            return
+        await self._sleep(_SETTLE_S)
+        first_look = self._first_look
+        page = await self._ask(self._young[0][0], self._closed_ms + self._step_ms, self._page_candles, ())
+        shown = page.present(self._step_ms)
+        has_successor = contains(shown, self._closed_ms)
+        same = [(row[0], row[0] + self._step_ms) for row in _rows(page.columns, self._young) if row in first_look]
+        await self._take(page, settled=self._young if has_successor else union(same))
+        self.report.unsettled = subtract(self._young, self._present)
+
+
+def _rows(columns: CandleColumns, where: Ranges) -> list[Row]:
+    """The candles whose open times lie in `where`, as tuples of numbers."""
+    rows: list[Row] = []
+    for part in _positions(columns, where):
+        rows += zip(*(column.tolist() for column in columns.take(part)), strict=True)
+    return rows
+
+
+def _positions(columns: CandleColumns, where: Ranges) -> list[slice]:
+    bounds = [columns.open_time_ms.searchsorted(one).tolist() for one in where]
+    return [slice(begin, end) for begin, end in bounds if begin < end]
+
+
+def _span(ranges: Ranges) -> tuple[int, int]:
+    return (ranges[0][0], ranges[-1][1]) if ranges else (0, 0)
