@@ -5,6 +5,7 @@ carries its Retry-After, and candle rows come as they were sent. Each has a cont
 ccxt is pinned because these are its inside.
 """
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
@@ -70,7 +71,10 @@ def retry_after_s(text: str | None) -> float | None:
     except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - clock.now_ms() / 1000.0)
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:  # -0000, or no zone at all: this machine's is not meant
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, moment.timestamp() - clock.now_ms() / 1000.0)
     except ValueError:
         return None
 

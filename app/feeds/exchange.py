@@ -37,7 +37,7 @@ class CandleExchange:
         self.id = exchange
         self.host = url or exchange
         self.on_weight: Callable[[int], None] | None = None
-        options: dict[str, Any] = {"timeout": _TIMEOUT_MS}
+        options: dict[str, Any] = {"timeout": _TIMEOUT_MS, "enableLastJsonResponse": True}
         if exchange in _BINANCE:
             made = binance_class(getattr(ccxt, exchange))
             options |= {"enableRateLimit": False, "urls": _urls(url)}  # ours is the one limiter

@@ -7,7 +7,7 @@ about a run. ccxt is imported when the first request is due and not before.
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -80,7 +80,8 @@ class FetchProgress:
 class HistoricalDataProvider:
     """History of one exchange, kept in one cache.
 
-    `rate` is the weight a second (None: no limit, for an exchange of one's own), `tell` hears of waits and retries.
+    `rate` is the weight a second (None: no limit, for an exchange of one's own), `tell` hears of long waits; `connect`
+    and `sleep` are the outermost edge, for tests.
     Used as `async with`; one fetch at a time. Raises ConfigError for what the exchange does not have, an
     ExchangeError where it cannot be asked, DataError where it contradicts the cache, OutputError for a full disk.
     """
@@ -95,13 +96,17 @@ class HistoricalDataProvider:
         tell: Tell | None = None,
         policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         progress: Callable[[FetchProgress], None] | None = None,
+        connect: Callable[[str, str | None], CandleExchange] = CandleExchange,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.cache, self.exchange = cache, exchange
         self._url, self._rate, self._tell = url, rate, tell
+        self._connect, self._sleep = connect, sleep
         self._limiter = RateLimiter(rate)
-        self._asker = Asker(self._limiter, asyncio.sleep, policy)
+        self._asker = Asker(self._limiter, sleep, policy)
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
         self._opened: CandleExchange | None = None
+        self._known: set[tuple[str, str]] = set()  # symbols and timeframes that its markets have
         self._progress, self._done = progress, FetchProgress()
 
     async def __aenter__(self) -> "HistoricalDataProvider":
@@ -131,15 +136,15 @@ class HistoricalDataProvider:
         series = [SeriesReport(symbol, timeframe) for symbol in symbols]
         report = FetchReport(self.exchange, self._url or self.exchange, timeframe, start_ms, end_ms, series)
         report.notes += [note for symbol in symbols for note in self._set_damaged_aside(symbol, report)]
-        if not any(self.missing(symbols, timeframe, start_ms, end_ms).values()):
-            return report
-        began_s = clock.monotonic_s()
-        try:
-            async with waiting_lock(self.cache.root / _LOCK_FILE, self._say):
-                await self._fetch_locked(report)
-        except OSError as error:
-            raise OutputError(f"the cache {self.cache.root} cannot be written: {error.strerror or error}") from error
-        report.elapsed_s = clock.monotonic_s() - began_s
+        if any(self.missing(symbols, timeframe, start_ms, end_ms).values()):
+            began_s = clock.monotonic_s()
+            try:
+                async with waiting_lock(self.cache.root / _LOCK_FILE, self._say):
+                    await self._fetch_locked(report)
+            except OSError as error:
+                raise OutputError(f"{self.cache.root} cannot be written: {error.strerror or error}") from error
+            report.elapsed_s = clock.monotonic_s() - began_s
+        self._refuse_empty(report)
         return report
 
     async def _fetch_locked(self, report: FetchReport) -> None:
@@ -164,7 +169,7 @@ class HistoricalDataProvider:
         await self._fetch_series(report, missing, now_ms)
         report.requests, report.weight = self._limiter.requests, self._limiter.weight
         report.retried = self._asker.retried
-        self._complain(report)
+        report.notes += self._notes(report)
 
     async def _fetch_series(self, report: FetchReport, missing: dict[str, Ranges], now_ms: int) -> None:
         opened = self._connected()
@@ -187,7 +192,7 @@ class HistoricalDataProvider:
                         page_candles=opened.page_candles,
                         now_ms=now_ms,
                         ask=functools.partial(self._ask_page, series.symbol, series.timeframe),
-                        sleep=asyncio.sleep,
+                        sleep=self._sleep,
                         progress=self._advance,
                     )
                     tasks.create_task(fetch.run())
@@ -197,11 +202,13 @@ class HistoricalDataProvider:
     async def _open(self, symbols: Sequence[str], timeframe: str) -> None:
         """Connects, if that is not done yet, and writes the market data of the symbols down."""
         if self._opened is None:
-            self._opened = CandleExchange(self.exchange, self._url)
+            self._opened = self._connect(self.exchange, self._url)
             self._opened.on_weight = self._limiter.note_used
             if self._opened.own_limits:
                 self._limiter = self._asker.limiter = RateLimiter(None)
-        opened = self._opened
+        opened, wanted = self._opened, {(symbol, timeframe) for symbol in symbols}
+        if wanted <= self._known:
+            return
         markets: dict[str, Market] = await self._ask(
             opened.weight("markets"), lambda: opened.markets(symbols, timeframe)
         )
@@ -209,6 +216,7 @@ class HistoricalDataProvider:
         if limit is not None and self._rate is not None:
             self._limiter.note_limit(limit)
         await asyncio.to_thread(merge_markets, self.cache.root, self.exchange, markets)
+        self._known |= wanted
 
     async def _server_time_ms(self) -> int:
         opened = self._connected()
@@ -242,23 +250,27 @@ class HistoricalDataProvider:
             notes.append(f"{fault}; its candles are fetched again, the file is kept as {aside.name}")
         return notes
 
-    def _complain(self, report: FetchReport) -> None:
-        """What a user should know; RefusedError for a series without one candle in the whole range."""
+    def _notes(self, report: FetchReport) -> Iterator[str]:
         if report.clock_ahead_ms is not None and abs(report.clock_ahead_ms) > _SKEW_MS:
-            report.notes.append(
-                f"the exchange's clock is {_duration(report.clock_ahead_ms)} this machine's; the exchange's counts"
-            )
+            yield f"the exchange's clock is {_duration(report.clock_ahead_ms)} this machine's; the exchange's counts"
         for series in report.series:
             if series.unsettled:
-                report.notes.append(
-                    f"{series.symbol}: the candle of {short_time(series.unsettled[0][0])} still changes, though it has "
-                    "closed by the exchange's clock; it is not stored"
+                yield (
+                    f"{series.symbol}: the candle of {short_time(series.unsettled[0][0])} has closed by the exchange's "
+                    "clock, but it is not there yet or still changes: it is not stored"
                 )
+
+    def _refuse_empty(self, report: FetchReport) -> None:
+        for series in report.series:
+            if self.cache.present(series.symbol, series.timeframe, report.start_ms, report.end_ms):
+                continue
+            between = f"{short_time(report.start_ms)} to {short_time(report.end_ms)}"
             if series.listed_ms is not None:
+                begins = short_time(series.listed_ms)
                 raise RefusedError(
-                    f"{series.symbol} {series.timeframe} begins at {short_time(series.listed_ms)} on {report.host}; "
-                    f"{short_time(report.start_ms)} to {short_time(report.end_ms)} lies before it"
+                    f"{series.symbol} {series.timeframe} begins at {begins} on {report.host}; {between} lies before it"
                 )
+            raise RefusedError(f"{report.host} has no candle of {series.symbol} {series.timeframe} from {between}")
 
     def _advance(self, candles: int) -> None:
         self._done.done += candles

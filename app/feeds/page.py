@@ -14,7 +14,7 @@ import numpy as np
 from app.errors import UnavailableError
 from app.feeds.month_file import COLUMN_NAMES, BoolArray, CandleColumns
 from app.feeds.ranges import Ranges, clip, ranges_of, subtract
-from app.times import iso_ms
+from app.times import TIME_MAX_MS, iso_ms
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def read_page(rows: object, step_ms: int, since_ms: int, end_ms: int, limit: int
     columns = _columns(rows)
     count = len(columns.open_time_ms)
     times = columns.open_time_ms
-    inside = (times >= since_ms) & (times < end_ms)
+    inside = (times >= since_ms) & (times < min(end_ms, TIME_MAX_MS))
     on_grid = times % step_ms == 0
     columns = _ascending(columns.take(inside & on_grid))
     _check_candles(columns)
@@ -72,7 +72,7 @@ def _columns(rows: object) -> CandleColumns:
         times = np.array([int(time) for time in by_name[0]], dtype=np.int64)
         floats = [np.array(list(map(float, values)), dtype=np.float64) for values in by_name[1:]]
         return CandleColumns(times, *floats)
-    except (TypeError, ValueError, IndexError, OverflowError) as error:
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise UnavailableError(f"an answer held a row that is no candle ({error})") from None
 
 

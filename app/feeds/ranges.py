@@ -49,7 +49,7 @@ def clip(ranges: Ranges, start_ms: int, end_ms: int) -> Ranges:
     """What of `ranges` lies in `[start_ms, end_ms)`."""
     clipped = []
     for start, end in ranges[_first_ending_after(ranges, start_ms) :]:
-        if start >= end_ms:
+        if start >= end_ms or start_ms >= end_ms:
             break
         clipped.append((max(start, start_ms), min(end, end_ms)))
     return tuple(clipped)

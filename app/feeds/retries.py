@@ -24,7 +24,7 @@ _SAID_WAIT_S = 5.0  # shorter waits are nobody's concern
 class RetryPolicy:
     """How patient to be. `patience_s` is the longest wait that an exchange may ask for before it is given up."""
 
-    tries: int = 6
+    tries: int = 8
     base_s: float = 0.5
     longest_s: float = 30.0
     patience_s: float = 300.0

@@ -38,14 +38,15 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
         content = json.loads(data)
         version = content.pop("format_version")
         digest = content.pop("sha256")
-    except (ValueError, KeyError, AttributeError, TypeError):
+        actual = _digest(content)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise DataError(f"{path} is damaged: it is no sealed JSON") from None
     if version != FORMAT_VERSION:
         raise NewerFormatError(
             f"{path} has cache format {version}, this Onetape reads {FORMAT_VERSION}: "
             "use the newer Onetape that wrote it, or another --cache"
         )
-    if digest != _digest(content):
+    if digest != actual:
         raise DataError(f"{path} is damaged: its content does not match its checksum")
     return dict(content)
 

@@ -20,7 +20,8 @@ from app.times import iso_ms, timeframe_ms
 _WORKERS = 4  # answers of one series that may be under way at once
 _FLUSH_PAGES = 10  # what a kill may cost to ask for again
 _ANCHORS = 250  # known candles on either side of a hole that a second answer must hold
-_EMPTY_TRIES = 5
+_EMPTY_TRIES = 2
+_LOOKS_MAX = 8  # at one hole
 _YOUNG_MS = 60_000  # closed more recently than this, a candle is looked at twice
 _SETTLE_S = 1.0
 
@@ -71,8 +72,12 @@ class SeriesFetch:
         self._closed_ms = now_ms // self._step_ms * self._step_ms
         self._ask, self._sleep, self._progress = ask, sleep, progress
         self._anchors: Ranges = ()  # candles outside of what is wanted that the exchange showed
+        self._has_none = False  # not one candle of the series was to be found
+        self._told: list[tuple[Page, Ranges]] = []  # answers, and what they have no candle for
+        self._absent: Ranges = ()  # what two of them have no candle for
         # An exchange's clock may be ahead of its candles: what closed a moment ago is looked at twice.
-        self._young = clip(missing, self._closed_ms - max(_YOUNG_MS, self._step_ms) + self._step_ms, self._closed_ms)
+        old_ms = (now_ms - _YOUNG_MS - self._step_ms) // self._step_ms * self._step_ms
+        self._young = clip(missing, old_ms + self._step_ms, self._closed_ms)
         self._first_look: set[Row] = set()
         self._pending: list[CandleColumns] = []
         self._jumping = asyncio.Lock()
@@ -95,8 +100,7 @@ class SeriesFetch:
     async def _work(self) -> None:
         while (bounds := self._next_page()) is not None:
             since_ms, end_ms = bounds
-            page = await self._ask(since_ms, end_ms, self._page_candles, clip(self._present, since_ms, end_ms))
-            await self._take(page)
+            page = await self._page(since_ms, end_ms, clip(self._present, since_ms, end_ms))
             if len(page.columns.open_time_ms) == 0:
                 await self._jump(since_ms)
 
@@ -114,18 +118,35 @@ class SeriesFetch:
             if not self._todo or empty_from_ms < self._jumped_to_ms:
                 return  # nothing further, or another worker has been here
             end_ms = self._todo[-1][1]
-            page = await self._ask(empty_from_ms, end_ms, self._page_candles, ())
-            await self._take(page)
+            page = await self._page(empty_from_ms, end_ms, ())
             times = page.columns.open_time_ms
             self._jumped_to_ms = resume_ms = int(times[0]) if len(times) else end_ms
             self._todo = subtract(self._todo, union([(empty_from_ms, resume_ms)], page.present(self._step_ms)))
+
+    async def _page(self, since_ms: int, end_ms: int, known: Ranges) -> Page:
+        page = await self._ask(since_ms, end_ms, self._page_candles, known)
+        self._note_absent(page)
+        await self._take(page)
+        return page
+
+    def _note_absent(self, page: Page) -> None:
+        # An answer without one candle tells nothing, unless there is none: it may be a fault, and nothing in it shows.
+        silent = page.silent_about(self._step_ms)
+        if not silent or (len(page.columns.open_time_ms) == 0 and not self._has_none):
+            return
+        bounds = (page.told_from_ms, page.told_until_ms)
+        for earlier, silent_then in self._told:
+            if (earlier.told_from_ms, earlier.told_until_ms) != bounds:
+                self._absent = union(self._absent, intersect(clip(silent_then, *bounds), silent))
+        self._told.append((page, silent))
 
     async def _take(self, page: Page, settled: Ranges = ()) -> None:
         """What of an answer is wanted and not yet there; stored some pages at a time."""
         self.report.off_grid += page.off_grid
         shown = page.present(self._step_ms)
-        self._first_look.update(_rows(page.columns, clip(self._young, *_span(shown))))
-        wanted = intersect(shown, subtract(self._missing, union(self._present, subtract(self._young, settled))))
+        missing, present, young = (clip(one, *_span(shown)) for one in (self._missing, self._present, self._young))
+        self._first_look.update(_rows(page.columns, young))
+        wanted = intersect(shown, subtract(missing, union(present, subtract(young, settled))))
         self._pending += [page.columns.take(where) for where in _positions(page.columns, wanted)]
         self._present = union(self._present, wanted)
         self._progress(slots(wanted, self._step_ms))
@@ -142,54 +163,56 @@ class SeriesFetch:
             self.report.new += merged.new
             self.report.months.update(merged.months_written)
 
-    # Holes: believed after a second answer with other bounds that holds the known candles around them.
+    # Holes: believed when two answers with other bounds have nothing there, though each holds the candles around.
 
     async def _look_at_holes(self, holes: Ranges) -> None:
-        absent: Ranges = ()
-        while holes:
-            since_ms, until_ms = await self._bounds_around(*holes[0])
-            page = await self._ask(since_ms, until_ms, self._page_candles, union(self._present, self._anchors))
-            await self._take(page)
-            absent = union(absent, intersect(holes, page.silent_about(self._step_ms)))
-            left = subtract(holes, union([(page.told_from_ms, page.told_until_ms)], self._present))
-            if left == holes:
-                raise UnavailableError(f"{self._symbol}: no answer reaches the hole at {iso_ms(holes[0][0])}")
-            holes = left
-        self._progress(slots(absent, self._step_ms))
-        self.report.absent = absent
-        await asyncio.to_thread(self._cache.add_absent, self._symbol, self._timeframe, self._exchange, absent)
+        left, looks = holes, 0
+        while left:
+            since_ms, end_ms = await self._bounds_around(*left[0], looks)
+            await self._page(since_ms, end_ms, union(self._present, self._anchors))
+            before = left
+            left = subtract(left, union(self._present, self._absent))
+            looks = looks + 1 if left and left[0] == before[0] else 0
+            if looks > _LOOKS_MAX:
+                raise UnavailableError(f"{self._symbol}: no two answers agree on the hole at {iso_ms(left[0][0])}")
+        self.report.absent = intersect(holes, self._absent)
+        self._progress(slots(self.report.absent, self._step_ms))
+        await asyncio.to_thread(
+            self._cache.add_absent, self._symbol, self._timeframe, self._exchange, self.report.absent
+        )
 
-    async def _bounds_around(self, start_ms: int, end_ms: int) -> tuple[int, int]:
-        margin_ms = min(_ANCHORS, self._page_candles // 4) * self._step_ms
+    async def _bounds_around(self, start_ms: int, end_ms: int, looks: int) -> tuple[int, int]:
+        if looks == 0:
+            await self._find_anchors(start_ms, end_ms)
         known = union(self._present, self._anchors)
         before, after = last_before(known, start_ms), first_from(known, start_ms)
-        if before is None and after is None:
-            await self._find_anchors(start_ms, end_ms)
-            known = union(self._present, self._anchors)
-            before, after = last_before(known, start_ms), first_from(known, start_ms)
-        since_ms = max(0, start_ms - margin_ms if before is None else before - margin_ms)
-        if after is not None:
-            return since_ms, min(max(after, end_ms) + margin_ms, self._closed_ms)
-        return since_ms, min(end_ms + margin_ms, self._closed_ms)
+        # Each look at the same hole has other bounds, so that it is another answer and not the same one again.
+        margin_ms = (min(_ANCHORS, self._page_candles // 4) + looks) * self._step_ms
+        since_ms = (start_ms if before is None else before) - margin_ms
+        until_ms = (end_ms if after is None else max(after, end_ms)) + margin_ms
+        return max(0, since_ms), min(until_ms, self._closed_ms)
 
     async def _find_anchors(self, start_ms: int, end_ms: int) -> None:
-        """Nothing of the series is known: its first candle, or the one before the range, tells what to expect."""
-        first = await self._one_candle(0, None)
-        if first is None:
-            return
-        if first >= end_ms:
-            self.report.listed_ms = first
-        elif first < start_ms:
-            first = await self._one_candle(None, start_ms) or first
-        self._anchors = union(self._anchors, [(first, first + self._step_ms)])
+        """Where nothing is known around a hole: the newest candle before its end, the oldest from its start."""
+        known = union(self._present, self._anchors)
+        found: list[int | None] = []
+        if last_before(known, start_ms) is None:
+            found.append(await self._one_candle(None, end_ms))
+        if first_from(known, start_ms) is None:
+            first = await self._one_candle(start_ms, self._closed_ms)
+            found.append(first)
+            if first is not None and first >= end_ms and not self._present:
+                self.report.listed_ms = first
+        self._anchors = union(self._anchors, [(one, one + self._step_ms) for one in found if one is not None])
+        self._has_none = not self._present and not self._anchors
 
-    async def _one_candle(self, since_ms: int | None, end_ms: int | None) -> int | None:
+    async def _one_candle(self, since_ms: int | None, end_ms: int) -> int | None:
         # Each time another limit: an empty answer to one question is not believed for another.
         for limit in range(1, _EMPTY_TRIES + 1):
             page = await self._ask(since_ms, end_ms, limit, ())
             times = page.columns.open_time_ms
             if len(times):
-                return int(times[0] if end_ms is None else times[-1])
+                return int(times[-1] if since_ms is None else times[0])
         return None
 
     async def _settle(self) -> None:

@@ -20,7 +20,6 @@ async def waiting_lock(path: Path, tell: Callable[[str], None]) -> AsyncIterator
     if sys.platform == "win32":
         yield
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = await _lock_file(path, tell)
     try:
         os.ftruncate(descriptor, 0)
@@ -38,7 +37,12 @@ async def _lock_file(path: Path, tell: Callable[[str], None]) -> int:
 
     told = False
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:  # its last owner has just removed the empty folder
+            await asyncio.sleep(_POLL_S)
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
