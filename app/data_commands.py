@@ -1,4 +1,4 @@
-"""`python -m app data import|list|verify|export`: the candle cache from the command line.
+"""`python -m app data import|list|verify|resample|export`: the candle cache from the command line.
 
 The rule: a command prints plain text about what it did and returns the exit status; a fault is an
 OnetapeError, which the command line turns into one line. Nothing heavy is imported before a command runs.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.errors import ConfigError, DataError
 from app.fetch_command import add_fetch_parser
 from app.text_table import LISTED_MAX, limited, text_table
-from app.times import TIMEFRAMES_MS, iso_ms, parse_time_ms, short_time
+from app.times import TIME_MAX_MS, TIMEFRAMES_MS, iso_ms, parse_time_ms, short_time
 
 if TYPE_CHECKING:
     from app.feeds.cache import CandleCache, MergeReport
@@ -48,11 +48,18 @@ def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     _add_cache(verify)
     verify.set_defaults(run=run_verify)
 
+    coarser = commands.add_parser("resample", help="coarser candles out of those that the cache holds")
+    coarser.add_argument("--symbols", required=True, metavar="A,B")
+    coarser.add_argument("--from", required=True, dest="finer", metavar="1m", help="the timeframe that is there")
+    coarser.add_argument("--to", required=True, dest="coarser", metavar="5m", help="a multiple of it")
+    _add_cache(coarser)
+    _add_bounds(coarser)
+    coarser.set_defaults(run=run_resample)
+
     export = commands.add_parser("export", help="candles of a series as CSV")
     _add_series(export)
     _add_cache(export)
-    export.add_argument("--start", metavar="D", help="first open time, inclusive (default: all)")
-    export.add_argument("--end", metavar="D", help="end, exclusive (default: all)")
+    _add_bounds(export)
     export.add_argument("file", type=Path, metavar="FILE", help="a .csv or .csv.gz")
     export.set_defaults(run=run_export)
 
@@ -100,6 +107,7 @@ def run_list(args: argparse.Namespace) -> int:
 def run_verify(args: argparse.Namespace) -> int:
     """Every file, every byte; 2 if one of them cannot be trusted."""
     from app.feeds.cache import CandleCache
+    from app.feeds.coverage import record_faults
 
     cache = CandleCache(args.cache)
     files = 0
@@ -113,8 +121,14 @@ def run_verify(args: argparse.Namespace) -> int:
                 print(fault)
     for path in cache.strangers()[:LISTED_MAX]:
         print(f"{path} is not part of the cache (its place or name is none of a month's); it is not used")
+    for path in sorted(args.cache.rglob("*.parquet.damaged")):
+        print(f"{path} was set aside as damaged and its candles fetched again; it can be deleted")
+    records = record_faults(cache)
+    for fault in records:
+        print(f"{fault}; nothing in it is believed, delete it and it is written anew by the next fetch")
     if damaged:
         print(f"{damaged} of {files} files damaged; delete them and import or fetch those months again")
+    if damaged or records:
         return _EXIT_DAMAGED
     print(f"{files} files in {args.cache}, all intact" if files else f"no candles in {args.cache}")
     return 0
@@ -125,15 +139,44 @@ def run_export(args: argparse.Namespace) -> int:
     from app.feeds.cache import CandleCache
     from app.feeds.exporting import export_csv
 
-    start_ms = None if args.start is None else parse_time_ms(args.start)
-    end_ms = None if args.end is None else parse_time_ms(args.end)
-    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
-        raise ConfigError(f"--start {args.start} must be before --end {args.end}")
+    start_ms, end_ms = _bounds(args)
     count = export_csv(
         CandleCache(args.cache), args.symbol, args.timeframe, args.file, start_ms=start_ms, end_ms=end_ms
     )
     print(f"{args.symbol} {args.timeframe}: {count:,} candles written to {args.file}")
     return 0
+
+
+def run_resample(args: argparse.Namespace) -> int:
+    """Coarser candles of each symbol, and how many could not be made."""
+    from app.feeds.cache import CandleCache
+    from app.feeds.coarsening import coarsen_series
+
+    start_ms, end_ms = _bounds(args)
+    bounds = (0 if start_ms is None else start_ms, TIME_MAX_MS if end_ms is None else end_ms)
+    cache = CandleCache(args.cache)
+    for symbol in dict.fromkeys(name.strip() for name in args.symbols.split(",")):
+        report = coarsen_series(cache, symbol, args.finer, args.coarser, *bounds)
+        print(f"{symbol} {args.coarser} of {args.finer}: {report.new:,} new, {report.already_there:,} already there")
+        if report.first_incomplete_ms is not None:
+            print(
+                f"  left out        {report.incomplete:,}, the first at {short_time(report.first_incomplete_ms)}: "
+                f"{args.finer} candles are missing there; `data fetch` asks for them"
+            )
+    return 0
+
+
+def _add_bounds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--start", metavar="D", help="first open time, inclusive (default: all)")
+    parser.add_argument("--end", metavar="D", help="end, exclusive (default: all)")
+
+
+def _bounds(args: argparse.Namespace) -> tuple[int | None, int | None]:
+    start_ms = None if args.start is None else parse_time_ms(args.start)
+    end_ms = None if args.end is None else parse_time_ms(args.end)
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise ConfigError(f"--start {args.start} must be before --end {args.end}")
+    return start_ms, end_ms
 
 
 def _add_series(parser: argparse.ArgumentParser) -> None:

@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *NOUNS, "app.settings", "app.feeds.base", "app.runtime.runtime", "app.strategies", "app.trading",
         "app.reporting",
     ),
+    "app.testnet": (*NOUNS, "app.feeds", "app.testnet", "app.config_text"),
     "app.data_commands": (*BASE, "app.feeds"),
     "app.backtest": (
         "app", *NOUNS, "app.settings", "app.feeds", "app.runtime", "app.strategies.loader", "app.reporting",
@@ -35,12 +36,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *NOUNS, "app.settings", "app.backtest", "app.backtest_command", "app.feeds", "app.runtime",
         "app.strategies", "app.trading",
     ),
-    "app.cli": ("app.errors", "app.backtest_command", "app.check", "app.data_commands", "app.strategies.template"),
+    "app.cli": (
+        "app.errors", "app.backtest_command", "app.check", "app.data_commands", "app.strategies.template",
+        "app.testnet.testnet_command",
+    ),
     "app.__main__": ("app.cli",),
     "app": ("app.backtest", "app.settings"),
 }  # fmt: skip
 
 EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("app.testnet.testnet_command", "app.runtime.clock"): "made-up candles begin to be served now",
+    ("app.testnet.virtual_clock", "app.runtime.clock"): "an exchange's time passes",
     ("app.feeds.replay", "app.runtime.clock"): "a paced feed keeps real time",
     ("app.strategies.host", "app.trading.account"): "it makes the views, which read the account",
     ("app.strategies.template", "app.reporting.run_folder"): "one wording for a file that cannot be written",

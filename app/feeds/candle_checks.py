@@ -140,12 +140,8 @@ def _one_series(files: Sequence[RawCandles]) -> tuple[CandleColumns, int]:
         return together, 0
     order = np.argsort(times, kind="stable")
     columns = together.take(order)
-    repeats: BoolArray = np.zeros(len(times), dtype=np.bool_)
-    repeats[1:] = columns.open_time_ms[1:] == columns.open_time_ms[:-1]
-    differs: BoolArray = np.zeros(len(times), dtype=np.bool_)
-    for column in columns.floats():
-        differs[1:] |= column[1:] != column[:-1]
-    contradicting = np.flatnonzero(repeats & differs)
+    repeats, differs = _repeats(columns)
+    contradicting = np.flatnonzero(differs)
     if len(contradicting):
         at = int(contradicting[0])
         raise DataError(
@@ -170,3 +166,25 @@ def concatenated(parts: Sequence[CandleColumns]) -> CandleColumns:
         return parts[0]
     floats = [np.concatenate([part[i] for part in parts]) for i in range(1, len(COLUMN_NAMES))]
     return CandleColumns(np.concatenate([part.open_time_ms for part in parts]), *floats)
+
+
+def joined(parts: Sequence[CandleColumns]) -> CandleColumns:
+    """Parts in any order that may overlap, as one ascending series; DataError where they contradict each other."""
+    together = concatenated(parts)
+    columns = together.take(np.argsort(together.open_time_ms, kind="stable"))
+    repeats, differs = _repeats(columns)
+    if bool(differs.any()):
+        raise DataError(
+            f"two answers differ about the candle of {iso_ms(int(columns.open_time_ms[np.argmax(differs)]))}"
+        )
+    return columns.take(~repeats)
+
+
+def _repeats(columns: CandleColumns) -> tuple[BoolArray, BoolArray]:
+    """Of ascending candles: those with the open time of the one before, and those of them with other numbers."""
+    repeats: BoolArray = np.zeros(len(columns.open_time_ms), dtype=np.bool_)
+    repeats[1:] = columns.open_time_ms[1:] == columns.open_time_ms[:-1]
+    differs: BoolArray = np.zeros(len(columns.open_time_ms), dtype=np.bool_)
+    for column in columns.floats():
+        differs[1:] |= column[1:] != column[:-1]
+    return repeats, repeats & differs

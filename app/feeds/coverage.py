@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from app.errors import DataError
 from app.feeds.cache import CandleCache
+from app.feeds.market_data import read_markets
 from app.feeds.ranges import Ranges, clip, slots, subtract, union
 from app.times import TIME_MAX_MS, timeframe_ms
 
@@ -79,6 +80,22 @@ def missing_ranges(
     present = cache.present(symbol, timeframe, first_ms, stop_ms)
     absent = cache.absent(symbol, timeframe, exchange, first_ms, stop_ms)
     return subtract(union([(first_ms, stop_ms)]), union(present, absent))
+
+
+def record_faults(cache: CandleCache) -> list[str]:
+    """What is wrong with the cache's small files: what exchanges do not have, and their market data."""
+    faults = []
+    for symbol, timeframe in cache.series():
+        try:
+            cache.absences(symbol, timeframe)
+        except DataError as error:
+            faults.append(str(error))
+    for path in sorted(cache.root.glob("markets.*.json")):
+        try:
+            read_markets(cache.root, path.name.split(".")[1])
+        except DataError as error:
+            faults.append(str(error))
+    return faults
 
 
 def _present(cache: CandleCache, symbol: str, timeframe: str) -> Ranges:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from app.errors import UnavailableError
-from app.feeds.month_file import COLUMN_NAMES, BoolArray, CandleColumns
+from app.errors import DataError, UnavailableError
+from app.feeds.candle_checks import joined
+from app.feeds.month_file import COLUMN_NAMES, CandleColumns
 from app.feeds.ranges import Ranges, clip, ranges_of, subtract
 from app.times import TIME_MAX_MS, iso_ms
 
@@ -80,13 +81,10 @@ def _ascending(columns: CandleColumns) -> CandleColumns:
     times = columns.open_time_ms
     if bool(np.all(times[1:] > times[:-1])):
         return columns
-    ordered = columns.take(np.argsort(times, kind="stable"))
-    repeats: BoolArray = np.zeros(len(times), dtype=np.bool_)
-    repeats[1:] = ordered.open_time_ms[1:] == ordered.open_time_ms[:-1]
-    for column in ordered.floats():
-        if bool(np.any(column[1:][repeats[1:]] != column[:-1][repeats[1:]])):
-            raise UnavailableError("an answer held two different candles of one time")
-    return ordered.take(~repeats)
+    try:
+        return joined([columns])
+    except DataError as error:
+        raise UnavailableError(f"an answer contradicts itself: {error}") from None
 
 
 def _check_candles(columns: CandleColumns) -> None:

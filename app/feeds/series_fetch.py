@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from app.errors import UnavailableError
+from app.errors import DataError, UnavailableError
 from app.feeds.cache import CandleCache
-from app.feeds.candle_checks import concatenated
+from app.feeds.candle_checks import joined
 from app.feeds.month_file import CandleColumns
 from app.feeds.page import Page
 from app.feeds.ranges import Ranges, clip, contains, first_from, intersect, last_before, slots, subtract, union
@@ -110,7 +110,16 @@ class SeriesFetch:
         since_ms = self._todo[0][0]
         in_page = clip(self._todo, since_ms, since_ms + self._page_candles * self._step_ms)
         self._todo = subtract(self._todo, in_page)
-        return since_ms, in_page[-1][1]
+        return self._with_neighbours(since_ms, in_page[-1][1])
+
+    def _with_neighbours(self, since_ms: int, end_ms: int) -> tuple[int, int]:
+        """One stored candle more on either side where it costs no request: it must be the one that is stored."""
+        room_ms = self._page_candles * self._step_ms - (end_ms - since_ms)
+        if room_ms >= self._step_ms and contains(self._present, since_ms - self._step_ms):
+            since_ms, room_ms = since_ms - self._step_ms, room_ms - self._step_ms
+        if room_ms >= self._step_ms and contains(self._present, end_ms):
+            end_ms += self._step_ms
+        return since_ms, end_ms
 
     async def _jump(self, empty_from_ms: int) -> None:
         """After an empty page: where does the exchange go on? What lies between is asked about later, as a hole."""
@@ -141,15 +150,16 @@ class SeriesFetch:
         self._told.append((page, silent))
 
     async def _take(self, page: Page, settled: Ranges = ()) -> None:
-        """What of an answer is wanted and not yet there; stored some pages at a time."""
+        """What of an answer is wanted, and what is there already, to be compared; stored some pages at a time."""
         self.report.off_grid += page.off_grid
         shown = page.present(self._step_ms)
         missing, present, young = (clip(one, *_span(shown)) for one in (self._missing, self._present, self._young))
         self._first_look.update(_rows(page.columns, young))
-        wanted = intersect(shown, subtract(missing, union(present, subtract(young, settled))))
+        wanted = intersect(shown, subtract(union(missing, present), subtract(young, settled)))
         self._pending += [page.columns.take(where) for where in _positions(page.columns, wanted)]
-        self._present = union(self._present, wanted)
-        self._progress(slots(wanted, self._step_ms))
+        new = subtract(wanted, present)
+        self._present = union(self._present, new)
+        self._progress(slots(new, self._step_ms))
         if sum(len(part.open_time_ms) for part in self._pending) >= _FLUSH_PAGES * self._page_candles:
             await self._store()
 
@@ -158,8 +168,14 @@ class SeriesFetch:
             parts, self._pending = self._pending, []
             if not parts:
                 return
-            parts.sort(key=lambda part: int(part.open_time_ms[0]))
-            merged = await asyncio.to_thread(self._cache.merge, self._symbol, self._timeframe, concatenated(parts))
+            columns = joined(parts)
+            try:
+                merged = await asyncio.to_thread(self._cache.merge, self._symbol, self._timeframe, columns)
+            except DataError as error:
+                raise DataError(
+                    f"{error}; the stored ones are of another source or {self._exchange} has revised them: "
+                    "fetch into another --cache"
+                ) from error
             self.report.new += merged.new
             self.report.months.update(merged.months_written)
 

@@ -12,6 +12,7 @@ import pytest
 
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.cache import CandleCache, MergeReport
+from app.times import TIME_MAX_MS
 from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles, minutes
 
 SERIES = ("BTC/USDT", "1m")
@@ -252,3 +253,57 @@ def test_importing_the_cache_stays_light() -> None:
         [sys.executable, "-c", script], cwd=root, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def at(number: int) -> int:
+    return START_MS + number * MINUTE_MS
+
+
+def test_what_is_present_is_what_can_be_read(cache: CandleCache) -> None:
+    assert cache.present(*SERIES, 0, TIME_MAX_MS) == ()
+    times = list(minutes(120))
+    cache.merge(*SERIES, make_candles(times[:10] + times[14:58] + times[60:]))  # a gap in one month, none in the next
+    assert cache.present(*SERIES, 0, TIME_MAX_MS) == ((at(0), at(10)), (at(14), at(58)), (at(60), at(120)))
+    assert cache.present(*SERIES, at(5), at(15)) == ((at(5), at(10)), (at(14), at(15)))
+    assert cache.present(*SERIES, at(58), at(60)) == ()
+
+
+def test_months_between_are_those_that_may_hold_it(cache: CandleCache) -> None:
+    cache.merge(*SERIES, make_candles(minutes(120)))
+    end_ms = at(60)
+    for bounds, months in {
+        (end_ms - 1, end_ms): ["2025-10"],
+        (end_ms - 1, end_ms + 1): ["2025-10", "2025-11"],
+        (end_ms, end_ms + 1): ["2025-11"],
+        (0, 1): [],
+    }.items():
+        assert cache.months_between(*SERIES, *bounds) == months
+
+
+def test_a_candle_that_is_stored_is_never_absent(cache: CandleCache) -> None:
+    cache.add_absent(*SERIES, "binanceus", ())
+    assert not cache.root.exists()
+    cache.merge(*SERIES, make_candles(minutes(10)))
+    cache.add_absent(*SERIES, "binanceus", ((at(5), at(70)),))
+    cache.add_absent(*SERIES, "kraken", ((at(10), at(12)),))
+    assert cache.absent(*SERIES, "binanceus", at(0), at(20)) == ((at(10), at(20)),)
+    cache.merge(*SERIES, make_candles([at(11), at(60)]))
+    left = ((at(10), at(11)), (at(12), at(60)), (at(61), at(70)))
+    assert cache.absences(*SERIES) == {"binanceus": left, "kraken": ((at(10), at(11)),)}
+
+
+def test_a_damaged_month_is_found_and_set_aside(cache: CandleCache) -> None:
+    cache.merge(*SERIES, make_candles(minutes(120)))
+    path = cache.path(*SERIES, "2025-10")
+    damaged = path.read_bytes()[:-100]
+    path.write_bytes(damaged)
+    assert cache.damaged(*SERIES, at(60), at(61)) == {}, "of another month"
+    [(month, fault)] = cache.damaged(*SERIES, at(0), at(61)).items()
+    assert (month, str(path) in fault) == ("2025-10", True)
+    aside = cache.set_aside(*SERIES, month)
+    assert (aside.name, aside.read_bytes()) == ("2025-10.parquet.damaged", damaged)
+    assert cache.months(*SERIES) == ["2025-11"]
+    assert cache.strangers() == []
+    assert cache.present(*SERIES, 0, TIME_MAX_MS) == ((at(60), at(120)),)
+    cache.merge(*SERIES, make_candles(minutes(60)))
+    assert equal(cache.read(*SERIES, month), make_candles(minutes(60)))

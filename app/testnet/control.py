@@ -1,0 +1,62 @@
+"""The testnet's own pages below /testnet: faults on demand, the log, the state. They are no requests of the exchange.
+
+The rule: nothing here counts, weighs or fails by a fault, so that a test can look on without being seen. It decides
+nothing: the desk takes faults, the log has counts.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from app.errors import ConfigError
+from app.testnet.fault_desk import FaultDesk
+from app.testnet.request_log import RequestLog
+from app.testnet.virtual_clock import VirtualClock
+from app.testnet.weights import WeightLimit
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_SHOWN_MAX = 10_000
+
+
+class ControlPages:
+    """Handlers of POST /testnet/faults, GET /testnet/log and GET /testnet/state."""
+
+    def __init__(self, clock: VirtualClock, desk: FaultDesk, weights: WeightLimit, log: RequestLog) -> None:
+        self._clock, self._desk, self._weights, self._log = clock, desk, weights, log
+        self.connections: Callable[[], int] = lambda: 0
+
+    async def faults(self, request: "web.Request") -> "web.StreamResponse":
+        """Takes one fault or a list; all of them, or with 400 none."""
+        from aiohttp import web
+
+        try:
+            self._desk.add(json.loads(await request.text()))
+        except (ValueError, ConfigError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"waiting": self._desk.waiting()})
+
+    async def log(self, request: "web.Request") -> "web.StreamResponse":
+        """The last requests, oldest first."""
+        from aiohttp import web
+
+        shown = [asdict(one) for one in self._log.requests[-_SHOWN_MAX:]]
+        return web.json_response({"requests": shown, "handshakes": [asdict(one) for one in self._log.handshakes]})
+
+    async def state(self, request: "web.Request") -> "web.StreamResponse":
+        """Counts, used weight, clock."""
+        from aiohttp import web
+
+        content = {
+            "now_ms": self._clock.now_ms(),
+            "real_s": self._clock.real_s(),
+            "speed": self._clock.speed,
+            "weight_limit": self._weights.limit,
+            "used_weight": self._weights.used,
+            "connections": self.connections(),
+            "faults_waiting": self._desk.waiting(),
+            **self._log.summary(),
+        }
+        return web.json_response(content)

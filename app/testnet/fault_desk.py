@@ -1,0 +1,146 @@
+"""Which fault meets whom, and when: scripts, faults on demand and storms, together with the states they leave behind.
+
+The rule: each REST fault counts the requests that match it, and the first one that is due meets the request; a scripted
+fault goes before the storm. It decides and remembers, it answers nothing and touches no socket.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import ConfigError
+from app.testnet.faults import Fault, Where, parse_faults
+from app.testnet.kline_pages import KlinePages
+from app.testnet.revisions import Revision
+from app.testnet.spot import Hole, SpotMarket
+from app.testnet.storm import SLOT_MS, Storm
+from app.testnet.virtual_clock import VirtualClock
+
+_REFUSED_IN_A_ROW_MAX = 3  # in a storm
+
+
+@dataclass
+class _Scripted:
+    fault: Fault
+    matched: int = 0
+    met: int = 0
+
+    def is_due(self, path: str, symbol: str | None) -> bool:
+        """Counts the request if it matches."""
+        if self.fault.path not in (None, path) or self.fault.symbol not in (None, symbol):
+            return False
+        self.matched += 1
+        return self.matched > self.fault.after and self.met < self.fault.times
+
+
+class FaultDesk:
+    """The faults of one testnet."""
+
+    def __init__(
+        self,
+        market: SpotMarket,
+        pages: KlinePages,
+        clock: VirtualClock,
+        faults: Sequence[Fault] = (),
+        storm: Storm | None = None,
+    ) -> None:
+        self._market, self._pages, self._clock = market, pages, clock
+        self._storm = storm
+        self._scripted: list[_Scripted] = []
+        self._planned: list[Fault] = []  # for the websockets, by time
+        self._asked: Counter[str] = Counter()
+        self._storm_slot = clock.start_ms // SLOT_MS + 1
+        self._refuse_left = 0
+        self._refused_in_a_row = 0
+        self._silent_until_s = 0.0
+        self._maintenance_until_s = 0.0
+        self.revisions: list[Revision] = []
+        self.skew_ms = 0
+        self._take_all(faults)
+
+    def add(self, specs: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+        """One fault from its keys, as in a script, or a list; ConfigError if one is none, and then none is taken."""
+        self._take_all(parse_faults(specs))
+
+    def for_request(self, path: str, symbol: str | None, query: Mapping[str, str]) -> Fault | None:
+        """The fault that meets this request; every request asks once."""
+        due = [scripted for scripted in self._scripted if scripted.is_due(path, symbol)]
+        if due:
+            due[0].met += 1
+            self._scripted = [one for one in self._scripted if one.met < one.fault.times]
+            return due[0].fault
+        if self._storm is None:
+            return None
+        identity = f"{path}?" + "&".join(f"{key}={value}" for key, value in sorted(query.items()))
+        asked_before = self._asked[identity]
+        self._asked[identity] += 1
+        return self._storm.for_request(path, identity, asked_before)
+
+    def for_sockets(self) -> list[Fault]:
+        """What happens to the websockets now; each fault is given once."""
+        now_ms = self._clock.now_ms()
+        while self._storm is not None and self._storm_slot * SLOT_MS <= now_ms:
+            self._planned += self._storm.for_sockets(self._storm_slot, self._clock.speed)
+            self._storm_slot += 1
+        due = [fault for fault in self._planned if (fault.at_ms or 0) <= now_ms]
+        self._planned = [fault for fault in self._planned if (fault.at_ms or 0) > now_ms]
+        for fault in due:
+            self._begin(fault)
+        return due
+
+    def refuses_handshake(self) -> bool:
+        """Whether the handshake that comes now is refused; every handshake asks once."""
+        refused = self._refuse_left > 0
+        if self._storm is not None and self._refused_in_a_row >= _REFUSED_IN_A_ROW_MAX:
+            refused, self._refuse_left = False, 0
+        self._refuse_left -= refused
+        self._refused_in_a_row = self._refused_in_a_row + 1 if refused else 0
+        return refused
+
+    def is_silent(self) -> bool:
+        """Whether the websockets send nothing."""
+        return self._clock.real_s() < self._silent_until_s
+
+    def begin_maintenance(self, seconds: float) -> None:
+        """503 for everybody, for so many real seconds."""
+        self._maintenance_until_s = max(self._maintenance_until_s, self._clock.real_s() + seconds)
+
+    def is_in_maintenance(self) -> bool:
+        """Whether that lasts."""
+        return self._clock.real_s() < self._maintenance_until_s
+
+    def waiting(self) -> int:
+        """Faults that have not met anybody yet, a storm's not counted."""
+        return len(self._scripted) + len(self._planned)
+
+    def _take_all(self, faults: Sequence[Fault]) -> None:
+        for fault in faults:
+            symbol = fault.symbol or fault.values.get("symbol")
+            if symbol is not None and symbol not in self._market.symbols:
+                raise ConfigError(
+                    f"faults: {fault.name}: {symbol} is not served; served are {', '.join(self._market.symbols)}"
+                )
+        for fault in faults:
+            self._take(fault)
+
+    def _begin(self, fault: Fault) -> None:
+        if fault.name == "silence":
+            self._silent_until_s = max(self._silent_until_s, self._clock.real_s() + fault.values["s"])
+        elif fault.name == "refuse_handshakes":
+            self._refuse_left = max(self._refuse_left, fault.values["n"])
+
+    def _take(self, fault: Fault) -> None:
+        if fault.where is Where.REST:
+            self._scripted.append(_Scripted(fault))
+        elif fault.where is Where.SOCKETS and fault.at_ms is None and fault.name != "drop_sockets":
+            self._begin(fault)
+        elif fault.where is Where.SOCKETS:
+            self._planned.append(fault)
+        elif fault.name == "skew":
+            self.skew_ms += fault.values["ms"]
+        elif fault.name == "hole":
+            self._market.add_hole(Hole(fault.values["symbol"], fault.values["from"], fault.values["to"]))
+            self._pages.forget()
+        else:
+            self.revisions.append(Revision.of(fault))

@@ -1,0 +1,148 @@
+"""The testnet as a whole: REST, websockets and its own pages on one port of 127.0.0.1, with one clock.
+
+The rule: after `stop()` no task, socket or handler of it is left; it listens on the loopback only. It puts together and
+decides nothing.
+"""
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from app.errors import ConfigError
+from app.testnet.control import ControlPages
+from app.testnet.fault_desk import FaultDesk
+from app.testnet.faults import Fault, parse_faults
+from app.testnet.kline_pages import KlinePages
+from app.testnet.kline_streams import KlineStreams
+from app.testnet.market import CandleSource
+from app.testnet.request_log import RequestLog
+from app.testnet.rest import RestApi
+from app.testnet.sockets import Sockets
+from app.testnet.spot import SpotMarket
+from app.testnet.storm import Storm
+from app.testnet.virtual_clock import VirtualClock
+from app.testnet.weights import WeightLimit
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_HOST = "127.0.0.1"
+_SHUTDOWN_S = 3.0
+
+Faults = str | Sequence[Mapping[str, Any] | Fault] | None
+
+
+class Testnet:
+    """A local exchange over `source`, its clock at `start_ms` (ms UTC) and `speed` times real time from `start()` on.
+
+    `faults`: None, `storm:SEED` or a list as in a script; `weight_limit` per minute, None for none; `port` 0 takes a
+    free one.
+    ConfigError for a fault or speed that makes no sense, or a port that is taken.
+    """
+
+    __test__ = False  # pytest takes every class of this name for a test
+
+    def __init__(
+        self,
+        source: CandleSource,
+        *,
+        start_ms: int,
+        speed: float = 1.0,
+        faults: Faults = None,
+        weight_limit: int | None = 1200,
+        port: int = 0,
+    ) -> None:
+        storm, scripted = _read(faults)
+        self._clock = VirtualClock(start_ms, speed)
+        self.market = SpotMarket(source)
+        self.log = RequestLog()
+        self._weights = WeightLimit(weight_limit)
+        pages = KlinePages(self.market)
+        self.faults = FaultDesk(self.market, pages, self._clock, scripted, storm)
+        self._streams = KlineStreams(self.market, self._clock, lambda: self.faults.skew_ms)
+        self._sockets = Sockets(self._streams, self._clock, self.faults, self.log)
+        self._stopping = asyncio.Event()
+        self._rest = RestApi(self.market, pages, self._clock, self.faults, self._weights, self.log, self._stopping)
+        self._control = ControlPages(self._clock, self.faults, self._weights, self.log)
+        self._control.connections = lambda: len(self._sockets.connections)
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._pump: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens: `http://127.0.0.1:P`."""
+        return f"http://{_HOST}:{self._port}"
+
+    def now_ms(self) -> int:
+        """The exchange's time, as it is and not as a skew tells it."""
+        return self._clock.now_ms()
+
+    async def start(self) -> None:
+        """Listen, and let time pass."""
+        from aiohttp import web
+
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S
+        )
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, _HOST, self._port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                raise ConfigError(f"port {self._port} of {_HOST} cannot be taken: it is in use or reserved") from None
+            raise
+        self._port = self._runner.addresses[0][1]
+        self._clock.start()
+        self._pump = asyncio.create_task(self._sockets.run())
+
+    async def stop(self) -> None:
+        """Cut every connection and leave nothing behind; a bug that ended the frames before is raised."""
+        self._stopping.set()
+        self._sockets.abort_all()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._pump is not None:
+            self._pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pump
+
+    async def serve_until(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`, or for a bug that ended the frames."""
+        waiting = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([waiting, *([self._pump] if self._pump else [])], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+
+    async def __aenter__(self) -> "Testnet":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def _application(self) -> "web.Application":
+        from aiohttp import web
+
+        application = web.Application()
+        routes = application.router
+        routes.add_get("/api/v3/{path}", self._rest.handle)
+        for path in ("/ws", "/ws/{tail:.*}", "/stream", "/stream/{tail:.*}"):
+            routes.add_get(path, self._sockets.handle)
+        routes.add_post("/testnet/faults", self._control.faults)
+        routes.add_get("/testnet/log", self._control.log)
+        routes.add_get("/testnet/state", self._control.state)
+        return application
+
+
+def _read(faults: Faults) -> tuple[Storm | None, tuple[Fault, ...]]:
+    if faults is None or faults == "none":
+        return None, ()
+    if isinstance(faults, str):
+        kind, _, seed = faults.partition(":")
+        if kind != "storm" or not seed.isdecimal():
+            raise ConfigError(f"faults {faults!r}: write none, storm:SEED with a whole number, or a list")
+        return Storm(int(seed)), ()
+    return None, tuple(one if isinstance(one, Fault) else parse_faults([one])[0] for one in faults)

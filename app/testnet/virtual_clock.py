@@ -1,0 +1,36 @@
+"""The exchange's own time: it starts at T and runs at N times real time.
+
+The rule: everything the testnet does by time asks this clock, so that a test can hold it to what it showed when.
+Limits and pauses are in real seconds, as a client feels them. It never sleeps and never goes back.
+"""
+
+from app.errors import ConfigError
+from app.runtime import clock
+
+
+class VirtualClock:
+    """Stands at `start_ms` until `start()`; `speed` above 0, 1 is real time. ConfigError if it is not."""
+
+    def __init__(self, start_ms: int, speed: float = 1.0) -> None:
+        if not 0 < speed < float("inf"):
+            raise ConfigError(f"--speed {speed:g}: the testnet's clock needs a speed above 0; 1 is real time")
+        self.start_ms = start_ms
+        self.speed = speed
+        self._zero_s: float | None = None
+
+    def start(self) -> None:
+        """From here on it runs; a second call changes nothing."""
+        if self._zero_s is None:
+            self._zero_s = clock.monotonic_s()
+
+    def now_ms(self) -> int:
+        """Milliseconds UTC, as the exchange has them."""
+        return self.start_ms + int(self.real_s() * 1_000 * self.speed)
+
+    def real_s(self) -> float:
+        """Real seconds since the start."""
+        return 0.0 if self._zero_s is None else clock.monotonic_s() - self._zero_s
+
+    def real_s_until(self, virtual_ms: int) -> float:
+        """Real seconds until the clock shows `virtual_ms`; 0 if it has been."""
+        return max(0.0, (virtual_ms - self.start_ms) / 1_000 / self.speed - self.real_s())
