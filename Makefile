@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install backtest test check bench clean
+.PHONY: help install backtest test check bench storm clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,12 @@ check: $(INSTALLED) ## format, lint and types
 test: check ## check, then all tests
 	$(BIN)/python -m pytest
 
-bench: $(INSTALLED) ## speed and memory, beside a bare Python loop
+bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; then fetching from the testnet
 	$(BIN)/python -m tests.bench.run
+	$(BIN)/python -m tests.bench.fetch
+
+storm: $(INSTALLED) ## 50 storms and 30 kills of a fetch, each compared with an import; resumes where it was stopped
+	$(BIN)/python -m tests.storm.run
 
 clean: ## removes what make and the tools made; candles and runs stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -248,7 +248,4 @@ def _print_gaps(cache: "CandleCache") -> None:
     ]
     print(f"\n{len(rows):,} gaps" + (":" if rows else ""))
     if rows:
-        for line in text_table(
-            ("symbol", "timeframe", "first", "last", "who said so", "candles"), rows, 1
-        ).splitlines():
-            print(f"  {line}")
+        print(text_table(("symbol", "timeframe", "first", "last", "who was asked", "candles"), rows, numbers=1))

@@ -26,14 +26,20 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *NOUNS, "app.settings", "app.feeds.base", "app.runtime.runtime", "app.strategies", "app.trading",
         "app.reporting",
     ),
-    "app.testnet": (*NOUNS, "app.feeds", "app.testnet", "app.config_text"),
-    "app.data_commands": (*BASE, "app.feeds"),
-    "app.backtest": (
-        "app", *NOUNS, "app.settings", "app.feeds", "app.runtime", "app.strategies.loader", "app.reporting",
+    "app.text_table": (),
+    "app.candle_supply": (
+        *BASE, "app.settings", "app.feeds", "app.runtime.clock", "app.runtime.period",
     ),
-    "app.backtest_command": ("app.backtest", "app.errors", "app.feeds.cache", "app.log", "app.reporting"),
+    "app.fetch_command": (*BASE, "app.text_table", "app.feeds", "app.reporting.fetch_progress"),
+    "app.testnet": (*NOUNS, "app.feeds", "app.testnet", "app.config_text"),
+    "app.data_commands": (*BASE, "app.feeds", "app.fetch_command", "app.text_table"),
+    "app.backtest": (
+        "app", *NOUNS, "app.settings", "app.candle_supply", "app.feeds", "app.runtime", "app.strategies.loader",
+        "app.reporting",
+    ),
+    "app.backtest_command": ("app.backtest", *BASE, "app.feeds", "app.log", "app.reporting"),
     "app.check": (
-        *NOUNS, "app.settings", "app.backtest", "app.backtest_command", "app.feeds", "app.runtime",
+        *NOUNS, "app.settings", "app.backtest", "app.backtest_command", "app.candle_supply", "app.feeds", "app.runtime",
         "app.strategies", "app.trading",
     ),
     "app.cli": (
@@ -48,6 +54,13 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("app.testnet.testnet_command", "app.runtime.clock"): "made-up candles begin to be served now",
     ("app.testnet.virtual_clock", "app.runtime.clock"): "an exchange's time passes",
     ("app.feeds.replay", "app.runtime.clock"): "a paced feed keeps real time",
+    ("app.feeds.limiter", "app.runtime.clock"): "a budget is one of real seconds",
+    (
+        "app.feeds.history",
+        "app.runtime.clock",
+    ): "it says how long a fetch took, and how far the exchange's clock is off",
+    ("app.feeds.binance_fixes", "app.runtime.clock"): "a Retry-After may be a date",
+    ("app.reporting.fetch_progress", "app.runtime.clock"): "a bar is drawn ten times a second",
     ("app.strategies.host", "app.trading.account"): "it makes the views, which read the account",
     ("app.strategies.template", "app.reporting.run_folder"): "one wording for a file that cannot be written",
     ("app.reporting.manifest", "app.feeds.cache"): "it names the month files that were read",

@@ -174,9 +174,8 @@ def joined(parts: Sequence[CandleColumns]) -> CandleColumns:
     columns = together.take(np.argsort(together.open_time_ms, kind="stable"))
     repeats, differs = _repeats(columns)
     if bool(differs.any()):
-        raise DataError(
-            f"two answers differ about the candle of {iso_ms(int(columns.open_time_ms[np.argmax(differs)]))}"
-        )
+        time_ms = int(columns.open_time_ms[np.argmax(differs)])
+        raise DataError(f"two candles of {iso_ms(time_ms)} differ")
     return columns.take(~repeats)
 
 

@@ -73,8 +73,8 @@ class SeriesFetch:
         self._ask, self._sleep, self._progress = ask, sleep, progress
         self._anchors: Ranges = ()  # candles outside of what is wanted that the exchange showed
         self._has_none = False  # not one candle of the series was to be found
-        self._told: list[tuple[Page, Ranges]] = []  # answers, and what they have no candle for
-        self._absent: Ranges = ()  # what two of them have no candle for
+        self._told: list[tuple[Page, Ranges, bool]] = []  # answers, what they have no candle for, whether a second look
+        self._absent: Ranges = ()  # what a second look and another answer have no candle for
         # An exchange's clock may be ahead of its candles: what closed a moment ago is looked at twice.
         old_ms = (now_ms - _YOUNG_MS - self._step_ms) // self._step_ms * self._step_ms
         self._young = clip(missing, old_ms + self._step_ms, self._closed_ms)
@@ -132,22 +132,22 @@ class SeriesFetch:
             self._jumped_to_ms = resume_ms = int(times[0]) if len(times) else end_ms
             self._todo = subtract(self._todo, union([(empty_from_ms, resume_ms)], page.present(self._step_ms)))
 
-    async def _page(self, since_ms: int, end_ms: int, known: Ranges) -> Page:
+    async def _page(self, since_ms: int, end_ms: int, known: Ranges, *, is_look: bool = False) -> Page:
         page = await self._ask(since_ms, end_ms, self._page_candles, known)
-        self._note_absent(page)
+        self._note_absent(page, is_look)
         await self._take(page)
         return page
 
-    def _note_absent(self, page: Page) -> None:
+    def _note_absent(self, page: Page, is_look: bool) -> None:
         # An answer without one candle tells nothing, unless there is none: it may be a fault, and nothing in it shows.
         silent = page.silent_about(self._step_ms)
         if not silent or (len(page.columns.open_time_ms) == 0 and not self._has_none):
             return
         bounds = (page.told_from_ms, page.told_until_ms)
-        for earlier, silent_then in self._told:
-            if (earlier.told_from_ms, earlier.told_until_ms) != bounds:
+        for earlier, silent_then, was_look in self._told:
+            if (is_look or was_look) and (earlier.told_from_ms, earlier.told_until_ms) != bounds:
                 self._absent = union(self._absent, intersect(clip(silent_then, *bounds), silent))
-        self._told.append((page, silent))
+        self._told.append((page, silent, is_look))
 
     async def _take(self, page: Page, settled: Ranges = ()) -> None:
         """What of an answer is wanted, and what is there already, to be compared; stored some pages at a time."""
@@ -179,13 +179,13 @@ class SeriesFetch:
             self.report.new += merged.new
             self.report.months.update(merged.months_written)
 
-    # Holes: believed when two answers with other bounds have nothing there, though each holds the candles around.
+    # Holes: believed when a second look, with other bounds and the candles around them in it, has nothing there either.
 
     async def _look_at_holes(self, holes: Ranges) -> None:
         left, looks = holes, 0
         while left:
             since_ms, end_ms = await self._bounds_around(*left[0], looks)
-            await self._page(since_ms, end_ms, union(self._present, self._anchors))
+            await self._page(since_ms, end_ms, union(self._present, self._anchors), is_look=True)
             before = left
             left = subtract(left, union(self._present, self._absent))
             looks = looks + 1 if left and left[0] == before[0] else 0

@@ -5,9 +5,7 @@ be served is an OnetapeError before it listens. Nothing heavy is imported before
 """
 
 import argparse
-import asyncio
 import contextlib
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +46,8 @@ def add_testnet_parser(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_testnet(args: argparse.Namespace) -> int:
     """Serves until it is stopped; 0."""
+    import asyncio
+
     from app.testnet.server import Testnet
 
     if not 0 <= args.port <= _PORT_MAX:
@@ -71,6 +71,9 @@ def run_testnet(args: argparse.Namespace) -> int:
 
 
 async def _serve(net: "Testnet") -> None:
+    import asyncio
+    import signal
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

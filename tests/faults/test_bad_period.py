@@ -7,7 +7,7 @@ from tests.faults.conftest import Place
 
 THERE = (
     "the cache data/backtest_cache holds BTC/USDT 1m from 2025-03-31 to 2025-04-02: add candles with "
-    "`python -m app data import`, or run `make backtest` for the shipped sample"
+    "`python -m app data fetch` or `data import`, or run `make backtest` for the shipped sample"
 )
 
 
@@ -49,11 +49,11 @@ def test_start_before_end(place: Place, start: str, end: str, said: str) -> None
     ],
 )
 def test_no_candle_inside_the_range_says_what_is_there(place: Place, words: tuple[str, ...], said: str) -> None:
-    assert place.refused(*words) == f"{said}; {THERE}"
+    assert place.refused(*words, "--offline") == f"{said}; {THERE}"
 
 
 def test_one_bound_only(place: Place) -> None:
-    command = ("--mode", "backtest", "--out", "run")
+    command = ("--mode", "backtest", "--out", "run", "--offline")
     said = place.refused(*command, "--start", "2030-01-01", backtest=False)
     assert said == f"no candle of BTC/USDT 1m from --start 2030-01-01 on; {THERE}"
     said = place.refused(*command, "--end", "2020-01-01", backtest=False)
@@ -61,10 +61,11 @@ def test_one_bound_only(place: Place) -> None:
 
 
 def test_an_empty_cache_and_one_that_is_a_file(place: Place) -> None:
-    said = place.refused("--cache", "nowhere")
+    said = place.refused("--cache", "nowhere", "--offline")
     assert said.startswith("no candle of BTC/USDT 1m from 2025-03-31 12:00 to 2025-04-01 12:00; the cache nowhere is ")
     assert said.endswith(
-        "empty: add candles with `python -m app data import`, or run `make backtest` for the shipped sample"
+        "empty: add candles with `python -m app data fetch` or `data import`, "
+        "or run `make backtest` for the shipped sample"
     )
     place.write("file", "")
     assert place.refused("--cache", "file") == "the cache folder file/BTC_USDT/1m cannot be listed: Not a directory"

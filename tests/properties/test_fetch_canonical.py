@@ -132,7 +132,7 @@ def month_files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.glob("*/*/*")}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     there=st.sets(st.integers(-30, SLOTS + 30), min_size=1).filter(
         lambda there: any(0 <= one < SLOTS for one in there)

@@ -31,8 +31,9 @@ def test_a_first_run_in_an_empty_place_is_the_sample() -> None:
     assert (made.config, made.cache) == (SAMPLE_CONFIG, SAMPLE_CACHE)
     assert (made.start, made.end) == ("2017-08-17T04:00", "2024-01-02")
     assert "shipped sample" in made.note
-    later = runner("--start", "2020-01-01")
-    assert (later.config, later.start, later.end) == (SAMPLE_CONFIG, "2020-01-01", None)
+    # With a period of its own it is a question to an exchange.
+    for words in (("--start", "2020-01-01"), ("--end", "2020-01-01"), ("--exchange-url", "http://127.0.0.1:1")):
+        assert (runner(*words).config, runner(*words).cache) == (Path("config/live.yaml"), Path("data/backtest_cache"))
 
 
 def test_with_a_candle_or_a_config_or_a_cache_it_is_not() -> None:

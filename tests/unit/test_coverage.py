@@ -6,7 +6,8 @@ import pytest
 
 from app.errors import DataError
 from app.feeds.cache import CandleCache
-from app.feeds.coverage import Coverage, Gap, missing_ranges, series_coverage, series_gaps
+from app.feeds.coverage import Coverage, Gap, missing_ranges, record_faults, series_coverage, series_gaps
+from app.feeds.market_data import Market, merge_markets
 from app.feeds.ranges import Ranges
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles, minutes
 
@@ -124,3 +125,17 @@ def test_a_damaged_record_of_absences_is_said(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"absent\.json is damaged"):
             ask(cache, *SERIES)
     assert missing_ranges(cache, *SERIES, "binanceus", at(40), at(45)) == ((at(40), at(45)),), "so it is asked again"
+
+
+def test_the_small_files_are_checked_too(tmp_path: Path) -> None:
+    cache = with_gaps(tmp_path)
+    assert record_faults(cache) == []
+    cache.add_absent(*SERIES, "binanceus", ((at(40), at(45)),))
+    merge_markets(tmp_path, "binanceus", {"BTC/USDT": Market()})
+    merge_markets(tmp_path, "kraken", {"BTC/USDT": Market()})
+    assert record_faults(cache) == []
+    for path in (tmp_path / "BTC_USDT" / "1m" / "absent.json", tmp_path / "markets.kraken.json"):
+        path.write_bytes(path.read_bytes()[:-9])
+    absent, market = record_faults(cache)
+    assert absent.startswith(f"{tmp_path}/BTC_USDT/1m/absent.json is damaged")
+    assert market.startswith(f"{tmp_path}/markets.kraken.json is damaged")

@@ -101,10 +101,46 @@ def test_list_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     cache.merge("ETH/USDT:USDT", "1h", make_candles([START_MS, START_MS + 3 * 3_600_000, START_MS + 5 * 3_600_000]))
     assert run("list") == 0
     assert capsys.readouterr().out.splitlines() == [
-        "symbol         timeframe  from              to                candles  gaps  missing",
-        "BTC/USDT       1m         2025-10-31 23:00  2025-11-02 00:01    1,499     1        3",
-        "ETH/USDT:USDT  1h         2025-10-31 23:00  2025-11-01 04:00        3     2        3",
+        "symbol         timeframe  from              to                candles  gaps  missing  not there",
+        "BTC/USDT       1m         2025-10-31 23:00  2025-11-02 00:01    1,499     1        3          0",
+        "ETH/USDT:USDT  1h         2025-10-31 23:00  2025-11-01 04:00        3     2        3          0",
     ]
+
+
+def test_list_shows_the_gaps_and_who_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    cache = CandleCache(Path("data/backtest_cache"))
+    times = list(minutes(60))
+    cache.merge("BTC/USDT", "1m", make_candles([*times[:10], *times[13:40], *times[41:]]))
+    cache.add_absent("BTC/USDT", "1m", "binanceus", ((times[11], times[13]),))
+    assert run("list", "--gaps") == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "BTC/USDT  1m         2025-10-31 23:00  2025-10-31 23:59       56     2        4          2",
+        "",
+        "3 gaps:",
+        "symbol    timeframe  first             last              who was asked          candles",
+        "BTC/USDT  1m         2025-10-31 23:10  2025-10-31 23:10  nobody was asked             1",
+        "BTC/USDT  1m         2025-10-31 23:11  2025-10-31 23:12  binanceus has nothing        2",
+        "BTC/USDT  1m         2025-10-31 23:40  2025-10-31 23:40  nobody was asked             1",
+    ]
+
+
+def test_verify_reads_the_small_files_too(capsys: pytest.CaptureFixture[str]) -> None:
+    cache = CandleCache(Path("data/backtest_cache"))
+    times = list(minutes(10))
+    cache.merge("BTC/USDT", "1m", make_candles([*times[:3], *times[4:]]))
+    cache.add_absent("BTC/USDT", "1m", "binanceus", ((times[3], times[4]),))
+    assert run("verify") == 0
+    record = Path("data/backtest_cache/BTC_USDT/1m/absent.json")
+    record.write_text(record.read_text().replace("[", "[ ").replace("17", "18", 1))
+    record.with_name("2025-10.parquet.damaged").write_bytes(b"")
+    capsys.readouterr()
+    assert run("verify") == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        "data/backtest_cache/BTC_USDT/1m/2025-10.parquet.damaged was set aside as damaged and its candles fetched "
+        "again; it can be deleted"
+    )
+    assert lines[1].startswith("data/backtest_cache/BTC_USDT/1m/absent.json is damaged: ")
 
 
 def damage(path: Path) -> None:

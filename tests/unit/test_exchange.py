@@ -222,6 +222,16 @@ async def test_markets_that_cannot_be_read_are_no_answer(
         await exchange.markets(BTC, "1m")
 
 
+@pytest.mark.parametrize("stumble", [KeyError("x"), IndexError(), TypeError(), ValueError(), AttributeError()])
+async def test_what_ccxt_stumbles_over_is_no_answer(exchange: CandleExchange, stumble: Exception) -> None:
+    # Other exchanges' parsers do, on answers that are JSON of another shape; for a Binance none was found.
+    with (
+        pytest.raises(UnavailableError, match=rf"answered what cannot be read \({type(stumble).__name__}\)"),
+        exchange._translated(),
+    ):
+        raise stumble
+
+
 @pytest.mark.parametrize(("header", "wait_s"), [({"Retry-After": "7"}, 7.0), ({}, None)])
 async def test_a_limit_carries_its_wait(
     exchange: CandleExchange, server: Loopback, header: dict[str, str], wait_s: float | None

@@ -57,10 +57,13 @@ async def test_an_answer_is_an_answer(waits: Waits) -> None:
 
 async def test_what_may_be_over_soon_is_asked_again_after_growing_waits(waits: Waits) -> None:
     bounds = [2.0, 4.0, 8.0, 9.0]
+    longest = [0.0] * 4
     for _ in range(50):
         waits.slept.clear()
         assert await waits.ask(answering(*[UnavailableError("busy")] * 4)) == "answer"
         assert all(0.0 <= wait <= bound for wait, bound in zip(waits.slept, bounds, strict=True))
+        longest = list(map(max, longest, waits.slept))
+    assert all(reached > 0.6 * bound for reached, bound in zip(longest, bounds, strict=True))
     assert waits.asker.retried == 200
     assert waits.limiter.requests == 250, "every try went through the limiter"
 

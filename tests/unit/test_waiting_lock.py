@@ -1,6 +1,7 @@
 """One fetch at a time: a second process waits, a killed one holds nobody up, nothing is left."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -144,6 +145,40 @@ async def test_never_two_at_once_however_many_wait(path: Path) -> None:
     await asyncio.gather(*(one() for _ in range(6)))
     assert (most, done) == (1, 6)
     assert not path.parent.exists()
+
+
+async def test_an_owner_that_goes_between_opening_and_locking(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The last owner takes its file away, and a third makes another, before the lock on the old one is had.
+    real_flock, times = fcntl.flock, 0
+
+    def flock(descriptor: int, operation: int) -> None:
+        nonlocal times
+        times += 1
+        if times == 1:
+            path.unlink()
+            path.write_text("")
+        real_flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    async with waiting_lock(path, nobody):
+        assert path.read_text() == f"{os.getpid()}\n", "the lock is on the file that is there"
+    assert times == 2
+
+
+async def test_an_owner_that_takes_its_folder_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_open, times = os.open, 0
+
+    def opened(name: Path, flags: int, mode: int = 0o777) -> int:
+        nonlocal times
+        times += 1
+        if times == 1:
+            path.parent.rmdir()
+        return real_open(name, flags, mode)
+
+    monkeypatch.setattr(os, "open", opened)
+    async with waiting_lock(path, nobody):
+        assert path.exists()
+    assert times == 2
 
 
 async def test_a_folder_that_cannot_be_made_is_an_error_of_the_system(tmp_path: Path) -> None:
