@@ -30,7 +30,7 @@ class Candle(msgspec.Struct, frozen=True, gc=False):
         return self.open_time_ms + TIMEFRAMES_MS[self.timeframe]
 
 
-class Slice(msgspec.Struct, frozen=True, gc=False):
+class Slice(msgspec.Struct, frozen=True, gc=False, tag="slice"):
     """All candles of the session's timeframe that close at one time, in the config's order of symbols.
 
     `warmup` marks slices before the run's start: they update indicators and nothing else.
@@ -41,30 +41,53 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
     warmup: bool
 
 
-class EndOfData(msgspec.Struct, frozen=True):
+class MarkedSlice(Slice, frozen=True, gc=False, tag="marked_slice"):
+    """A slice of a live feed with something to be said of it, so that a replay of the tape decides the same.
+
+    `late`: handled more than `feed.late_candles` after its close, so no entry is accepted on it. `stale` names
+    symbols that have had no candle for `feed.stale_candles` timeframes: no entry on these.
+    """
+
+    late: bool = False
+    stale: tuple[str, ...] = ()
+
+
+class LateCandle(msgspec.Struct, frozen=True, gc=False, tag="late_candle"):
+    """A candle that came after its slice had gone without it: exits are checked on it and indicators updated."""
+
+    candle: Candle
+
+
+class RevisedCandle(msgspec.Struct, frozen=True, gc=False, tag="revised_candle"):
+    """The exchange answers other values for a candle that was handled already: counted, and nothing else."""
+
+    candle: Candle
+
+
+class EndOfData(msgspec.Struct, frozen=True, tag="end_of_data"):
     """The feed has no more: `--end`, the end of the data or the end of a tape."""
 
 
-class Stop(msgspec.Struct, frozen=True):
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """An operator's stop (Ctrl-C, SIGTERM); takes effect after the slice handled before it."""
 
     why: str
 
 
-class Kill(msgspec.Struct, frozen=True):
+class Kill(msgspec.Struct, frozen=True, tag="kill"):
     """An operator's kill: the kill switch trips as if a limit had been reached."""
 
     why: str
 
 
-class Resume(msgspec.Struct, frozen=True):
+class Resume(msgspec.Struct, frozen=True, tag="resume"):
     """Releases the kill switch; the peak becomes the equity of that moment."""
 
     why: str
 
 
 Command = Stop | Kill | Resume
-Event = Slice | EndOfData | Command
+Event = Slice | MarkedSlice | LateCandle | RevisedCandle | EndOfData | Command
 
 
 class Side(IntEnum):
@@ -138,6 +161,8 @@ class Refusal(StrEnum):
     MIN_NOTIONAL = "min_notional"
     HALTED = "halted"
     MAX_OPEN_POSITIONS = "max_open_positions"
+    LATE = "late"
+    STALE = "stale"
 
 
 class EntryOrder(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ import contextlib
 import difflib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.errors import ConfigError, RateLimitError, RefusedError, UnavailableError
 from app.feeds.binance_fixes import binance_class
@@ -60,6 +61,12 @@ class CandleExchange:
 
     async def markets(self, symbols: Sequence[str], timeframe: str) -> dict[str, Market]:
         """Loads all markets; those of `symbols`. ConfigError for a symbol or timeframe that the exchange lacks."""
+        # What ccxt knows by itself is said before anybody is asked.
+        if not self._ccxt.has.get("fetchOHLCV"):
+            raise ConfigError(f"{self.id} serves no candles through ccxt")
+        served = [one for one in TIMEFRAMES_MS if one in (self._ccxt.timeframes or TIMEFRAMES_MS)]
+        if timeframe not in served:
+            raise ConfigError(f"{self.id} has no {timeframe} candles; it has {', '.join(served)}")
         with self._translated():
             loaded = await self._ccxt.load_markets(True)
         if not loaded:
@@ -67,11 +74,6 @@ class CandleExchange:
         for symbol in symbols:
             if symbol not in loaded:
                 raise ConfigError(f"{self.id} has no symbol {symbol!r}{_near(symbol, list(loaded))}")
-        served = [one for one in TIMEFRAMES_MS if one in (self._ccxt.timeframes or TIMEFRAMES_MS)]
-        if timeframe not in served:
-            raise ConfigError(f"{self.id} has no {timeframe} candles; it has {', '.join(served)}")
-        if not self._ccxt.has.get("fetchOHLCV"):
-            raise ConfigError(f"{self.id} serves no candles through ccxt")
         return {symbol: _market(loaded[symbol]) for symbol in symbols}
 
     def weight_a_minute(self) -> int | None:
@@ -148,7 +150,7 @@ def _urls(url: str | None) -> dict[str, Any]:
     if url is None:
         return {}
     root = url.rstrip("/")
-    if not root.startswith(("http://", "https://")):
+    if not _is_address(root):
         raise ConfigError(f"--exchange-url {url}: write it as http://127.0.0.1:8080")
     socket = "ws" + root.removeprefix("http")
     return {
@@ -160,6 +162,16 @@ def _urls(url: str | None) -> dict[str, Any]:
             "ws": {"spot": f"{socket}/ws", "ws-api": {"spot": f"{socket}/ws-api/v3"}},
         }
     }
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_port = parts.port != 0
+    except ValueError:
+        return False
+    is_plain = url.isprintable() and not any(sign in url for sign in " ?#")
+    return is_plain and is_port and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _is_minute_weight(limit: object) -> bool:

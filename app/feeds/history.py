@@ -107,6 +107,7 @@ class HistoricalDataProvider:
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
         self._opened: CandleExchange | None = None
         self._known: set[tuple[str, str]] = set()  # symbols and timeframes that its markets have
+        self._markets: dict[str, Market] = {}
         self._progress, self._done = progress, FetchProgress()
 
     async def __aenter__(self) -> "HistoricalDataProvider":
@@ -163,6 +164,7 @@ class HistoricalDataProvider:
                 f"no {timeframe} candle from {short_time(start_ms)} on has closed yet; "
                 f"by the clock of {report.host} it is {short_time(now_ms // 1000 * 1000)} UTC"
             )
+        await asyncio.to_thread(merge_markets, self.cache.root, self.exchange, self._markets)
         if end_ms > closed_ms:
             report.notes.append(f"candles from {short_time(closed_ms)} on have not closed yet")
         missing = {symbol: clip(ranges, 0, closed_ms) for symbol, ranges in missing.items()}
@@ -200,7 +202,7 @@ class HistoricalDataProvider:
             raise _first_cause(group) from None
 
     async def _open(self, symbols: Sequence[str], timeframe: str) -> None:
-        """Connects, if that is not done yet, and writes the market data of the symbols down."""
+        """Connects, if that is not done yet, and learns the market data of the symbols."""
         if self._opened is None:
             self._opened = self._connect(self.exchange, self._url)
             self._opened.on_weight = self._limiter.note_used
@@ -209,13 +211,10 @@ class HistoricalDataProvider:
         opened, wanted = self._opened, {(symbol, timeframe) for symbol in symbols}
         if wanted <= self._known:
             return
-        markets: dict[str, Market] = await self._ask(
-            opened.weight("markets"), lambda: opened.markets(symbols, timeframe)
-        )
+        self._markets |= await self._ask(opened.weight("markets"), lambda: opened.markets(symbols, timeframe))
         limit = opened.weight_a_minute()
         if limit is not None and self._rate is not None:
             self._limiter.note_limit(limit)
-        await asyncio.to_thread(merge_markets, self.cache.root, self.exchange, markets)
         self._known |= wanted
 
     async def _server_time_ms(self) -> int:

@@ -50,7 +50,9 @@ class Asker:
             except RateLimitError as error:
                 waits += 1
                 wait_s = _UNSAID_WAIT_S if error.retry_after_s is None else error.retry_after_s
-                if wait_s > self.policy.patience_s or waits >= self.policy.limit_answers:
+                if wait_s > self.policy.patience_s:
+                    raise RateLimitError(f"{error}, for {wait_s:,.0f} s more", error.retry_after_s) from error
+                if waits >= self.policy.limit_answers:
                     raise
                 self.limiter.pause_for(wait_s)
                 _say(tell, error, wait_s)

@@ -4,6 +4,7 @@ Every event is handled to its end before the next is looked at. What happens dep
 stages were built, on nothing else: no clock, no randomness, no settings, and it never knows which feed is behind.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from app.models import (
@@ -13,9 +14,12 @@ from app.models import (
     CloseOrder,
     Event,
     Kill,
+    LateCandle,
+    MarkedSlice,
     Reason,
     Refusal,
     Resume,
+    RevisedCandle,
     Signal,
     Slice,
     Stop,
@@ -53,6 +57,9 @@ class TradingRuntime:
         self.funnel = funnel
         self.rows = rows
         self.ended = False
+        self.feed_counts: Counter[str] = Counter()  # what the world was late with; always empty over history
+        self._late = False  # of the slice at hand: no entry on it
+        self._stale: frozenset[str] = frozenset()  # symbols of it on which no entry is accepted
         self._flatten_on_stop = flatten_on_stop
 
     async def handle(self, events: Sequence[Event]) -> None:
@@ -94,10 +101,37 @@ class TradingRuntime:
                     await self._act(candle, self.host.check(signal, candle))
 
     async def _handle_rare(self, event: Event) -> None:
-        if isinstance(event, Slice):
+        if isinstance(event, MarkedSlice):
+            await self._handle_marked(event)
+        elif isinstance(event, Slice):
             await self._warm_up(event)
+        elif isinstance(event, LateCandle):
+            await self._catch_up(event.candle)
+        elif isinstance(event, RevisedCandle):
+            self.feed_counts["revised_candles"] += 1
         else:
             await self._obey(event)
+
+    async def _handle_marked(self, event: MarkedSlice) -> None:
+        """A slice like any other, but the gate is closed: for everything if it is late, else for stale symbols."""
+        self.feed_counts["late_slices"] += event.late
+        self.feed_counts["stale_symbols"] += len(event.stale)
+        self._late, self._stale = event.late, frozenset(event.stale)
+        await self.handle((Slice(event.close_time_ms, event.candles, event.warmup),))
+        self._late, self._stale = False, frozenset()
+
+    async def _catch_up(self, candle: Candle) -> None:
+        """A candle whose slice went without it: fills and exits, then the strategy, whose entries are too late."""
+        self.feed_counts["late_candles"] += 1
+        self.broker.update_positions(candle)
+        self._late = True
+        for closed in self.host.absorb_late(candle):
+            on_candle, view = self.host.asked[closed.symbol]
+            signal = await on_candle(closed, view)
+            if signal is not FLAT:
+                await self._act(closed, self.host.check(signal, closed))
+        self._late = False
+        self._rewrite_last_row()
 
     async def _warm_up(self, slice_: Slice) -> None:
         """Indicators and nothing else: whatever the strategy answers is dropped."""
@@ -125,13 +159,18 @@ class TradingRuntime:
         if isinstance(output, Refusal):
             self.funnel.refused_by_risk[output] += 1
             return
-        refusal = await self.safety.gate()
+        refusal = self._refused_by_feed(symbol) or await self.safety.gate()
         if refusal is not None:
             self.funnel.refused_by_gate[refusal] += 1
             return
         order = self.execution.create_order_from_risk_output(output, self.account.time_ms, signal.tag)
         await self.execution.submit_order(order)
         self.funnel.sized_by[order.sized_by] += 1
+
+    def _refused_by_feed(self, symbol: str) -> Refusal | None:
+        if self._late:
+            return Refusal.LATE
+        return Refusal.STALE if symbol in self._stale else None
 
     async def _exit(self, symbol: str, tag: str) -> None:
         """EXIT passes no limit: close the position, or cancel the entry, or be counted and ignored."""

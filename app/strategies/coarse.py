@@ -37,6 +37,11 @@ class CoarseCandles:
             closed.sort(key=lambda candle: self._order[candle.symbol])
         return closed
 
+    def absorb_late(self, candle: Candle) -> None:
+        """Add a candle whose slice has gone already, if its coarse candle is the one being built."""
+        if self._end_ms - self._length_ms <= candle.open_time_ms < self._end_ms:
+            self._add(candle)
+
     def _add(self, candle: Candle) -> None:
         bucket = self._building.get(candle.symbol)
         if bucket is None:

@@ -61,6 +61,17 @@ class StrategyHost:
             self._keep(closing[timeframe])
         return closing[self._strategy_timeframe]
 
+    def absorb_late(self, candle: Candle) -> Sequence[Candle]:
+        """A candle that came after its slice: into the books; the strategy candle that it is, if it is one.
+
+        A coarser candle that is still being built takes it in; one that has closed stays as it went out.
+        """
+        for coarse in self._coarse:
+            coarse.absorb_late(candle)
+        if self._session_timeframe in self._kept:
+            self._keep((candle,))
+        return (candle,) if self._strategy_timeframe == self._session_timeframe else ()
+
     def check(self, signal: Signal, candle: Candle) -> Signal:
         """The signal, if it makes sense; StrategyError names the strategy, the candle and what would be right."""
         problem = _problem(signal)

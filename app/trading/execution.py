@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Protocol
 
 from app.errors import OrderError
-from app.models import CloseOrder, EntryOrder, Order, Reason, Slice
+from app.models import Candle, CloseOrder, EntryOrder, Order, Reason, Slice
 from app.trading.risk import RiskOutput
 
 
@@ -21,6 +21,9 @@ class Broker(Protocol):
 
     async def on_slice(self, slice_: Slice) -> None:
         """Fills at the open of the slice's candles, exits inside them, marks at their close."""
+
+    def update_positions(self, candle: Candle) -> None:
+        """The same for one candle that came after its slice."""
 
     async def submit(self, order: Order) -> None:
         """Accept an order that ExecutionEngine has validated."""
