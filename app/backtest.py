@@ -27,6 +27,7 @@ from app.reporting.manifest import build_manifest
 from app.reporting.recorder import Progress, RunRecorder
 from app.reporting.results import RunFacts, Shortfall, build_results
 from app.reporting.run_folder import RunFolder, write_json, writing
+from app.reporting.signal_log import SignalLog
 from app.reporting.trade_log import TradeLog
 from app.runtime import clock
 from app.runtime.period import Period, grid_candles, months_of_run
@@ -184,7 +185,8 @@ class ConfigBacktestRunner:
         with writing(folder.folder):
             equity_log = EquityLog(folder.equity, settings.trading_mode.starting_balance)
             try:
-                return RunRecorder(settings.live.symbols, TradeLog(folder.trades), equity_log, progress)
+                logs = TradeLog(folder.trades), equity_log, progress, SignalLog(folder.signals)
+                return RunRecorder(settings.live.symbols, *logs)
             except OSError:
                 equity_log.close()
                 raise
@@ -237,7 +239,7 @@ class _Plan:
             strategy_sha256=self.strategy.source_sha256,
             months=self.months,
             versions=_versions(),
-            outputs={"trades": folder.trades, "equity": folder.equity},
+            outputs={"trades": folder.trades, "equity": folder.equity, "signals": folder.signals},
         )
 
     def _shortfalls(self, status: str, series: Sequence[SeriesCoverage], recorder: RunRecorder) -> list[Shortfall]:

@@ -65,7 +65,10 @@ async def _fetch(args: argparse.Namespace, start_ms: int, end_ms: int | None, ba
             length_ms = timeframe_ms(args.timeframe)
             end_ms = await provider.server_time_ms(symbols, args.timeframe) // length_ms * length_ms
             if start_ms >= end_ms:
-                raise ConfigError(f"--start {args.start} has not come yet: it is {short_time(end_ms)} UTC there")
+                raise ConfigError(
+                    f"no {args.timeframe} candle from --start {args.start} on has closed yet; the newest one closed at "
+                    f"{short_time(end_ms)} UTC by the exchange's clock"
+                )
         return await provider.fetch(symbols, args.timeframe, start_ms, end_ms)
 
 

@@ -193,6 +193,17 @@ class CloseOrder(msgspec.Struct, frozen=True):
 Order = EntryOrder | CloseOrder
 
 
+class Decision(msgspec.Struct, frozen=True):
+    """What became of one signal: `order`, `exit_ordered`, `entry_cancelled`, or the refusal's reason."""
+
+    time_ms: int  # close time of the slice decided on
+    symbol: str
+    action: Action
+    outcome: str
+    order: EntryOrder | CloseOrder | None
+    tag: str
+
+
 class Position(msgspec.Struct, frozen=True):
     """An open position. `entry_price` is after slippage, `entry_commission` what the OPEN fill cost.
 

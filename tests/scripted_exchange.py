@@ -8,8 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from app.feeds.cache import CandleCache
 from app.feeds.exchange import CandleExchange
+from app.feeds.history import HistoricalDataProvider
 from app.feeds.market_data import Market
+from app.feeds.retries import RetryPolicy
 from tests.candle_columns import MINUTE_MS, make_candles
 
 Row = list[Any]
@@ -19,9 +22,10 @@ MARKET = Market(1e-5, 0.0, 10.0, 0.01)
 
 
 class Asked:
-    """One request for candles: its bounds, and how often exactly it was asked before."""
+    """One request for candles: whose, its bounds, and how often exactly it was asked before."""
 
-    def __init__(self, since_ms: int | None, end_ms: int | None, limit: int, times: int) -> None:
+    def __init__(self, symbol: str, since_ms: int | None, end_ms: int | None, limit: int, times: int) -> None:
+        self.symbol = symbol
         self.since_ms, self.end_ms, self.limit, self.times = since_ms, end_ms, limit, times
 
 
@@ -37,7 +41,7 @@ class ScriptedExchange(CandleExchange):
         self.page_candles = page_candles
         self.distort = distort
         self.asked: list[tuple[int | None, int | None, int]] = []
-        self._times: Counter[tuple[int | None, int | None, int]] = Counter()
+        self._times: Counter[tuple[str, int | None, int | None, int]] = Counter()
         self.closed = 0
 
     @property
@@ -63,8 +67,8 @@ class ScriptedExchange(CandleExchange):
         """As Binance answers: the first from `since`, without it the last before `end`."""
         await asyncio.sleep(0)
         key = (since_ms, end_ms, limit)
-        asked = Asked(*key, self._times[key])
-        self._times[key] += 1
+        asked = Asked(symbol, *key, self._times[symbol, *key])
+        self._times[symbol, *key] += 1
         self.asked.append(key)
         found = [row for row in self.rows if (since_ms or 0) <= row[0] < (end_ms or 10**15)]
         rows = [list(row) for row in (found[-limit:] if since_ms is None else found[:limit])]
@@ -85,3 +89,15 @@ def rows_of(open_time_ms: Iterable[int]) -> list[Row]:
 def slot(number: int, start_ms: int) -> int:
     """The open time of a minute counted from `start_ms`."""
     return start_ms + number * MINUTE_MS
+
+
+async def no_wait(_: float) -> None:
+    """A sleep that lets the others go on and takes no time."""
+    await asyncio.sleep(0)
+
+
+def scripted_provider(cache: CandleCache, exchange: CandleExchange, **changes: Any) -> HistoricalDataProvider:
+    """A provider that asks this exchange, patient and without a pause."""
+    policy = RetryPolicy(tries=6, base_s=0.0)
+    options = {"rate": None, "policy": policy, "connect": lambda *_: exchange, "sleep": no_wait, **changes}
+    return HistoricalDataProvider(cache, "scripted", **options)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from app.errors import OutputError
-from app.models import Fill, Slice
+from app.models import Decision, Fill, Slice
 from app.reporting.equity import EquityLog
 from app.reporting.run_folder import writing
+from app.reporting.signal_log import SignalLog
 from app.reporting.tally import Tally
 from app.reporting.trade_log import TradeLog
 from app.trading.account import EquityRows
@@ -27,16 +28,19 @@ class RunRecorder:
         trade_log: TradeLog,
         equity_log: EquityLog,
         progress: Progress | None = None,
+        signal_log: SignalLog | None = None,
     ) -> None:
         self.tally = Tally(tuple(symbols))
         self.trade_log = trade_log
         self.equity_log = equity_log
+        self.signal_log = signal_log
         self.candles: dict[str, int] = dict.fromkeys(symbols, 0)
         self.first_open_ms: int | None = None
         self.last_close_ms: int | None = None
         self._progress = progress
         self._cut_short = False
         self.rows = EquityRows()
+        self.decisions: list[Decision] = []
         self._fills: list[Fill] = []
         self.on_fill = self._fills.append  # called by the broker in the order of the fills: it only takes note
 
@@ -48,6 +52,19 @@ class RunRecorder:
             if self._progress is not None and self.last_close_ms is not None:
                 self._progress(self.last_close_ms, sum(self.candles.values()))
 
+    def flush(self) -> None:
+        """Everything but the newest equity row to the kernel: after each event of a live session."""
+        with self._writing():
+            self._flush(keep=1)
+            self.trade_log.flush()
+            if self.signal_log is not None:
+                self.signal_log.flush()
+
+    @property
+    def new_fills(self) -> Sequence[Fill]:
+        """Fills that were not written yet: after a flush, those of the event at hand."""
+        return self._fills
+
     def finish(self) -> None:
         """Complete the files; the totals are final. After a fault of the disk it leaves them as they are."""
         if self._cut_short:
@@ -55,13 +72,16 @@ class RunRecorder:
         with self._writing():
             self._flush(keep=0)
             self.trade_log.close()
+            if self.signal_log is not None:
+                self.signal_log.close()
             self.equity_log.finish()
 
     def close(self) -> None:
         """Release the files of a run that did not finish; idempotent, and silent: the fault was told already."""
-        for log in (self.trade_log, self.equity_log):
+        for log in (self.trade_log, self.equity_log, self.signal_log):
             with suppress(OSError):
-                log.close()
+                if log is not None:
+                    log.close()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -78,6 +98,10 @@ class RunRecorder:
             self.trade_log.write(fill)
             self.tally.add(fill)
         self._fills.clear()
+        if self.signal_log is not None:
+            for decision in self.decisions:
+                self.signal_log.write(decision)
+        self.decisions.clear()
         rows = self.rows
         count = len(rows.slices) - keep
         if count <= 0:

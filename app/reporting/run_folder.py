@@ -14,7 +14,7 @@ from typing import Any
 from app.errors import OutputError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-RESULTS, MANIFEST, EQUITY = "results.json", "manifest.json", "equity.parquet"
+RESULTS, MANIFEST, EQUITY, SIGNALS = "results.json", "manifest.json", "equity.parquet", "signals.csv"
 
 
 class RunFolder:
@@ -24,6 +24,7 @@ class RunFolder:
         self.folder = folder
         self.trades = folder / f"{name}.csv"
         self.equity = folder / EQUITY
+        self.signals = folder / SIGNALS
         self.results = folder / RESULTS
         self.manifest = folder / MANIFEST
 
@@ -41,7 +42,12 @@ class RunFolder:
 
     def files(self) -> dict[str, str]:
         """Relative names, as results.json lists them."""
-        return {"trades": self.trades.name, "equity": self.equity.name, "manifest": self.manifest.name}
+        return {
+            "trades": self.trades.name,
+            "equity": self.equity.name,
+            "signals": self.signals.name,
+            "manifest": self.manifest.name,
+        }
 
 
 @contextmanager

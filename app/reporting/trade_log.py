@@ -6,13 +6,12 @@ log is kept in memory. Columns are RULES.md's, then Onetape's own.
 
 import csv
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
 from app.models import Fill
+from app.reporting.row_log import RowLog, quoted
 from app.times import iso_ms
 
 _encode = msgspec.json.Encoder().encode
@@ -22,21 +21,15 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class TradeLog:
-    """Writes one file; `close()` when the run is over."""
+class TradeLog(RowLog):
+    """One row a fill."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: TextIO = path.open("w", encoding="utf-8", newline="")
-        self._file.write(",".join(COLUMNS) + "\n")
+        super().__init__(path, COLUMNS)
 
     def write(self, fill: Fill) -> None:
         """Append one fill."""
         self._file.write(csv_row(fill))
-
-    def close(self) -> None:
-        """Everything to the kernel; idempotent."""
-        self._file.close()
 
 
 def csv_row(fill: Fill) -> str:
@@ -57,19 +50,11 @@ def csv_row(fill: Fill) -> str:
     )
     money, stop, target = numbers[1:-1].decode().rsplit(",", 2)
     return (
-        f"{iso_ms(fill.time_ms)},{_quoted(fill.symbol)},{'OPEN' if fill.opens else 'CLOSE'},"
+        f"{iso_ms(fill.time_ms)},{quoted(fill.symbol)},{'OPEN' if fill.opens else 'CLOSE'},"
         f"{'LONG' if fill.side > 0 else 'SHORT'},{money},{fill.reason},{fill.trade_id},"
         f"{stop},{target},{fill.order_id or ''},{fill.sized_by or ''},{int(fill.both_levels)},"
-        f"{_quoted(fill.tag)}\n"
+        f"{quoted(fill.tag)}\n"
     )
-
-
-@lru_cache(maxsize=1024)  # symbols and tags come again and again
-def _quoted(text: str) -> str:
-    # A tag is the user's own text: quoted as RFC 4180 has it where it could be taken for structure.
-    if any(mark in text for mark in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
 
 
 def read_trade_log(path: Path) -> Iterator[dict[str, str]]:

@@ -12,6 +12,8 @@ from app.models import (
     Action,
     Candle,
     CloseOrder,
+    Decision,
+    EntryOrder,
     Event,
     Kill,
     LateCandle,
@@ -46,6 +48,7 @@ class TradingRuntime:
         execution: ExecutionEngine,
         funnel: Funnel,
         rows: EquityRows,
+        decisions: list[Decision] | None = None,
         flatten_on_stop: bool = True,
     ) -> None:
         self.account = account
@@ -56,6 +59,7 @@ class TradingRuntime:
         self.execution = execution
         self.funnel = funnel
         self.rows = rows
+        self.decisions: list[Decision] = [] if decisions is None else decisions  # an observer takes them away
         self.ended = False
         self.feed_counts: Counter[str] = Counter()  # what the world was late with; always empty over history
         self._late = False  # of the slice at hand: no entry on it
@@ -145,44 +149,52 @@ class TradingRuntime:
         if signal.action is Action.FLAT:
             return
         self.funnel.signals[signal.action] += 1
+        outcome: str
+        order: EntryOrder | CloseOrder | None
         if signal.action is Action.EXIT:
-            await self._exit(candle.symbol, signal.tag)
-            return
-        symbol = candle.symbol
+            outcome, order = await self._exit(candle.symbol, signal.tag)
+        else:
+            outcome, order = await self._enter(candle.symbol, signal)
+        self.decisions.append(Decision(self.account.time_ms, candle.symbol, signal.action, outcome, order, signal.tag))
+
+    async def _enter(self, symbol: str, signal: Signal) -> tuple[str, EntryOrder | None]:
         if symbol in self.account.positions:
             self.funnel.ignored[Refusal.POSITION_OPEN] += 1
-            return
+            return Refusal.POSITION_OPEN, None
         if symbol in self.account.pending:
             self.funnel.ignored[Refusal.ORDER_PENDING] += 1
-            return
+            return Refusal.ORDER_PENDING, None
         output = await self.risk.assess(symbol, signal, self.account)
         if isinstance(output, Refusal):
             self.funnel.refused_by_risk[output] += 1
-            return
+            return output, None
         refusal = self._refused_by_feed(symbol) or await self.safety.gate()
         if refusal is not None:
             self.funnel.refused_by_gate[refusal] += 1
-            return
+            return refusal, None
         order = self.execution.create_order_from_risk_output(output, self.account.time_ms, signal.tag)
         await self.execution.submit_order(order)
         self.funnel.sized_by[order.sized_by] += 1
+        return "order", order
 
     def _refused_by_feed(self, symbol: str) -> Refusal | None:
         if self._late:
             return Refusal.LATE
         return Refusal.STALE if symbol in self._stale else None
 
-    async def _exit(self, symbol: str, tag: str) -> None:
+    async def _exit(self, symbol: str, tag: str) -> tuple[str, CloseOrder | None]:
         """EXIT passes no limit: close the position, or cancel the entry, or be counted and ignored."""
         if symbol in self.account.closing:
             self.funnel.ignored[Refusal.EXIT_PENDING] += 1
-        elif symbol in self.account.positions:
+            return Refusal.EXIT_PENDING, None
+        if symbol in self.account.positions:
             self.funnel.exits_ordered += 1
-            await self._order_close(symbol, Reason.SIGNAL_EXIT, tag)
-        elif await self.broker.cancel_entry(symbol):
+            return "exit_ordered", await self._order_close(symbol, Reason.SIGNAL_EXIT, tag)
+        if await self.broker.cancel_entry(symbol):
             self.funnel.cancelled["signal_exit"] += 1
-        else:
-            self.funnel.ignored[Refusal.NOTHING_TO_EXIT] += 1
+            return "entry_cancelled", None
+        self.funnel.ignored[Refusal.NOTHING_TO_EXIT] += 1
+        return Refusal.NOTHING_TO_EXIT, None
 
     async def _obey(self, event: Event) -> None:
         """A command takes effect here, after the slice handled before it."""
@@ -215,9 +227,10 @@ class TradingRuntime:
             if symbol not in account.closing:
                 await self._order_close(symbol, Reason.KILL_SWITCH)
 
-    async def _order_close(self, symbol: str, reason: Reason, tag: str = "") -> None:
-        order: CloseOrder = self.execution.create_close_order(symbol, reason, self.account.time_ms, tag)
+    async def _order_close(self, symbol: str, reason: Reason, tag: str = "") -> CloseOrder:
+        order = self.execution.create_close_order(symbol, reason, self.account.time_ms, tag)
         await self.execution.submit_order(order)
+        return order
 
     def _rewrite_last_row(self) -> None:
         if self.rows.slices:

@@ -91,6 +91,7 @@ def build_runtime(settings: Settings, strategy: LoadedStrategy, recorder: RunRec
         execution=ExecutionEngine(broker, live.symbols),
         funnel=Funnel(),
         rows=recorder.rows,
+        decisions=recorder.decisions,
         flatten_on_stop=mode.on_stop == "flatten",
     )
 

@@ -43,6 +43,7 @@ def test_the_result_is_the_mapping_of_results_json(tmp_path: Path) -> None:
         "equity.parquet",
         "manifest.json",
         "results.json",
+        "signals.csv",
     ]
 
 

@@ -15,6 +15,7 @@ def test_the_names_of_the_files(tmp_path: Path) -> None:
     assert run.files() == {
         "trades": "config_backtest_a_b.csv",
         "equity": "equity.parquet",
+        "signals": "signals.csv",
         "manifest": "manifest.json",
     }
     assert run.results == tmp_path / "new" / "run" / "results.json"

@@ -1,0 +1,331 @@
+"""One series fetched: the fewest requests, holes that are believed and holes that are not, the youngest candle."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import DataError, RefusedError, UnavailableError
+from app.feeds.cache import CandleCache
+from app.feeds.history import FetchReport
+from app.feeds.ranges import Ranges
+from app.times import iso_ms
+from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles
+from tests.scripted_exchange import Asked, Distort, Row, ScriptedExchange, rows_of, scripted_provider, slot
+
+SYMBOL, TIMEFRAME = "BTC/USDT", "1m"
+NOW_MS = START_MS + 10_000 * MINUTE_MS
+YEARS = 1_600_000  # minutes; 1,600 pages
+
+
+def at(number: int) -> int:
+    return slot(number, START_MS)
+
+
+def times(*numbers: Iterable[int]) -> list[int]:
+    return sorted(at(number) for some in numbers for number in some)
+
+
+def spans(*pairs: tuple[int, int]) -> Ranges:
+    return tuple((at(start), at(end)) for start, end in pairs)
+
+
+def exchange_of(*numbers: Iterable[int], page: int = 1000, now_ms: int = NOW_MS) -> ScriptedExchange:
+    return ScriptedExchange(times(*numbers), now_ms, page_candles=page)
+
+
+def asked_slots(exchange: ScriptedExchange) -> list[tuple[int | None, int | None, int]]:
+    """The requests, bounds as minutes from the start."""
+    numbers = [[None if ms is None else (ms - START_MS) // MINUTE_MS for ms in one[:2]] for one in exchange.asked]
+    return [(since, end, one[2]) for (since, end), one in zip(numbers, exchange.asked, strict=True)]
+
+
+def fetch(cache: CandleCache, exchange: ScriptedExchange, start: int, end: int, **changes: Any) -> FetchReport:
+    async def run() -> FetchReport:
+        async with scripted_provider(cache, exchange, **changes) as provider:
+            return await provider.fetch([SYMBOL], TIMEFRAME, at(start), at(end))
+
+    return asyncio.run(run())
+
+
+def stored(cache: CandleCache) -> list[int]:
+    """The minutes that are there; each candle is held against the truth."""
+    found: list[int] = []
+    for month in cache.months(SYMBOL, TIMEFRAME):
+        columns = cache.read(SYMBOL, TIMEFRAME, month)
+        assert equal(columns, make_candles(columns.open_time_ms.tolist()))
+        found += ((columns.open_time_ms - START_MS) // MINUTE_MS).tolist()
+    return found
+
+
+def absent(cache: CandleCache) -> Ranges:
+    return cache.absences(SYMBOL, TIMEFRAME).get("scripted", ())
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> CandleCache:
+    return CandleCache(tmp_path / "cache")
+
+
+# The fewest requests.
+
+
+@pytest.mark.parametrize(
+    ("missing", "asked"),
+    [
+        ([3, 4, 9, 12, 50], [(3, 13), (49, 52)]),  # a page reaches over what is stored between two gaps
+        ([*range(10, 20)], [(10, 20)]),  # full: a neighbour would be one request more
+        ([*range(10, 19)], [(9, 19)]),  # room for one
+        ([*range(10, 18)], [(9, 19)]),  # room for both
+        ([*range(95, 100)], [(94, 100)]),  # no neighbour on one side
+        ([*range(10, 31)], [(10, 20), (20, 30), (30, 32)]),  # what is under way is nobody's neighbour yet
+    ],
+)
+def test_a_page_holds_as_many_gaps_as_it_can(
+    cache: CandleCache, missing: list[int], asked: list[tuple[int, int]]
+) -> None:
+    cache.merge(SYMBOL, TIMEFRAME, make_candles(times(set(range(100)) - set(missing))))
+    exchange = exchange_of(range(200), page=10)
+    report = fetch(cache, exchange, 0, 100)
+    assert asked_slots(exchange) == [(*bounds, 10) for bounds in asked]
+    assert stored(cache) == [*range(100)]
+    assert (report.series[0].wanted, report.new, report.series[0].absent) == (len(missing), len(missing), ())
+
+
+def fewest(missing: Iterable[int], page: int) -> int:
+    """The classic: a page begins at the first that no page holds yet."""
+    count, held_to = 0, -1
+    for one in sorted(missing):
+        if one >= held_to:
+            count, held_to = count + 1, one + page
+    return count
+
+
+@given(missing=st.sets(st.integers(0, 119), min_size=1), page=st.integers(4, 40))
+def test_never_one_request_more(tmp_path_factory: pytest.TempPathFactory, missing: set[int], page: int) -> None:
+    cache = CandleCache(tmp_path_factory.mktemp("cache"))
+    cache.merge(SYMBOL, TIMEFRAME, make_candles(times(set(range(-1, 121)) - missing)))
+    exchange = exchange_of(range(-1, 121), page=page)
+    fetch(cache, exchange, 0, 120)
+    assert len(exchange.asked) == fewest(missing, page)
+    assert stored(cache) == [*range(-1, 121)]
+
+
+# Holes.
+
+
+def test_a_hole_costs_one_look_more_with_other_bounds_and_the_candles_around_it(cache: CandleCache) -> None:
+    exchange = exchange_of(range(-300, 20), range(26, 400))
+    report = fetch(cache, exchange, 0, 100)
+    assert asked_slots(exchange) == [(0, 100, 1000), (20 - 250, 26 + 250, 1000)]
+    assert report.series[0].absent == absent(cache) == spans((20, 26))
+    assert stored(cache) == [*range(20), *range(26, 100)]
+    assert fetch(cache, exchange, 0, 100).requests == 0
+
+
+def test_what_one_answer_left_out_is_stored_and_no_hole(cache: CandleCache) -> None:
+    exchange = exchange_of(range(200))
+    exchange.distort = lambda asked, rows: (
+        [row for row in rows if row[0] != at(50)] if asked.since_ms == at(0) else rows
+    )
+    report = fetch(cache, exchange, 0, 100)
+    assert len(exchange.asked) == 2
+    assert (absent(cache), report.series[0].absent, report.new) == ((), (), 100)
+    assert stored(cache) == [*range(100)]
+
+
+def test_a_look_without_a_candle_around_the_hole_is_asked_again(cache: CandleCache) -> None:
+    exchange = exchange_of(range(20), range(26, 400))
+
+    def without_a_neighbour(asked: Asked, rows: list[Row]) -> list[Row]:
+        is_first_look = asked.since_ms != at(0) and asked.times == 0
+        return [row for row in rows if row[0] != at(19)] if is_first_look else rows
+
+    exchange.distort = without_a_neighbour
+    report = fetch(cache, exchange, 0, 100)
+    assert (len(exchange.asked), report.retried) == (3, 1)
+    assert exchange.asked[1] == exchange.asked[2]
+    assert absent(cache) == spans((20, 26))
+
+
+def test_a_hole_whose_looks_never_hold_the_candles_around_it_is_not_believed(cache: CandleCache) -> None:
+    exchange = exchange_of(range(20), range(26, 400))
+    exchange.distort = lambda asked, rows: rows if asked.since_ms == at(0) else rows[:1]
+    with pytest.raises(UnavailableError, match="left out the candle of 2025-10-31T23:01:00.000Z, which exists"):
+        fetch(cache, exchange, 0, 100)
+    assert absent(cache) == ()
+    assert stored(cache) == [*range(20), *range(26, 100)], "what came before is stored"
+
+
+def test_two_pages_that_agree_are_no_second_look(cache: CandleCache) -> None:
+    # The page and the jump after it are both cut short: they agree, and both are wrong.
+    exchange = exchange_of(range(300), page=10)
+    asked: list[Asked] = []
+
+    def short(one: Asked, rows: list[Row]) -> list[Row]:
+        asked.append(one)
+        return [] if len(asked) <= 4 else rows
+
+    exchange.distort = short
+    fetch(cache, exchange, 0, 30)
+    assert stored(cache) == [*range(30)]
+    assert absent(cache) == ()
+
+
+def test_empty_answers_tell_nothing_where_a_candle_is_known(cache: CandleCache) -> None:
+    cache.merge(SYMBOL, TIMEFRAME, make_candles(times(range(5))))
+    exchange = exchange_of(range(300), page=10)
+    exchange.distort = lambda asked, rows: []
+    with pytest.raises(UnavailableError, match=r"left out the candle of 2025-10-31T23:0\d:00.000Z, which exists"):
+        fetch(cache, exchange, 0, 30)
+    assert absent(cache) == ()
+    exchange.distort = None
+    fetch(cache, exchange, 0, 30)
+    assert stored(cache) == [*range(30)]
+
+
+def test_an_exchange_that_ignores_the_bounds_is_given_up(cache: CandleCache) -> None:
+    exchange = exchange_of(range(300), page=10)
+    first = rows_of(times(range(10)))
+    exchange.distort = lambda asked, rows: first[: asked.limit]
+    with pytest.raises(UnavailableError, match=rf"{SYMBOL}: no two answers agree on the hole at {iso_ms(at(50))}"):
+        fetch(cache, exchange, 50, 60)
+    assert (stored(cache), absent(cache)) == ([], ())
+
+
+@pytest.mark.parametrize(
+    ("there", "bounds", "hole"),
+    [
+        ([range(100)], (-YEARS, 100), (-YEARS, 0)),  # it begins late
+        ([range(-YEARS, 100 - YEARS)], (-YEARS, 100), (100 - YEARS, 100)),  # it ended years ago
+        ([range(-YEARS, 100 - YEARS), range(100)], (-YEARS, 100), (100 - YEARS, 0)),
+    ],
+    ids=["leading", "trailing", "inside"],
+)
+def test_a_hole_of_years_costs_a_handful(
+    cache: CandleCache, there: list[range], bounds: tuple[int, int], hole: tuple[int, int]
+) -> None:
+    exchange = exchange_of(*there)
+    report = fetch(cache, exchange, *bounds)
+    assert len(exchange.asked) <= 13
+    assert report.series[0].absent == absent(cache) == spans(hole)
+    assert stored(cache) == [one for some in there for one in some]
+    assert fetch(cache, exchange, *bounds).requests == 0
+
+
+def test_of_a_series_without_a_candle_nothing_is_asked_twice(cache: CandleCache) -> None:
+    exchange = exchange_of()
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="scripted has no candle of BTC/USDT 1m from 2025-10-31 23:00 to"):
+            fetch(cache, exchange, 0, 9_000)
+    assert len(exchange.asked) <= 14
+    assert len(set(exchange.asked)) == len(exchange.asked), "no answer is the same one again"
+    assert absent(cache) == spans((0, 9_000))
+
+
+# The youngest candle: now is 20 s into minute 60, so minute 59 closed 20 s ago.
+
+
+def young_exchange(last: int = 60) -> ScriptedExchange:
+    return exchange_of(range(last), now_ms=at(60) + 20_000)
+
+
+def changing(number: int) -> Distort:
+    """A candle whose volume grows from answer to answer."""
+    looks: list[int] = []
+
+    def distort(asked: Asked, rows: list[Row]) -> list[Row]:
+        looks.append(len(looks))
+        return [[*row[:5], str(len(looks))] if row[0] == at(number) else row for row in rows]
+
+    return distort
+
+
+def test_the_youngest_is_stored_when_two_looks_agree(cache: CandleCache) -> None:
+    exchange, slept = young_exchange(), []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    report = fetch(cache, exchange, 0, 60, sleep=sleep)
+    assert asked_slots(exchange) == [(0, 60, 1000), (59, 61, 1000)]
+    assert slept == [1.0]
+    assert (stored(cache), report.series[0].unsettled) == ([*range(60)], ())
+
+
+def test_an_old_candle_is_looked_at_once(cache: CandleCache) -> None:
+    exchange = young_exchange()
+    fetch(cache, exchange, 0, 59)
+    assert asked_slots(exchange) == [(0, 59, 1000)]
+
+
+def test_the_youngest_is_not_stored_while_it_changes(cache: CandleCache) -> None:
+    exchange = young_exchange()
+    exchange.distort = changing(59)
+    report = fetch(cache, exchange, 0, 60)
+    assert (stored(cache), report.series[0].unsettled, absent(cache)) == ([*range(59)], spans((59, 60)), ())
+    exchange.distort, exchange.now_ms = None, at(70)
+    assert fetch(cache, exchange, 0, 60).new == 1
+    assert stored(cache) == [*range(60)]
+
+
+def test_a_successor_settles_it_with_the_second_looks_numbers(cache: CandleCache) -> None:
+    exchange = young_exchange(61)  # minute 60 is forming
+    exchange.distort = lambda asked, rows: [
+        [*row[:5], "123.5"] if row[0] == at(59) and asked.since_ms == at(0) else row for row in rows
+    ]
+    report = fetch(cache, exchange, 0, 60)
+    assert (stored(cache), report.series[0].unsettled) == ([*range(60)], ())
+
+
+def test_a_youngest_that_is_not_there_yet_is_not_absent(cache: CandleCache) -> None:
+    exchange = young_exchange(59)
+    report = fetch(cache, exchange, 0, 60)
+    assert (stored(cache), report.series[0].unsettled) == ([*range(59)], spans((59, 60)))
+    assert (absent(cache), report.series[0].absent) == ((), ())
+
+
+def test_a_youngest_that_came_between_the_looks_is_not_sure_yet(cache: CandleCache) -> None:
+    exchange = young_exchange()
+    exchange.distort = lambda asked, rows: rows[:-1] if asked.since_ms == at(0) else rows
+    assert fetch(cache, exchange, 0, 60).series[0].unsettled == spans((59, 60))
+    assert stored(cache) == [*range(59)]
+
+
+def test_a_forming_candle_is_never_stored(cache: CandleCache) -> None:
+    exchange = young_exchange(61)
+    forming = exchange.rows[-1]
+    exchange.distort = lambda asked, rows: [*(row for row in rows if row is not forming), forming]
+    fetch(cache, exchange, 0, 100)
+    assert stored(cache) == [*range(60)]
+
+
+# Candles of another source in the cache.
+
+
+@pytest.mark.parametrize("other", [range(30, 31), range(10), range(60, 70)], ids=["inside", "before", "behind"])
+def test_candles_of_another_source_are_not_mixed_with(cache: CandleCache, other: range) -> None:
+    columns = make_candles(times(other))
+    cache.merge(SYMBOL, TIMEFRAME, columns._replace(volume=columns.volume + 1.0))
+    before = {path: path.read_bytes() for path in cache.root.rglob("*.parquet")}
+    start, end = (0, 60) if other.start == 30 else (10, 60)
+    with pytest.raises(DataError) as refusal:
+        fetch(cache, exchange_of(range(100)), start, end)
+    assert str(refusal.value).startswith(f"BTC/USDT 1m: candles differ from those stored in {cache.root} at 2025-1")
+    assert str(refusal.value).endswith(
+        "; nothing was written; the stored ones are of another source or scripted has revised them: "
+        "fetch into another --cache"
+    )
+    assert {path: path.read_bytes() for path in cache.root.rglob("*.parquet")} == before
+    assert absent(cache) == ()
+
+
+def test_rows_off_the_grid_are_left_out_and_counted(cache: CandleCache) -> None:
+    exchange = exchange_of(range(60))
+    exchange.distort = lambda asked, rows: [*rows[:9], [rows[8][0] + 1, *rows[8][1:]], *rows[9:]]
+    assert fetch(cache, exchange, 0, 60).series[0].off_grid == 1
+    assert stored(cache) == [*range(60)]
