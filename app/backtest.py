@@ -11,31 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import arro3.io
-import msgspec
-import numpy as np
-import pydantic
-
-import app
 from app.candle_supply import Supply
 from app.errors import OutputError
-from app.feeds.cache import CandleCache, MonthFile
+from app.feeds.cache import CandleCache
 from app.feeds.replay import ReplayFeed
-from app.feeds.series import SeriesCoverage
-from app.reporting.equity import EquityLog
-from app.reporting.manifest import build_manifest
-from app.reporting.recorder import Progress, RunRecorder
-from app.reporting.results import RunFacts, Shortfall, build_results
-from app.reporting.run_folder import RunFolder, write_json, writing
-from app.reporting.signal_log import SignalLog
-from app.reporting.trade_log import TradeLog
+from app.reporting.recorder import Progress
+from app.reporting.run_folder import RunFolder, write_json
+from app.run_plan import RunPlan
 from app.runtime import clock
-from app.runtime.period import Period, grid_candles, months_of_run
-from app.runtime.runtime import TradingRuntime
+from app.runtime.period import Period, months_of_run
 from app.runtime.session import Session, build_runtime
 from app.settings import Profile, Settings, load_settings
-from app.strategies.loader import LoadedStrategy, check_settings, startup_candles
-from app.times import file_time, iso_ms, parse_time_ms, timeframe_ms
+from app.strategies.loader import check_settings, startup_candles
+from app.times import file_time, parse_time_ms, timeframe_ms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +117,7 @@ class ConfigBacktestRunner:
         plan = await self._plan()
         live = plan.settings.live
         feed = ReplayFeed(
-            plan.cache,
+            CandleCache(Path(self.cache)),
             live.symbols,
             live.timeframe,
             warmup_start_ms=plan.warmup_start_ms,
@@ -139,7 +127,7 @@ class ConfigBacktestRunner:
         )
         name = f"config_backtest_{file_time(plan.period.start_ms)}_{file_time(plan.period.end_ms)}"
         folder = RunFolder.create(name, None if self.out is None else Path(self.out))
-        recorder = self._recorder(plan.settings, folder, plan.period)
+        recorder = plan.recorder(folder, None if self.progress is None else self.progress(plan.period))
         runtime = build_runtime(plan.settings, plan.strategy, recorder)
         began_s = clock.monotonic_s()
         failure: Exception | SystemExit | None = None
@@ -152,7 +140,7 @@ class ConfigBacktestRunner:
         finally:
             recorder.close()
         elapsed_s = clock.monotonic_s() - began_s
-        results = plan.results(status, self.note, feed, runtime, recorder, folder)
+        results = plan.results(status, self.note, feed.coverage(), runtime, recorder, folder)
         write_json(folder.manifest, plan.manifest(folder))
         write_json(folder.results, results)
         if isinstance(failure, SystemExit):
@@ -161,7 +149,7 @@ class ConfigBacktestRunner:
             raise failure
         return BacktestResults(results, folder.folder, elapsed_s)
 
-    async def _plan(self) -> "_Plan":
+    async def _plan(self) -> RunPlan:
         settings = self.settings()
         strategy = check_settings(settings)
         live = settings.live
@@ -172,94 +160,13 @@ class ConfigBacktestRunner:
         warmup_start_ms = period.start_ms - warmup * timeframe_ms(live.timeframe)
         await supply.fill(settings, period, warmup_start_ms)
         months = months_of_run(cache, live.symbols, live.timeframe, warmup_start_ms, period)
-        return _Plan(supply.complete(settings), strategy, cache, period, warmup, warmup_start_ms, months)
+        return RunPlan(supply.complete(settings), strategy, period, warmup, warmup_start_ms, months)
 
     def settings(self) -> Settings:
         """The profile with the runner's own arguments on top of it."""
         return load_settings(
             self.config, self.overrides, symbols=self.symbols, strategy=self.strategy, interval=self.interval
         )
-
-    def _recorder(self, settings: Settings, folder: RunFolder, period: Period) -> RunRecorder:
-        progress = None if self.progress is None else self.progress(period)
-        with writing(folder.folder):
-            equity_log = EquityLog(folder.equity, settings.trading_mode.starting_balance)
-            try:
-                logs = TradeLog(folder.trades), equity_log, progress, SignalLog(folder.signals)
-                return RunRecorder(settings.live.symbols, *logs)
-            except OSError:
-                equity_log.close()
-                raise
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What a backtest will do, settled before anything is written."""
-
-    settings: Settings
-    strategy: LoadedStrategy
-    cache: CandleCache
-    period: Period
-    warmup: int
-    warmup_start_ms: int
-    months: Sequence[MonthFile]
-
-    def results(
-        self,
-        status: str,
-        note: str,
-        feed: ReplayFeed,
-        runtime: TradingRuntime,
-        recorder: RunRecorder,
-        folder: RunFolder,
-    ) -> dict[str, Any]:
-        live, account = self.settings.live, runtime.account
-        facts = RunFacts(
-            status=status,
-            note=note or self.period.note,
-            exchange=live.exchange,
-            symbols=live.symbols,
-            timeframe=live.timeframe,
-            start_ms=self.period.start_ms,
-            end_ms=self.period.end_ms,
-            warmup_candles=sum(series.warmup_candles for series in feed.coverage()),
-            shortfalls=self._shortfalls(status, feed.coverage(), recorder),
-            trips=[(trip.time_ms, trip.why) for trip in runtime.safety.trips],
-            files=folder.files(),
-        )
-        return build_results(
-            facts, recorder, runtime.funnel, account.starting_balance, account.balance, account.equity()
-        )
-
-    def manifest(self, folder: RunFolder) -> dict[str, Any]:
-        return build_manifest(
-            settings=self.settings.model_dump(mode="json"),
-            start=iso_ms(self.period.start_ms),
-            end=iso_ms(self.period.end_ms),
-            strategy_sha256=self.strategy.source_sha256,
-            months=self.months,
-            versions=_versions(),
-            outputs={"trades": folder.trades, "equity": folder.equity, "signals": folder.signals},
-        )
-
-    def _shortfalls(self, status: str, series: Sequence[SeriesCoverage], recorder: RunRecorder) -> list[Shortfall]:
-        length_ms = timeframe_ms(self.settings.live.timeframe)
-        # After a stop or a fault, what was never replayed is not missing.
-        end_ms = self.period.end_ms if status == "finished" else recorder.last_close_ms or self.period.start_ms
-        expected = grid_candles(self.period.start_ms, end_ms, length_ms)
-        return [
-            Shortfall(
-                symbol=own.symbol,
-                missing=expected - recorder.candles[own.symbol],
-                gaps=own.gaps,
-                first_open_ms=own.first_open_ms,
-                last_open_ms=own.last_open_ms,
-                warmup_candles=own.warmup_candles,
-                warmup_wanted=self.warmup,
-            )
-            for own in series
-            if recorder.candles[own.symbol] < expected or own.warmup_candles < self.warmup
-        ]
 
 
 def run_config_backtest(
@@ -275,11 +182,6 @@ def run_config_backtest(
 
 def _time_ms(time: str | int | None) -> int | None:
     return parse_time_ms(time) if isinstance(time, str) else time
-
-
-def _versions() -> dict[str, str]:
-    packages = {"numpy": np, "arro3": arro3.io, "pydantic": pydantic, "msgspec": msgspec}
-    return {"onetape": app.__version__, **{name: str(module.__version__) for name, module in packages.items()}}
 
 
 def _in_thread(work: Callable[[], BacktestResults]) -> BacktestResults:

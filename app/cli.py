@@ -76,6 +76,7 @@ def _mode_parser() -> argparse.ArgumentParser:
     parser.add_argument("--exchange-url", metavar="URL", help="another host for the exchange, e.g. the testnet's")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder itself")
+    parser.add_argument("--tape", metavar="RUN", help="replay the tape of a paper session instead of the cache")
     parser.add_argument("--max-missing", type=_count, metavar="N", help="fail (status 2) if more candles are missing")
     parser.add_argument("--json", action="store_true", help="print results.json alone")
     parser.add_argument("--log-json", action="store_true", help="events as JSON lines on standard error")
@@ -88,12 +89,14 @@ def _mode_parser() -> argparse.ArgumentParser:
 
 def _command_parser() -> argparse.ArgumentParser:
     from app.data_commands import add_data_parser
+    from app.operator_commands import add_operator_parsers
     from app.testnet.testnet_command import add_testnet_parser
 
     parser = _Parser(prog="python -m app", description="Onetape")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     add_data_parser(commands)
     add_testnet_parser(commands)
+    add_operator_parsers(commands)
     check = commands.add_parser("check", help="validate the configs and say what a run would do")
     _add_profile(check)
     check.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
@@ -121,7 +124,15 @@ def _run_mode(args: argparse.Namespace) -> int:
     if args.mode == "live":
         raise ConfigError("--mode live places no real orders yet; use --mode backtest")
     if args.mode == "paper":
-        raise ConfigError("--mode paper is not built yet; use --mode backtest")
+        if args.tape is not None:
+            raise ConfigError("--tape belongs to --mode backtest; a paper session is continued with --out RUN")
+        from app.paper_command import run_paper
+
+        return run_paper(args)
+    if args.tape is not None:
+        from app.paper_command import run_tape
+
+        return run_tape(args)
     from app.backtest_command import run_backtest
 
     return run_backtest(args)

@@ -10,10 +10,10 @@ from typing import Any
 
 from app.feeds.cache import CandleCache
 from app.feeds.exchange import CandleExchange
-from app.feeds.history import HistoricalDataProvider
+from app.feeds.history import FetchReport, HistoricalDataProvider
 from app.feeds.market_data import Market
 from app.feeds.retries import RetryPolicy
-from tests.candle_columns import MINUTE_MS, make_candles
+from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles
 
 Row = list[Any]
 # (rows, how often this request was asked before) -> the rows to answer with; may raise
@@ -101,3 +101,25 @@ def scripted_provider(cache: CandleCache, exchange: CandleExchange, **changes: A
     policy = RetryPolicy(tries=6, base_s=0.0)
     options = {"rate": None, "policy": policy, "connect": lambda *_: exchange, "sleep": no_wait, **changes}
     return HistoricalDataProvider(cache, "scripted", **options)
+
+
+def fetch_scripted(
+    cache: CandleCache, exchange: CandleExchange, symbols: Sequence[str], start: int, end: int, **changes: Any
+) -> FetchReport:
+    """One fetch, minutes counted from START_MS."""
+
+    async def run() -> FetchReport:
+        async with scripted_provider(cache, exchange, **changes) as provider:
+            return await provider.fetch(symbols, "1m", slot(start, START_MS), slot(end, START_MS))
+
+    return asyncio.run(run())
+
+
+def stored_minutes(cache: CandleCache, symbol: str) -> list[int]:
+    """The minutes that are there, counted from START_MS; each candle is held against the truth."""
+    found: list[int] = []
+    for month in cache.months(symbol, "1m"):
+        columns = cache.read(symbol, "1m", month)
+        assert equal(columns, make_candles(columns.open_time_ms.tolist()))
+        found += ((columns.open_time_ms - START_MS) // MINUTE_MS).tolist()
+    return found

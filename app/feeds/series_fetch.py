@@ -168,7 +168,11 @@ class SeriesFetch:
             parts, self._pending = self._pending, []
             if not parts:
                 return
-            columns = joined(parts)
+            try:
+                columns = joined(parts)
+            except DataError as error:
+                said = f"{self._symbol} {self._timeframe}: {error} in two answers of {self._exchange}"
+                raise DataError(f"{said}; what they hold was not stored, the same command asks again") from error
             try:
                 merged = await asyncio.to_thread(self._cache.merge, self._symbol, self._timeframe, columns)
             except DataError as error:

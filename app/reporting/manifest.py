@@ -35,10 +35,10 @@ def build_manifest(
         "format": FORMAT,
         "period": {"start": start, "end": end},
         "settings": settings,
-        "settings_sha256": _sha256_json(settings),
+        "settings_sha256": sha256_json(settings),
         "strategy_sha256": strategy_sha256,
         "data": data,
-        "data_sha256": _sha256_json(data),
+        "data_sha256": sha256_json(data),
         "code_sha256": code_sha256(),
         "versions": {"python": platform.python_version(), **versions},
         "seed": None,  # nothing in a run is random
@@ -55,7 +55,8 @@ def code_sha256() -> str:
     return digest.hexdigest()
 
 
-def _sha256_json(content: Mapping[str, Any]) -> str:
+def sha256_json(content: Mapping[str, Any]) -> str:
+    """Of a canonical text of the content."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -5,7 +5,7 @@ drawdown is positive, what is undefined is None (null), never 0 or infinity.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.models import Side
@@ -45,6 +45,7 @@ class RunFacts:
     shortfalls: Sequence[Shortfall]
     trips: Sequence[tuple[int, str]]
     files: Mapping[str, str]
+    feed: Mapping[str, int] = field(default_factory=dict)  # what the world was late with; empty over history
 
 
 def build_results(
@@ -87,6 +88,7 @@ def build_results(
         "long": tally.by_side[Side.LONG].as_dict(),
         "short": tally.by_side[Side.SHORT].as_dict(),
         "per_symbol": {symbol: {"candles": candles[symbol], **tally.by_symbol[symbol].as_dict()} for symbol in candles},
+        "feed": {name: facts.feed[name] for name in sorted(facts.feed) if facts.feed[name]},
         "files": dict(facts.files),
     }
 

@@ -8,7 +8,7 @@ order, touch the account or see a later candle.
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from app.models import FLAT, Action, Candle, EntryOrder, Position, Signal
 from app.strategies.indicators import Indicator
@@ -16,7 +16,7 @@ from app.strategies.indicators import Indicator
 if TYPE_CHECKING:
     from app.trading.account import Account
 
-__all__ = ["FLAT", "Action", "Candle", "Signal", "Strategy", "View", "exit_position", "long", "short"]
+__all__ = ["FLAT", "Action", "Candle", "Condition", "Signal", "Strategy", "View", "exit_position", "long", "short"]
 
 
 def long(
@@ -38,6 +38,15 @@ def short(
 def exit_position(tag: str = "") -> Signal:
     """Close the symbol's position at the market, or cancel its pending entry."""
     return Signal(Action.EXIT, tag=tag)
+
+
+class Condition(NamedTuple):
+    """One condition of a strategy at one candle: what was looked at, its value, what was asked of it, the answer."""
+
+    name: str
+    value: float | str | None
+    limit: str
+    held: bool
 
 
 class View:
@@ -102,6 +111,13 @@ class Strategy:
     async def on_candle(self, candle: Candle, view: View) -> Signal:
         """Answer one closed candle: FLAT, or what `long()`, `short()` or `exit_position()` return."""
         raise NotImplementedError  # loader.py refuses a class that does not override this
+
+    def explain(self, candle: Candle, view: View) -> Sequence[Condition]:
+        """Why the answer to this candle was what it was; asked by `why` right after `on_candle`, never in a run.
+
+        Optional, and empty by default. It must change nothing, and should use the code that decides.
+        """
+        return ()
 
     @property
     def warmup_candles(self) -> int:

@@ -4,14 +4,14 @@ The rule is RULES.md, section ScalpingEMARSI. `on_candle` streams; `add_indicato
 same numbers by running the same indicators, and `generate_signal` answers for a DataFrame's last row.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from inspect import getgeneratorlocals
-from math import inf, nan
+from math import inf, isnan, nan
 from typing import TYPE_CHECKING, ClassVar
 
 from app.errors import ConfigError
 from app.models import FLAT, Action, Candle, Signal
-from app.strategies.base import Strategy, View
+from app.strategies.base import Condition, Strategy, View
 from app.strategies.indicators import ATR, EMA, RSI, SMA, rsi_of, state_of
 
 if TYPE_CHECKING:
@@ -80,13 +80,39 @@ class ScalpingEMARSI(Strategy):
 
     def judge(self, before: float, d: float, rsi: float, atr: float, volume: float, volume_sma: float) -> Signal:
         """The rule, given the EMAs' difference before and now; NaN anywhere compares false and gives FLAT."""
-        if not volume > self.volume_factor * volume_sma:
+        if not self._trades_enough(volume, volume_sma):
             return FLAT
-        if before <= 0.0 < d and self.rsi_long[0] <= rsi <= self.rsi_long[1]:
+        if _crosses_up(before, d) and _within(rsi, self.rsi_long):
             return Signal(Action.LONG, atr)
-        if self.allow_short and before >= 0.0 > d and self.rsi_short[0] <= rsi <= self.rsi_short[1]:
+        if self.allow_short and _crosses_down(before, d) and _within(rsi, self.rsi_short):
             return Signal(Action.SHORT, atr)
         return FLAT
+
+    def explain(self, candle: Candle, view: View) -> Sequence[Condition]:
+        """Every condition of `judge` for both sides, with the numbers of the candle that was answered last."""
+        now, values = getgeneratorlocals(self._answers), self.indicator_values()
+        before, d = now.get("before", nan), now.get("d", nan)
+        rsi, volume_sma = (nan if value is None else value for value in (values["rsi"], values["volume_sma"]))
+        missing = [name for name, value in values.items() if value is None]
+        if not missing and isnan(before):
+            missing = ["the EMAs' difference of the candle before"]
+        ready = f"missing: {', '.join(missing)}" if missing else "all"
+        cross = f"{before:.8g} -> {d:.8g}"
+        needed = f"above {self.volume_factor:g} x SMA = {self.volume_factor * volume_sma:.8g}"
+        volume = Condition("volume", candle.volume, needed, self._trades_enough(candle.volume, volume_sma))
+        return [
+            Condition("every indicator exists", ready, "all", not missing),
+            Condition("LONG: EMAs cross upwards", cross, "at or below 0, then above 0", _crosses_up(before, d)),
+            Condition("LONG: RSI", rsi, "{:g} to {:g}".format(*self.rsi_long), _within(rsi, self.rsi_long)),
+            volume._replace(name="LONG: volume"),
+            Condition("SHORT: allowed", str(self.allow_short).lower(), "true", self.allow_short),
+            Condition("SHORT: EMAs cross downwards", cross, "at or above 0, then below 0", _crosses_down(before, d)),
+            Condition("SHORT: RSI", rsi, "{:g} to {:g}".format(*self.rsi_short), _within(rsi, self.rsi_short)),
+            volume._replace(name="SHORT: volume"),
+        ]
+
+    def _trades_enough(self, volume: float, volume_sma: float) -> bool:
+        return volume > self.volume_factor * volume_sma
 
     def add_indicators(self, df: "pd.DataFrame") -> "pd.DataFrame":
         """A copy of a candle DataFrame (columns open, high, low, close, volume; oldest first) with the columns
@@ -116,6 +142,21 @@ class ScalpingEMARSI(Strategy):
         rows = frame[["ema_fast", "ema_slow", "rsi", "atr", "volume", "volume_sma"]].tail(2)
         (fast_0, slow_0, *_), (fast_1, slow_1, rsi, atr, volume, volume_sma) = rows.itertuples(index=False)
         return self.judge(fast_0 - slow_0, fast_1 - slow_1, rsi, atr, volume, volume_sma)
+
+
+# The clauses of the rule, a function each: `judge` decides by them, `explain` shows them.
+
+
+def _crosses_up(before: float, d: float) -> bool:
+    return before <= 0.0 < d
+
+
+def _crosses_down(before: float, d: float) -> bool:
+    return before >= 0.0 > d
+
+
+def _within(rsi: float, allowed: tuple[float, float]) -> bool:
+    return allowed[0] <= rsi <= allowed[1]
 
 
 def _floats(values: Iterable[float | None]) -> list[float]:

@@ -7,6 +7,9 @@ no future: a fill uses the candle at hand or the last mark.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
 
 from app.models import Candle, CloseOrder, EntryOrder, Fill, Order, Position, Reason, Side, Slice
 from app.trading.account import Account
@@ -21,6 +24,26 @@ class FillRules:
     slippage_rate: float = 0.0005
     fill_at_close: bool = False
     target_on_touch: bool = False
+
+
+class ExitRule(StrEnum):
+    """The exit check of RULES.md; the first that holds decides."""
+
+    OPEN_AT_STOP = "the open is at or beyond the stop"
+    OPEN_PAST_TARGET = "the open is beyond the target"
+    STOP_TOUCHED = "the candle reaches the stop"
+    TARGET_REACHED = "the candle goes beyond the target"
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """How a candle takes a position out: the price is before slippage, which a target does not have."""
+
+    rule: ExitRule
+    price: float
+    time_ms: int
+    reason: Reason
+    is_limit: bool
+    both_levels: bool
 
 
 class PaperTrader:
@@ -56,7 +79,12 @@ class PaperTrader:
             if symbol in account.positions:
                 position = account.positions[symbol]
                 if candle.low <= position.floor or candle.high >= position.ceiling:
-                    self._check_exits(position, candle)
+                    out = self.exit_of(position, candle)
+                    if out is not None:
+                        self._close(
+                            position, out.price, out.time_ms, out.reason,
+                            is_limit=out.is_limit, both_levels=out.both_levels,
+                        )  # fmt: skip
         account.marks[symbol] = candle.close
 
     async def submit(self, order: Order) -> None:
@@ -140,9 +168,8 @@ class PaperTrader:
             )
         )
 
-    def _check_exits(self, position: Position, candle: Candle) -> None:
-        """The first of the four exit rules that holds; the stop comes before the target, always."""
-        open_ms, close_ms = candle.open_time_ms, candle.close_time_ms
+    def exit_of(self, position: Position, candle: Candle) -> Exit | None:
+        """The first of the four exit rules that holds on a traded candle; the stop comes before the target, always."""
         stop, target = position.stop, position.target
         if position.side is Side.LONG:
             open_at_stop, touches_stop = candle.open <= stop, candle.low <= stop
@@ -152,14 +179,16 @@ class PaperTrader:
             open_at_stop, touches_stop = candle.open >= stop, candle.high >= stop
             open_past_target = self._is_past(target - candle.open)
             reaches_target = self._is_past(target - candle.low)
+        open_ms, close_ms = candle.open_time_ms, candle.close_time_ms
         if open_at_stop:
-            self._close(position, candle.open, open_ms, Reason.STOP_LOSS)
-        elif open_past_target:
-            self._close(position, candle.open, open_ms, Reason.TAKE_PROFIT, is_limit=True)
-        elif touches_stop:
-            self._close(position, stop, close_ms, Reason.STOP_LOSS, both_levels=reaches_target)
-        elif reaches_target:
-            self._close(position, target, close_ms, Reason.TAKE_PROFIT, is_limit=True)
+            return Exit(ExitRule.OPEN_AT_STOP, candle.open, open_ms, Reason.STOP_LOSS, False, False)
+        if open_past_target:
+            return Exit(ExitRule.OPEN_PAST_TARGET, candle.open, open_ms, Reason.TAKE_PROFIT, True, False)
+        if touches_stop:
+            return Exit(ExitRule.STOP_TOUCHED, stop, close_ms, Reason.STOP_LOSS, False, reaches_target)
+        if reaches_target:
+            return Exit(ExitRule.TARGET_REACHED, target, close_ms, Reason.TAKE_PROFIT, True, False)
+        return None
 
     def _is_past(self, distance: float) -> bool:
         return distance >= 0.0 if self._target_on_touch else distance > 0.0

@@ -47,6 +47,34 @@ class RiskOutput(msgspec.Struct, frozen=True):
     sized_by: Bound
 
 
+class Sizing(msgspec.Struct):
+    """Every number between an entry signal and its order, in the order in which they are computed.
+
+    None is what was not computed any more because a check before it refused. `limit` is the least of the three bounds,
+    `quantity` it times the size factor, rounded down to the step.
+    """
+
+    symbol: str
+    side: Side
+    size_factor: float
+    reference: float | None = None
+    distance: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    equity: float | None = None
+    exposure: float | None = None
+    room: float | None = None
+    by_risk: float | None = None
+    by_position: float | None = None
+    by_room: float | None = None
+    sized_by: Bound | None = None
+    limit: float | None = None
+    quantity: float | None = None
+    notional: float | None = None
+    refusal: Refusal | None = None
+    output: RiskOutput | None = None
+
+
 class RiskEngine:
     """Sizes entries; one instance serves all symbols."""
 
@@ -57,29 +85,46 @@ class RiskEngine:
 
     async def assess(self, symbol: str, signal: Signal, account: Account) -> RiskOutput | Refusal:
         """Quantity, stop and target for a LONG or SHORT signal at the symbol's mark, or why there is none."""
-        reference = account.marks.get(symbol)
+        sizing = self.size(symbol, signal, account)
+        return sizing.output or sizing.refusal or Refusal.NO_QUANTITY  # size() sets one of the first two
+
+    def size(self, symbol: str, signal: Signal, account: Account) -> Sizing:
+        """The whole arithmetic of an entry, kept for people who ask why; either `output` or `refusal` is set."""
+        side = Side.LONG if signal.action is Action.LONG else Side.SHORT
+        sizing = Sizing(symbol, side, signal.size_factor)
+        sizing.refusal = self._fill_in(sizing, signal, account)
+        return sizing
+
+    def instrument(self, symbol: str) -> Instrument:
+        """What the exchange accepts for the symbol."""
+        return self._instruments.get(symbol, self._default)
+
+    def _fill_in(self, sizing: Sizing, signal: Signal, account: Account) -> Refusal | None:
+        reference = sizing.reference = account.marks.get(sizing.symbol)
         if reference is None:
             return Refusal.NO_MARK
-        side = Side.LONG if signal.action is Action.LONG else Side.SHORT
-        distance = self._stop_distance(signal, side, reference)
+        side = sizing.side
+        distance = sizing.distance = self._stop_distance(signal, side, reference)
         if not 0.0 < distance < inf:  # NaN too
             return Refusal.STOP_DISTANCE
-        instrument = self._instruments.get(symbol, self._default)
-        stop, target = self._protection(signal, side, reference, distance, instrument)
+        instrument = self.instrument(sizing.symbol)
+        stop, target = sizing.stop, sizing.target = self._protection(signal, side, reference, distance, instrument)
         # A distance so small that the subtraction loses it is no distance either.
         if not side * (reference - stop) > 0.0:
             return Refusal.STOP_DISTANCE
         if not side * (target - reference) > 0.0:
             return Refusal.TARGET_SIDE
-        bound, limit = self._bound(account, reference, distance)
-        quantity = instrument.round_quantity(limit * signal.size_factor)
+        limit, bound = self._bound(sizing, account, reference, distance)
+        quantity = sizing.quantity = instrument.round_quantity(limit * sizing.size_factor)
         if quantity <= 0.0:
             return Refusal.NO_QUANTITY
         if quantity < instrument.min_quantity:
             return Refusal.MIN_QUANTITY
-        if quantity * reference < instrument.min_notional:
+        notional = sizing.notional = quantity * reference
+        if notional < instrument.min_notional:
             return Refusal.MIN_NOTIONAL
-        return RiskOutput(symbol, side, quantity, reference, stop, target, bound)
+        sizing.output = RiskOutput(sizing.symbol, side, quantity, reference, stop, target, bound)
+        return None
 
     def _stop_distance(self, signal: Signal, side: Side, reference: float) -> float:
         if signal.stop is not None:
@@ -98,14 +143,18 @@ class RiskEngine:
         long = side is Side.LONG
         return instrument.round_price(stop, up=not long), instrument.round_price(target, up=long)
 
-    def _bound(self, account: Account, reference: float, distance: float) -> tuple[Bound, float]:
+    def _bound(self, sizing: Sizing, account: Account, reference: float, distance: float) -> tuple[float, Bound]:
         config = self.config
-        equity = account.equity()
-        room = config.max_exposure * equity - account.exposure()
-        bound, limit = Bound.RISK, equity * config.risk_per_trade / distance
-        by_position = equity * config.max_position_pct / reference
+        equity = sizing.equity = account.equity()
+        exposure = sizing.exposure = account.exposure()
+        room = sizing.room = config.max_exposure * equity - exposure
+        by_risk = sizing.by_risk = equity * config.risk_per_trade / distance
+        by_position = sizing.by_position = equity * config.max_position_pct / reference
+        by_room = sizing.by_room = room / reference
+        bound, limit = Bound.RISK, by_risk
         if by_position < limit:
             bound, limit = Bound.POSITION, by_position
-        if room / reference < limit:
-            bound, limit = Bound.ROOM, room / reference
-        return bound, limit
+        if by_room < limit:
+            bound, limit = Bound.ROOM, by_room
+        sizing.sized_by, sizing.limit = bound, limit
+        return limit, bound

@@ -70,13 +70,21 @@ class SafetyMonitor:
         self.watch_below = self.peak * (1.0 - self._max_drawdown) + 1e-9 * abs(self.peak)
 
     def _check_limits(self, close_time_ms: int, equity: float) -> bool:
-        drawdown = _loss(self.peak, equity)
+        drawdown, daily_loss = self.losses(equity)
         if drawdown >= self._max_drawdown:
             return self.trip(close_time_ms, f"drawdown {drawdown:.2%}, the limit is {self._max_drawdown:.2%}")
-        daily_loss = _loss(self._day_start_equity, equity)
         if daily_loss >= self._max_daily_loss:
             return self.trip(close_time_ms, f"daily loss {daily_loss:.2%}, the limit is {self._max_daily_loss:.2%}")
         return False
+
+    def losses(self, equity: float) -> tuple[float, float]:
+        """What the limits are held against: the loss from the peak and since UTC midnight, as fractions."""
+        return _loss(self.peak, equity), _loss(self._day_start_equity, equity)
+
+    @property
+    def taken(self) -> int:
+        """Open positions and pending entries, what the gate counts."""
+        return len(self._account.positions) + len(self._account.pending)
 
     def trip(self, time_ms: int, why: str) -> bool:
         """Latch the kill switch; False if it was latched already."""
@@ -96,7 +104,7 @@ class SafetyMonitor:
         """Whether one more entry may pass now: None, or the reason why not."""
         if self.halted:
             return Refusal.HALTED
-        if len(self._account.positions) + len(self._account.pending) >= self._max_open_positions:
+        if self.taken >= self._max_open_positions:
             return Refusal.MAX_OPEN_POSITIONS
         return None
 

@@ -1,21 +1,27 @@
 """One series fetched: the fewest requests, holes that are believed and holes that are not, the youngest candle."""
 
-import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.errors import DataError, RefusedError, UnavailableError
 from app.feeds.cache import CandleCache
 from app.feeds.history import FetchReport
 from app.feeds.ranges import Ranges
 from app.times import iso_ms
-from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles
-from tests.scripted_exchange import Asked, Distort, Row, ScriptedExchange, rows_of, scripted_provider, slot
+from tests.candle_columns import MINUTE_MS, START_MS, make_candles
+from tests.scripted_exchange import (
+    Asked,
+    Distort,
+    Row,
+    ScriptedExchange,
+    fetch_scripted,
+    rows_of,
+    slot,
+    stored_minutes,
+)  # fmt: skip
 
 SYMBOL, TIMEFRAME = "BTC/USDT", "1m"
 NOW_MS = START_MS + 10_000 * MINUTE_MS
@@ -45,21 +51,11 @@ def asked_slots(exchange: ScriptedExchange) -> list[tuple[int | None, int | None
 
 
 def fetch(cache: CandleCache, exchange: ScriptedExchange, start: int, end: int, **changes: Any) -> FetchReport:
-    async def run() -> FetchReport:
-        async with scripted_provider(cache, exchange, **changes) as provider:
-            return await provider.fetch([SYMBOL], TIMEFRAME, at(start), at(end))
-
-    return asyncio.run(run())
+    return fetch_scripted(cache, exchange, [SYMBOL], start, end, **changes)
 
 
 def stored(cache: CandleCache) -> list[int]:
-    """The minutes that are there; each candle is held against the truth."""
-    found: list[int] = []
-    for month in cache.months(SYMBOL, TIMEFRAME):
-        columns = cache.read(SYMBOL, TIMEFRAME, month)
-        assert equal(columns, make_candles(columns.open_time_ms.tolist()))
-        found += ((columns.open_time_ms - START_MS) // MINUTE_MS).tolist()
-    return found
+    return stored_minutes(cache, SYMBOL)
 
 
 def absent(cache: CandleCache) -> Ranges:
@@ -94,25 +90,6 @@ def test_a_page_holds_as_many_gaps_as_it_can(
     assert asked_slots(exchange) == [(*bounds, 10) for bounds in asked]
     assert stored(cache) == [*range(100)]
     assert (report.series[0].wanted, report.new, report.series[0].absent) == (len(missing), len(missing), ())
-
-
-def fewest(missing: Iterable[int], page: int) -> int:
-    """The classic: a page begins at the first that no page holds yet."""
-    count, held_to = 0, -1
-    for one in sorted(missing):
-        if one >= held_to:
-            count, held_to = count + 1, one + page
-    return count
-
-
-@given(missing=st.sets(st.integers(0, 119), min_size=1), page=st.integers(4, 40))
-def test_never_one_request_more(tmp_path_factory: pytest.TempPathFactory, missing: set[int], page: int) -> None:
-    cache = CandleCache(tmp_path_factory.mktemp("cache"))
-    cache.merge(SYMBOL, TIMEFRAME, make_candles(times(set(range(-1, 121)) - missing)))
-    exchange = exchange_of(range(-1, 121), page=page)
-    fetch(cache, exchange, 0, 120)
-    assert len(exchange.asked) == fewest(missing, page)
-    assert stored(cache) == [*range(-1, 121)]
 
 
 # Holes.
@@ -155,7 +132,7 @@ def test_a_look_without_a_candle_around_the_hole_is_asked_again(cache: CandleCac
 def test_a_hole_whose_looks_never_hold_the_candles_around_it_is_not_believed(cache: CandleCache) -> None:
     exchange = exchange_of(range(20), range(26, 400))
     exchange.distort = lambda asked, rows: rows if asked.since_ms == at(0) else rows[:1]
-    with pytest.raises(UnavailableError, match="left out the candle of 2025-10-31T23:01:00.000Z, which exists"):
+    with pytest.raises(UnavailableError, match=r"left out the candle of 2025-10-31T23:01:00.000Z, which exists"):
         fetch(cache, exchange, 0, 100)
     assert absent(cache) == ()
     assert stored(cache) == [*range(20), *range(26, 100)], "what came before is stored"
@@ -258,8 +235,7 @@ def test_the_youngest_is_stored_when_two_looks_agree(cache: CandleCache) -> None
 
 
 def test_an_old_candle_is_looked_at_once(cache: CandleCache) -> None:
-    exchange = young_exchange()
-    fetch(cache, exchange, 0, 59)
+    fetch(cache, exchange := young_exchange(), 0, 59)
     assert asked_slots(exchange) == [(0, 59, 1000)]
 
 
@@ -298,8 +274,7 @@ def test_a_youngest_that_came_between_the_looks_is_not_sure_yet(cache: CandleCac
 
 def test_a_forming_candle_is_never_stored(cache: CandleCache) -> None:
     exchange = young_exchange(61)
-    forming = exchange.rows[-1]
-    exchange.distort = lambda asked, rows: [*(row for row in rows if row is not forming), forming]
+    exchange.distort = lambda asked, rows: [*rows[: 60 if asked.since_ms == at(0) else None], exchange.rows[-1]]
     fetch(cache, exchange, 0, 100)
     assert stored(cache) == [*range(60)]
 
@@ -329,3 +304,15 @@ def test_rows_off_the_grid_are_left_out_and_counted(cache: CandleCache) -> None:
     exchange.distort = lambda asked, rows: [*rows[:9], [rows[8][0] + 1, *rows[8][1:]], *rows[9:]]
     assert fetch(cache, exchange, 0, 60).series[0].off_grid == 1
     assert stored(cache) == [*range(60)]
+
+
+def test_answers_that_contradict_each_other_store_nothing(cache: CandleCache) -> None:
+    exchange = exchange_of(range(20), range(26, 400))
+    exchange.distort = changing(19)  # in the page, and in the look at the hole behind it
+    with pytest.raises(DataError) as refusal:
+        fetch(cache, exchange, 0, 100)
+    assert str(refusal.value) == (
+        "BTC/USDT 1m: two candles of 2025-10-31T23:19:00.000Z differ in two answers of scripted; "
+        "what they hold was not stored, the same command asks again"
+    )
+    assert stored(cache) == []

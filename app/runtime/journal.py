@@ -1,0 +1,228 @@
+"""The tape: every event of a live session before it was handled, and after it a digest of what was decided.
+
+The rule: an event is in the kernel before anybody acts on it (it survives `kill -9`) and on the disk within a second;
+what is read back is what was written, a line cut in the middle by a crash is the end of the tape, any other damage is
+refused. It decides nothing.
+
+    tape/000001.jsonl   a record a line: crc32, ["head", seq, {...}] or ["event", seq, {...}] or ["done", seq, digest]
+"""
+
+import asyncio
+import contextlib
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.errors import DataError, NewerFormatError, OutputError
+from app.feeds.durable import sync_folder
+from app.models import Event
+
+FORMAT = 1
+FOLDER = "tape"
+_SEGMENT_BYTES = 64 << 20
+_SYNC_S = 0.5
+_encode = msgspec.json.Encoder().encode
+_decode_event = msgspec.json.Decoder(Event).decode
+
+
+@dataclass(frozen=True)
+class Record:
+    """One event of the tape; `digest` is None where the session ended before it had decided."""
+
+    seq: int
+    event: Event
+    digest: str | None
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A tape as it lies on disk. `header` is that of its first segment; `torn_bytes` were cut off by a crash."""
+
+    folder: Path
+    header: dict[str, Any]
+    torn_bytes: int
+
+    @property
+    def records(self) -> Iterator[Record]:
+        """In order, from the first; DataError where the tape is damaged."""
+        waiting: Record | None = None
+        for kind, seq, content in _entries(self.folder):
+            if kind == "event":
+                if waiting is not None:
+                    yield waiting
+                waiting = Record(seq, _decode_event(content), None)
+            elif waiting is not None and waiting.seq == seq:
+                yield Record(seq, waiting.event, msgspec.json.decode(content, type=str))
+                waiting = None
+        if waiting is not None:
+            yield waiting
+
+
+def has_tape(run: Path) -> bool:
+    """Whether a run folder holds a tape."""
+    return bool(_segments(run / FOLDER))
+
+
+def read_tape(run: Path) -> Tape:
+    """The tape of a run folder; DataError if there is none, it is damaged or of another format."""
+    folder = run / FOLDER
+    segments = _segments(folder)
+    if not segments:
+        raise DataError(f"{run} holds no tape; a paper session writes one")
+    header: dict[str, Any] | None = None
+    for line, _ in _lines(segments[0]):
+        kind, _, content = _split(line, segments[0])
+        header = msgspec.json.decode(content) if kind == "head" else None
+        break
+    if header is None:
+        raise DataError(f"{segments[0]} is damaged: it does not begin with a header")
+    if header.get("format") != FORMAT:
+        raise NewerFormatError(f"{segments[0]} has tape format {header.get('format')}, this Onetape reads {FORMAT}")
+    whole = _whole_bytes(segments[-1])
+    return Tape(folder, header, segments[-1].stat().st_size - whole)
+
+
+class Journal:
+    """Writes a tape; one writer at a time. OutputError where the disk takes no more: then nothing may be handled."""
+
+    def __init__(self, run: Path, header: dict[str, Any], *, next_seq: int = 1, resume: bool = False) -> None:
+        self._folder = run / FOLDER
+        self._header = {"format": FORMAT, **header}
+        self._next_seq = next_seq
+        self._descriptor = -1
+        self._written = 0
+        self._synced = True
+        with self._writing():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            segments = _segments(self._folder)
+            if resume and segments:
+                self._cut_torn_tail(segments[-1])
+            else:
+                self._begin_segment(1)
+
+    def write(self, event: Event) -> int:
+        """The event to the kernel; its sequence number."""
+        seq = self._next_seq
+        if self._written > _SEGMENT_BYTES:
+            with self._writing():
+                self._begin_segment(len(_segments(self._folder)) + 1)
+        self._append(b'["event",%d,%b]' % (seq, _encode(event)))
+        self._next_seq += 1
+        return seq
+
+    def done(self, seq: int, digest: str) -> None:
+        """What was decided on an event."""
+        self._append(b'["done",%d,%b]' % (seq, _encode(digest)))
+
+    async def keep_synced(self) -> None:
+        """Brings what was written to the disk, off the loop, at least every second; until cancelled."""
+        while True:
+            await asyncio.sleep(_SYNC_S)
+            if not self._synced:
+                self._synced = True
+                with self._writing():
+                    await asyncio.to_thread(os.fsync, self._descriptor)
+
+    def close(self) -> None:
+        """Everything to the disk; idempotent."""
+        if self._descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.fsync(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _append(self, content: bytes) -> None:
+        line = b"%08x %b\n" % (zlib.crc32(content), content)
+        with self._writing():
+            view = memoryview(line)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        self._written += len(line)
+        self._synced = False
+
+    def _begin_segment(self, number: int) -> None:
+        self.close()
+        path = self._folder / f"{number:06}.jsonl"
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+        self._written = 0
+        self._append(b'["head",%d,%b]' % (self._next_seq, _encode({**self._header, "segment": number})))
+        os.fsync(self._descriptor)
+        sync_folder(self._folder)
+
+    def _cut_torn_tail(self, path: Path) -> None:
+        whole = _whole_bytes(path)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        os.ftruncate(self._descriptor, whole)
+        self._written = whole
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"the tape {self._folder} cannot be written: {error.strerror or error}; nothing is traded without it"
+            ) from error
+
+
+def _segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9]" * 6 + ".jsonl"))
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, int, bytes]]:
+    """(kind, seq, content) of every whole line of every segment."""
+    segments = _segments(folder)
+    expected = 1
+    for path in segments:
+        for line, is_last in _lines(path):
+            if not _is_whole(line):
+                if is_last and path == segments[-1]:
+                    return  # cut by a crash
+                raise DataError(f"{path} is damaged: a line in it does not match its checksum")
+            kind, seq, content = _split(line, path)
+            if kind == "event":
+                if seq != expected:
+                    raise DataError(f"{path} is damaged: event {expected} is missing, {seq} follows")
+                expected += 1
+            yield kind, seq, content
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, bool]]:
+    """Each line without its end, and whether it is the file's last."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    position = 0
+    while position < len(data):
+        end = data.find(b"\n", position)
+        if end < 0:
+            yield b"", True  # even if its checksum fits: the next writer cuts a line that has no end
+            return
+        yield data[position:end], end + 1 == len(data)
+        position = end + 1
+
+
+def _whole_bytes(path: Path) -> int:
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    begin = data.rfind(b"\n", 0, max(whole - 1, 0)) + 1
+    # Blocks of a file can reach the disk out of order: a last line that has its end may still be wrong inside.
+    return whole if whole == 0 or _is_whole(data[begin : whole - 1]) else begin
+
+
+def _is_whole(line: bytes) -> bool:
+    return len(line) > 9 and line[8:9] == b" " and line[:8] == b"%08x" % zlib.crc32(line[9:])
+
+
+def _split(line: bytes, path: Path) -> tuple[str, int, bytes]:
+    try:
+        kind, seq, content = msgspec.json.decode(line[9:], type=tuple[str, int, msgspec.Raw])
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path} is damaged: {error}") from None
+    return kind, seq, bytes(content)

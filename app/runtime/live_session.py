@@ -1,0 +1,140 @@
+"""A live session: the same runtime as a backtest's, its events from a live feed, each on the tape before it is handled.
+
+The rule: one queue, one consumer; what an operator wants (stop, kill, resume) comes through the same queue; whatever
+ends the session, the tape holds all that was handled, so that the next start continues from it. It decides nothing.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.errors import DataError, OnetapeError
+from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
+from app.models import Decision, EndOfData, Event, Fill, Reason, Stop
+from app.reporting.recorder import RunRecorder
+from app.runtime.digest import FIRST, digest_of
+from app.runtime.journal import Journal, Tape
+from app.runtime.runtime import TradingRuntime
+
+_AT_ONCE = 130  # exit status of a second Ctrl-C
+Observer = Callable[[Event, Sequence[Fill], Sequence[Decision]], None]
+
+
+@dataclass
+class Books:
+    """A runtime with its recorder, handling one event after the other; the digest of all that was decided."""
+
+    runtime: TradingRuntime
+    recorder: RunRecorder
+    observer: Observer | None = None
+    digest: str = FIRST
+    last_seq: int = 0
+
+    async def handle(self, event: Event) -> str:
+        """One event to its end, its rows to the kernel; the digest."""
+        await self.runtime.handle((event,))
+        fills, decisions = tuple(self.recorder.new_fills), tuple(self.recorder.decisions)
+        self.digest = digest_of(self.digest, self.runtime, fills, decisions)
+        self.recorder.flush()
+        if self.observer is not None:
+            self.observer(event, fills, decisions)
+        return self.digest
+
+    async def replay(self, tape: Tape) -> None:
+        """Every event of a tape, each digest checked; DataError at the first that differs."""
+        for record in tape.records:
+            digest = await self.handle(record.event)
+            self.last_seq = record.seq
+            if record.digest is not None and record.digest != digest:
+                raise DataError(
+                    f"{tape.folder}: event {record.seq} ({type(record.event).__name__}) was decided on differently "
+                    f"when it was recorded ({record.digest}, now {digest}): the code, or what it uses, has changed"
+                )
+
+
+@dataclass
+class LiveSession:
+    """Runs until the feed ends (`finished`) or an operator stops it (`stopped`)."""
+
+    feed: Feed
+    books: Books
+    journal: Journal
+    watchers: Sequence[Callable[[EventQueue], Coroutine[Any, Any, None]]] = ()
+    stops: list[Stop] = field(default_factory=list)
+
+    async def run(self) -> str:
+        """A fault of the feed, the disk or a stage is raised; what was handled before is on the tape."""
+        queue: EventQueue = asyncio.Queue(QUEUE_BURSTS)
+        runtime = self.books.runtime
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                background = [tasks.create_task(self._feed(queue)), tasks.create_task(self.journal.keep_synced())]
+                background += [tasks.create_task(watch(queue)) for watch in self.watchers]
+                with _stop_signals(queue, tasks, background[0], self.stops):
+                    while not runtime.ended:
+                        await self._handle(await queue.get())
+                for task in background:
+                    task.cancel()
+        except BaseException as error:
+            raise _first_cause(error) from None
+        return "stopped" if self.stops else "finished"
+
+    async def _handle(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if self.books.runtime.ended:
+                return
+            await self._handle_one(event)
+
+    async def _handle_one(self, event: Event) -> None:
+        seq = self.journal.write(event)
+        try:
+            digest = await self.books.handle(event)
+        except OnetapeError:
+            raise
+        except Exception:
+            # The strategy or a stage failed: flat is the safe state, and a replay of the tape fails here, too.
+            await self.books.runtime.flatten(Reason.ERROR)
+            raise
+        self.journal.done(seq, digest)
+
+    async def _feed(self, queue: EventQueue) -> None:
+        await self.feed.run(queue)
+        await queue.put((EndOfData(),))
+
+
+@contextmanager
+def _stop_signals(
+    queue: EventQueue, tasks: asyncio.TaskGroup, feeding: "asyncio.Task[None]", stops: list[Stop]
+) -> Iterator[None]:
+    # The first Ctrl-C or SIGTERM is a command in the queue like any other; the second ends the process at once: the
+    # tape is in the kernel, and the next start continues from it.
+    loop = asyncio.get_running_loop()
+    heard: list[signal.Signals] = []
+
+    def stop(received: signal.Signals) -> None:
+        if stops:
+            os._exit(_AT_ONCE)
+        stops.append(Stop(received.name))
+        feeding.cancel()
+        tasks.create_task(queue.put((stops[0],)))
+
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop, number)
+            heard.append(number)
+    try:
+        yield
+    finally:
+        for number in heard:
+            loop.remove_signal_handler(number)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        bugs = [inner for inner in error.exceptions if not isinstance(inner, OnetapeError)]
+        error = (bugs or error.exceptions)[0]
+    return error

@@ -1,0 +1,127 @@
+"""What can be said of a live session at any moment: for its status file, its screen and its results.
+
+The rule: it only looks. It follows the events that were handled, replayed ones included, so that a session that was
+continued says the same as one that never stopped.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.feeds.websocket import LinkState
+from app.models import Candle, Decision, Event, Fill, LateCandle, Slice
+from app.reporting.run_folder import RunFolder, write_json
+from app.run_plan import EventCoverage, RunPlan
+from app.runtime.control import write_status
+from app.runtime.live_session import Books
+from app.runtime.period import Period
+
+_STATUS_S = 1.0
+_FILLS_SHOWN = 10
+
+
+@dataclass
+class SessionView:
+    """What can be said of a session at any moment, for its status, its screen and its results."""
+
+    plan: RunPlan
+    folder: RunFolder
+    books: Books
+    on_event: "Callable[[SessionView, Event, Sequence[Fill], Sequence[Decision]], None] | None" = None
+    coverage: EventCoverage = field(init=False)
+    seen: dict[str, int] = field(default_factory=dict)
+    last_close_ms: int | None = None
+    link: LinkState | None = None
+    last_fills: list[Fill] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        live = self.plan.settings.live
+        self.coverage = EventCoverage(live.symbols, live.timeframe)
+        self.books.observer = self.note
+
+    def note(self, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
+        """After each event, also of a replayed tape."""
+        self.coverage.note(event)
+        candles = (
+            event.candles if isinstance(event, Slice) else (event.candle,) if isinstance(event, LateCandle) else ()
+        )
+        for candle in candles:
+            self.seen[candle.symbol] = candle.open_time_ms
+        if isinstance(event, Slice) and not event.warmup:
+            self.last_close_ms = event.close_time_ms
+        self.last_fills = [*self.last_fills, *fills][-_FILLS_SHOWN:]
+        if self.on_event is not None:
+            self.on_event(self, event, fills, decisions)
+
+    def note_link(self, state: LinkState) -> None:
+        """The feed's own counts."""
+        self.link = state
+
+    async def keep_status(self, _: object) -> None:
+        """Writes status.json every second, until cancelled."""
+        while True:
+            write_status(self.folder.folder, self.status())
+            await asyncio.sleep(_STATUS_S)
+
+    def status(self) -> dict[str, Any]:
+        """For other shells: where the session stands."""
+        runtime, live = self.books.runtime, self.plan.settings.live
+        account = runtime.account
+        return {
+            "exchange": live.exchange,
+            "symbols": list(live.symbols),
+            "timeframe": live.timeframe,
+            "last_slice_ms": self.last_close_ms,
+            "link": None if self.link is None else self.link.as_dict(),
+            "equity": account.equity(),
+            "balance": account.balance,
+            "peak": runtime.safety.peak,
+            "halted": runtime.safety.halted,
+            "halts": [{"time_ms": trip.time_ms, "why": trip.why} for trip in runtime.safety.trips],
+            "positions": [
+                {
+                    "symbol": one.symbol,
+                    "side": one.side.name,
+                    "quantity": one.quantity,
+                    "entry": one.entry_price,
+                    "mark": account.marks[one.symbol],
+                    "stop": one.stop,
+                    "target": one.target,
+                }
+                for one in account.positions.values()
+            ],
+            "pending": list(account.pending),
+            "funnel": runtime.funnel.as_dict(),
+            "feed": dict(runtime.feed_counts),
+        }
+
+    def finish(self, *, kept: bool, status: str) -> dict[str, Any]:
+        """The run's last files; a session that keeps its positions stays open for the next start."""
+        recorder = self.books.recorder
+        recorder.finish()
+        last_ms = self.last_close_ms or self.plan.period.start_ms
+        plan = RunPlan(
+            self.plan.settings,
+            self.plan.strategy,
+            Period(self.plan.period.start_ms, last_ms, self.plan.period.note),
+            self.plan.warmup,
+            self.plan.warmup_start_ms,
+        )
+        series = list(self.coverage.series.values())
+        results = plan.results("kept" if kept else status, "", series, self.books.runtime, recorder, self.folder)
+        write_json(self.folder.manifest, plan.manifest(self.folder))
+        if kept:
+            with suppress(OSError):
+                self.folder.results.unlink(missing_ok=True)
+        else:
+            write_json(self.folder.results, results)
+        write_status(self.folder.folder, {**self.status(), "ended": "kept" if kept else status})
+        return results
+
+
+def _candles(event: Event) -> Sequence[Candle]:
+    if isinstance(event, Slice):
+        return event.candles
+    return (event.candle,) if isinstance(event, LateCandle) else ()
