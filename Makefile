@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install backtest test check bench storm clean
+.PHONY: help install backtest test check bench paper storm clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ test: check ## check, then all tests
 bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; then fetching from the testnet
 	$(BIN)/python -m tests.bench.run
 	$(BIN)/python -m tests.bench.fetch
+
+paper: $(INSTALLED) ## a rehearsal offline: a paper session on the testnet, then the proof that tape = history = live
+	$(BIN)/python scripts/rehearse.py
 
 storm: $(INSTALLED) ## 50 storms and 30 kills of a fetch, each compared with an import; resumes where it was stopped
 	$(BIN)/python -m tests.storm.run

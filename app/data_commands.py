@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CACHE = Path("data/backtest_cache")
 _EXIT_DAMAGED = 2
+_COLUMNS = ("symbol", "timeframe", "from", "to", "candles", "gaps", "missing", "not there")
 
 
 def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
@@ -96,7 +97,7 @@ def run_list(args: argparse.Namespace) -> int:
     if not rows:
         print(f"no candles in {args.cache}; `python -m app data import` or `data fetch` puts some there")
         return 0
-    print(text_table(("symbol", "timeframe", "from", "to", "candles", "gaps", "missing", "not there"), rows, numbers=4))
+    print(text_table(_COLUMNS, rows, numbers=4))
     if args.gaps:
         _print_gaps(cache)
     if faults:
@@ -130,6 +131,8 @@ def run_verify(args: argparse.Namespace) -> int:
         print(f"{damaged} of {files} files damaged; delete them and import or fetch those months again")
     if damaged or records:
         return _EXIT_DAMAGED
+    if files:
+        print(text_table(_COLUMNS, [_list_row(cache, *one) for one in cache.series()], numbers=4))
     print(f"{files} files in {args.cache}, all intact" if files else f"no candles in {args.cache}")
     return 0
 
@@ -137,13 +140,17 @@ def run_verify(args: argparse.Namespace) -> int:
 def run_export(args: argparse.Namespace) -> int:
     """A series, or a part of it, as CSV that reads back to the same doubles."""
     from app.feeds.cache import CandleCache
+    from app.feeds.coverage import series_coverage
     from app.feeds.exporting import export_csv
 
     start_ms, end_ms = _bounds(args)
-    count = export_csv(
-        CandleCache(args.cache), args.symbol, args.timeframe, args.file, start_ms=start_ms, end_ms=end_ms
-    )
+    cache = CandleCache(args.cache)
+    count = export_csv(cache, args.symbol, args.timeframe, args.file, start_ms=start_ms, end_ms=end_ms)
     print(f"{args.symbol} {args.timeframe}: {count:,} candles written to {args.file}")
+    coverage = series_coverage(cache, args.symbol, args.timeframe, start_ms, end_ms)
+    if coverage.gaps:
+        known = f", {coverage.confirmed:,} known not to exist" if coverage.confirmed else ""
+        print(f"  gaps            {coverage.gaps:,} ({coverage.missing:,} candles missing{known})")
     return 0
 
 

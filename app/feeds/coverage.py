@@ -39,10 +39,12 @@ class Coverage:
     confirmed: int = 0
 
 
-def series_coverage(cache: CandleCache, symbol: str, timeframe: str) -> Coverage:
-    """What the cache holds of a series; DataError if that is nothing, or a file cannot be read."""
+def series_coverage(
+    cache: CandleCache, symbol: str, timeframe: str, start_ms: int | None = None, end_ms: int | None = None
+) -> Coverage:
+    """What the cache holds of a series, or of a part of it; DataError if that is nothing, or a file cannot be read."""
     step_ms = timeframe_ms(timeframe)
-    present = _present(cache, symbol, timeframe)
+    present = _present(cache, symbol, timeframe, 0 if start_ms is None else start_ms, end_ms or TIME_MAX_MS)
     holes = _holes(present)
     absent = union(*cache.absences(symbol, timeframe).values())
     return Coverage(
@@ -98,8 +100,8 @@ def record_faults(cache: CandleCache) -> list[str]:
     return faults
 
 
-def _present(cache: CandleCache, symbol: str, timeframe: str) -> Ranges:
-    present = cache.present(symbol, timeframe, 0, TIME_MAX_MS)
+def _present(cache: CandleCache, symbol: str, timeframe: str, start_ms: int = 0, end_ms: int = TIME_MAX_MS) -> Ranges:
+    present = cache.present(symbol, timeframe, start_ms, end_ms)
     if not present:
         raise DataError(f"no candles of {symbol} {timeframe} in {cache.root}")
     return present

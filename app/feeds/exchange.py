@@ -20,6 +20,7 @@ _TIMEOUT_MS = 10_000
 _PAGE_CANDLES = 300  # where ccxt does not say how many candles an answer may hold
 _DNS_TRIES, _REFUSED_TRIES = 3, 4  # no network, or nobody listening: seldom over within seconds
 _BINANCE = ("binanceus", "binance")
+_SPOT_ONLY = {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}
 
 
 class CandleExchange:
@@ -41,7 +42,8 @@ class CandleExchange:
         options: dict[str, Any] = {"timeout": _TIMEOUT_MS, "enableLastJsonResponse": True}
         if exchange in _BINANCE:
             made = binance_class(getattr(ccxt, exchange))
-            options |= {"enableRateLimit": False, "urls": _urls(url)}  # ours is the one limiter
+            # Ours is the one limiter. Spot only: Binance.com's futures are markets of other hosts.
+            options |= {"enableRateLimit": False, "urls": _urls(url), "options": _SPOT_ONLY}
             self._ccxt = made(options)
             self._ccxt.on_used_weight = self._tell_weight
         else:

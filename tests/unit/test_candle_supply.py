@@ -82,7 +82,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         "sleep": no_wait,
         "policy": RetryPolicy(tries=1, base_s=0.0),
     }
-    real = HistoricalDataProvider.__init__
+    real: Any = HistoricalDataProvider.__init__
 
     @functools.wraps(real)
     def init(self: HistoricalDataProvider, *args: Any, **options: Any) -> None:

@@ -154,7 +154,11 @@ def test_verify_names_each_damaged_file(capsys: pytest.CaptureFixture[str]) -> N
     run("import", csv_file("a.csv", list(minutes(90))), *SERIES)
     capsys.readouterr()
     assert run("verify") == 0
-    assert capsys.readouterr().out == "2 files in data/backtest_cache, all intact\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "symbol    timeframe  from              to                candles  gaps  missing  not there",
+        "BTC/USDT  1m         2025-10-31 23:00  2025-11-01 00:29       90     0        0          0",
+        "2 files in data/backtest_cache, all intact",
+    ]
     for path in Path("data/backtest_cache").rglob("*.parquet"):
         damage(path)
         path.with_name("notes.parquet").write_bytes(b"")
