@@ -90,6 +90,9 @@ def _mode_parser() -> argparse.ArgumentParser:
 def _command_parser() -> argparse.ArgumentParser:
     from app.data_commands import add_data_parser
     from app.operator_commands import add_operator_parsers
+    from app.proof.compare_command import add_compare_parser
+    from app.proof.reproduce_command import add_reproduce_parser
+    from app.proof.why_command import add_why_parser
     from app.testnet.testnet_command import add_testnet_parser
 
     parser = _Parser(prog="python -m app", description="Onetape")
@@ -97,6 +100,9 @@ def _command_parser() -> argparse.ArgumentParser:
     add_data_parser(commands)
     add_testnet_parser(commands)
     add_operator_parsers(commands)
+    add_compare_parser(commands)
+    add_why_parser(commands)
+    add_reproduce_parser(commands)
     check = commands.add_parser("check", help="validate the configs and say what a run would do")
     _add_profile(check)
     check.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")

@@ -16,7 +16,7 @@ from app.errors import ConfigError, OutputError
 from app.feeds.cache import CandleCache
 from app.feeds.history import HistoricalDataProvider
 from app.feeds.websocket import FeedTimes, LiveStart, WebsocketFeed
-from app.models import Decision, Event, Fill
+from app.models import Decision, Event, Fill, Slice
 from app.reporting.manifest import code_sha256, sha256_json
 from app.reporting.run_folder import RunFolder
 from app.run_plan import RunPlan, versions
@@ -59,7 +59,7 @@ class PaperRunner:
         cache = CandleCache(Path(self.cache))
         provider = HistoricalDataProvider(cache, settings.live.exchange, url=self.exchange_url, tell=self.tell)
         async with provider:
-            if self.out is not None and has_tape(Path(self.out)):
+            if self.out is not None and has_tape(Path(self.out)) and _has_traded(Path(self.out)):
                 return await self._continue(settings, cache, provider, Path(self.out))
             return await self._begin(settings, cache, provider)
 
@@ -67,12 +67,13 @@ class PaperRunner:
         strategy = check_settings(settings)
         live, length_ms = settings.live, timeframe_ms(settings.live.timeframe)
         now_ms = await provider.server_time_ms(live.symbols, live.timeframe)
+        await provider.keep_market_data()
         settings = Supply(cache).complete(settings)
         start_ms = now_ms // length_ms * length_ms
         if self.end_ms is not None and self.end_ms <= start_ms:
             raise ConfigError(f"--end {file_time(self.end_ms)} has passed by the exchange's clock")
         warmup = startup_candles(settings, strategy())
-        plan = RunPlan(settings, strategy, self._period(start_ms), warmup, start_ms - warmup * length_ms)
+        plan = RunPlan(settings, strategy, self._period(start_ms), warmup, start_ms - warmup * length_ms, mode="paper")
         folder = RunFolder.create(f"paper_{file_time(start_ms)}", None if self.out is None else Path(self.out), _ROOT)
         with session_lock(folder.folder):
             journal = Journal(folder.folder, _header(plan))
@@ -93,8 +94,6 @@ class PaperRunner:
             view = SessionView(plan, folder, books)
             await books.replay(tape)
             books.runtime.ended = False  # it was stopped with `on_stop: keep`, and goes on
-            if view.last_close_ms is None:
-                raise ConfigError(f"{run}: the session ended in its warm-up; begin anew in another --out")
             journal = Journal(run, tape.header, next_seq=books.last_seq + 1, resume=True)
             start = LiveStart(plan.period.start_ms, None, view.last_close_ms, view.seen)
             return await self._trade(view, provider, journal, start)
@@ -133,7 +132,7 @@ class PaperRunner:
 
     def _period(self, start_ms: int) -> Period:
         end_ms = self.end_ms if self.end_ms is not None else _UNENDED_MS
-        return Period(start_ms, end_ms, "a paper session on the exchange's stream")
+        return Period(start_ms, end_ms, "on the exchange's stream")
 
 
 def _header(plan: RunPlan) -> dict[str, Any]:
@@ -156,9 +155,14 @@ def plan_of_tape(tape: Tape, run: Path) -> tuple[RunPlan, RunFolder]:
     header = tape.header
     settings = load_settings(header["settings"])
     strategy = check_settings(settings)
-    period = Period(header["start_ms"], _UNENDED_MS, "a paper session on the exchange's stream")
-    plan = RunPlan(settings, strategy, period, header["warmup"], header["warmup_start_ms"])
+    period = Period(header["start_ms"], _UNENDED_MS, "on the exchange's stream")
+    plan = RunPlan(settings, strategy, period, header["warmup"], header["warmup_start_ms"], mode="paper")
     return plan, RunFolder(run, header["trades"])
+
+
+def _has_traded(run: Path) -> bool:
+    # A session that ended in its warm-up has decided nothing: it begins anew, and its tape is written over.
+    return any(isinstance(record.event, Slice) and not record.event.warmup for record in read_tape(run).records)
 
 
 def _refuse_changes(tape: Tape, plan: RunPlan, settings: Settings) -> None:

@@ -41,6 +41,7 @@ class RunPlan:
     warmup: int
     warmup_start_ms: int
     months: Sequence[MonthFile] = ()
+    mode: str = "backtest"
 
     def recorder(self, folder: RunFolder, progress: Progress | None = None) -> RunRecorder:
         """The observer that writes the run's files; OutputError if the folder cannot be written."""
@@ -77,6 +78,7 @@ class RunPlan:
             trips=[(trip.time_ms, trip.why) for trip in runtime.safety.trips],
             files=folder.files(),
             feed=dict(runtime.feed_counts),
+            mode=self.mode,
         )
         return build_results(
             facts, recorder, runtime.funnel, account.starting_balance, account.balance, account.equity()

@@ -7,7 +7,7 @@ continued says the same as one that never stopped.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.feeds.websocket import LinkState
@@ -74,7 +74,7 @@ class SessionView:
             "symbols": list(live.symbols),
             "timeframe": live.timeframe,
             "last_slice_ms": self.last_close_ms,
-            "link": None if self.link is None else self.link.as_dict(),
+            "link": None if self.link is None else asdict(self.link),
             "equity": account.equity(),
             "balance": account.balance,
             "peak": runtime.safety.peak,
@@ -108,6 +108,7 @@ class SessionView:
             Period(self.plan.period.start_ms, last_ms, self.plan.period.note),
             self.plan.warmup,
             self.plan.warmup_start_ms,
+            mode="paper",
         )
         series = list(self.coverage.series.values())
         results = plan.results("kept" if kept else status, "", series, self.books.runtime, recorder, self.folder)

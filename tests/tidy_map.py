@@ -42,8 +42,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *NOUNS, "app.settings", "app.backtest", "app.backtest_command", "app.candle_supply", "app.feeds", "app.runtime",
         "app.strategies", "app.trading",
     ),
+    "app.proof": (
+        *NOUNS, "app.backtest", "app.feeds", "app.proof", "app.reporting", "app.runtime", "app.settings",
+        "app.strategies", "app.tape_replay", "app.text_table", "app.trading",
+    ),
     "app.cli": (
-        "app.errors", "app.backtest_command", "app.check", "app.data_commands", "app.strategies.template",
+        "app.errors", "app.backtest_command", "app.check", "app.data_commands", "app.proof", "app.strategies.template",
         "app.testnet.testnet_command",
     ),
     "app.__main__": ("app.cli",),

@@ -19,7 +19,7 @@ from app.times import TIMEFRAMES_MS
 _TIMEOUT_MS = 10_000
 _PAGE_CANDLES = 300  # where ccxt does not say how many candles an answer may hold
 _DNS_TRIES, _REFUSED_TRIES = 3, 4  # no network, or nobody listening: seldom over within seconds
-_BINANCE = ("binanceus", "binance")
+BINANCE = ("binanceus", "binance")
 _SPOT_ONLY = {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}
 
 
@@ -34,16 +34,16 @@ class CandleExchange:
 
         if exchange not in ccxt.exchanges:
             raise ConfigError(f"unknown exchange {exchange!r}{_near(exchange, ccxt.exchanges)}")
-        if url is not None and exchange not in _BINANCE:
-            raise ConfigError(f"--exchange-url works for {' and '.join(_BINANCE)} only, not for {exchange}")
+        if url is not None and exchange not in BINANCE:
+            raise ConfigError(f"--exchange-url works for {' and '.join(BINANCE)} only, not for {exchange}")
         self.id = exchange
         self.host = url or exchange
         self.on_weight: Callable[[int], None] | None = None
         options: dict[str, Any] = {"timeout": _TIMEOUT_MS, "enableLastJsonResponse": True}
-        if exchange in _BINANCE:
+        if exchange in BINANCE:
             made = binance_class(getattr(ccxt, exchange))
             # Ours is the one limiter. Spot only: Binance.com's futures are markets of other hosts.
-            options |= {"enableRateLimit": False, "urls": _urls(url), "options": _SPOT_ONLY}
+            options |= {"enableRateLimit": False, "urls": exchange_urls(url), "options": _SPOT_ONLY}
             self._ccxt = made(options)
             self._ccxt.on_used_weight = self._tell_weight
         else:
@@ -59,7 +59,7 @@ class CandleExchange:
 
     def weight(self, what: str) -> int:
         """What a request costs of the exchange's budget, by its documents."""
-        return 10 if what == "markets" and self.id in _BINANCE else 1
+        return 10 if what == "markets" and self.id in BINANCE else 1
 
     async def markets(self, symbols: Sequence[str], timeframe: str) -> dict[str, Market]:
         """Loads all markets; those of `symbols`. ConfigError for a symbol or timeframe that the exchange lacks."""
@@ -77,6 +77,10 @@ class CandleExchange:
             if symbol not in loaded:
                 raise ConfigError(f"{self.id} has no symbol {symbol!r}{_near(symbol, list(loaded))}")
         return {symbol: _market(loaded[symbol]) for symbol in symbols}
+
+    def market_rows(self, symbols: Sequence[str]) -> dict[str, Any]:
+        """ccxt's plain data of these markets, for a stream of the same exchange; after `markets`."""
+        return {symbol: self._ccxt.markets[symbol] for symbol in symbols}
 
     def weight_a_minute(self) -> int | None:
         """The limit that the exchange itself named with its markets, if it did."""
@@ -148,7 +152,8 @@ class CandleExchange:
         return UnavailableError(f"{self.host}: the connection broke off ({_short(cause) or name})")
 
 
-def _urls(url: str | None) -> dict[str, Any]:
+def exchange_urls(url: str | None) -> dict[str, Any]:
+    """ccxt's `urls` for a Binance at this host, sockets included; its own for None. ConfigError for what is none."""
     if url is None:
         return {}
     root = url.rstrip("/")

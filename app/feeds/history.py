@@ -9,7 +9,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.errors import ConfigError, OutputError, RefusedError
 from app.feeds.cache import CandleCache
@@ -32,6 +32,8 @@ _IN_FLIGHT = 32
 _LOCK_FILE = ".fetching"
 _SKEW_MS = 5_000
 _CLOSE_S = 5.0
+# A live feed asks again by itself, so it hears of a fault soon; a ban it sits out, however long.
+_LIVE_POLICY = RetryPolicy(tries=3, base_s=0.25, longest_s=2.0, patience_s=float("inf"), limit_answers=1_000)
 
 
 @dataclass
@@ -104,6 +106,7 @@ class HistoricalDataProvider:
         self._connect, self._sleep = connect, sleep
         self._limiter = RateLimiter(rate)
         self._asker = Asker(self._limiter, sleep, policy)
+        self._live_asker = Asker(self._limiter, sleep, _LIVE_POLICY)
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
         self._opened: CandleExchange | None = None
         self._known: set[tuple[str, str]] = set()  # symbols and timeframes that its markets have
@@ -129,6 +132,25 @@ class HistoricalDataProvider:
         """The exchange's clock, after its markets are known to have the symbols; without one, this machine's."""
         await self._open(symbols, timeframe)
         return await self._server_time_ms()
+
+    async def page(self, symbol: str, timeframe: str, since_ms: int, end_ms: int, limit: int) -> Page:
+        """One checked answer, not stored, for a live feed (which asks again by itself); after `server_time_ms`."""
+        return await self._ask_page(symbol, timeframe, since_ms, end_ms, limit, (), self._live_asker)
+
+    def page_candles(self) -> int:
+        """How many candles one answer holds at most."""
+        return self._connected().page_candles
+
+    def market_rows(self, symbols: Sequence[str]) -> dict[str, Any]:
+        """What a stream of the same exchange has to know of these markets, as plain data."""
+        return self._connected().market_rows(symbols)
+
+    async def keep_market_data(self) -> None:
+        """Writes down what the exchange said of the symbols it was asked for; OutputError if the disk takes no more."""
+        try:
+            await asyncio.to_thread(merge_markets, self.cache.root, self.exchange, self._markets)
+        except OSError as error:
+            raise OutputError(f"{self.cache.root} cannot be written: {error.strerror or error}") from error
 
     async def fetch(self, symbols: Sequence[str], timeframe: str, start_ms: int, end_ms: int) -> FetchReport:
         """Fetches what is missing; returns without a request where nothing is."""
@@ -164,7 +186,7 @@ class HistoricalDataProvider:
                 f"no {timeframe} candle from {short_time(start_ms)} on has closed yet; "
                 f"by the clock of {report.host} it is {short_time(now_ms // 1000 * 1000)} UTC"
             )
-        await asyncio.to_thread(merge_markets, self.cache.root, self.exchange, self._markets)
+        await self.keep_market_data()
         if end_ms > closed_ms:
             report.notes.append(f"candles from {short_time(closed_ms)} on have not closed yet")
         missing = {symbol: clip(ranges, 0, closed_ms) for symbol, ranges in missing.items()}
@@ -207,7 +229,7 @@ class HistoricalDataProvider:
             self._opened = self._connect(self.exchange, self._url)
             self._opened.on_weight = self._limiter.note_used
             if self._opened.own_limits:
-                self._limiter = self._asker.limiter = RateLimiter(None)
+                self._limiter = self._asker.limiter = self._live_asker.limiter = RateLimiter(None)
         opened, wanted = self._opened, {(symbol, timeframe) for symbol in symbols}
         if wanted <= self._known:
             return
@@ -223,7 +245,14 @@ class HistoricalDataProvider:
         return clock.now_ms() if time_ms is None else time_ms
 
     async def _ask_page(
-        self, symbol: str, timeframe: str, since_ms: int | None, end_ms: int | None, limit: int, known: Ranges
+        self,
+        symbol: str,
+        timeframe: str,
+        since_ms: int | None,
+        end_ms: int | None,
+        limit: int,
+        known: Ranges,
+        asker: Asker | None = None,
     ) -> Page:
         opened, step_ms = self._connected(), timeframe_ms(timeframe)
 
@@ -231,11 +260,11 @@ class HistoricalDataProvider:
             rows = await opened.candles(symbol, timeframe, since_ms, end_ms, limit)
             return read_page(rows, step_ms, since_ms or 0, end_ms or 10**15, limit, known)
 
-        return await self._ask(opened.weight("candles"), answer)
+        return await self._ask(opened.weight("candles"), answer, asker)
 
-    async def _ask(self, weight: int, request: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _ask(self, weight: int, request: Callable[[], Awaitable[Answer]], asker: Asker | None = None) -> Answer:
         async with self._in_flight:
-            return await self._asker.ask(weight, request, self._tell)
+            return await (asker or self._asker).ask(weight, request, self._tell)
 
     def _connected(self) -> CandleExchange:
         if self._opened is None:

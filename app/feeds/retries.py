@@ -60,13 +60,15 @@ class Asker:
                 failures += 1
                 if failures >= (error.tries or self.policy.tries):
                     raise
-                wait_s = self._jittered_s(failures)
+                wait_s = jittered_s(failures, self.policy.base_s, self.policy.longest_s)
                 _say(tell, error, wait_s)
                 await self._sleep(wait_s)
             self.retried += 1
 
-    def _jittered_s(self, failures: int) -> float:
-        return _JITTER.uniform(0.0, min(self.policy.longest_s, self.policy.base_s * 2.0 ** (failures - 1)))
+
+def jittered_s(failures: int, base_s: float, longest_s: float) -> float:
+    """How long to wait after so many failures in a row: drawn up to a bound that doubles, to `longest_s` at most."""
+    return _JITTER.uniform(0.0, min(longest_s, base_s * 2.0 ** min(failures - 1, 32)))
 
 
 def _say(tell: Tell | None, error: Exception, wait_s: float) -> None:

@@ -33,7 +33,7 @@ def _head(results: Results, elapsed_s: float | None) -> Iterator[str]:
     total = results["candles_processed"]["total"]
     if elapsed_s:
         speed = f"; {total / elapsed_s:,.0f} candles/s"
-    yield f"Onetape backtest: {results['note']}{speed}"
+    yield f"Onetape {results['mode']}: {results['note']}{speed}"
     kill_switch = results["kill_switch"]
     if kill_switch:
         yield (

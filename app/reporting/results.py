@@ -46,6 +46,7 @@ class RunFacts:
     trips: Sequence[tuple[int, str]]
     files: Mapping[str, str]
     feed: Mapping[str, int] = field(default_factory=dict)  # what the world was late with; empty over history
+    mode: str = "backtest"
 
 
 def build_results(
@@ -62,6 +63,7 @@ def build_results(
     first_ms, last_ms = recorder.first_open_ms, recorder.last_close_ms
     return {
         "format": FORMAT,
+        "mode": facts.mode,
         "status": facts.status,
         "note": facts.note,
         "exchange": facts.exchange,

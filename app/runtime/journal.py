@@ -64,8 +64,9 @@ class Tape:
 
 
 def has_tape(run: Path) -> bool:
-    """Whether a run folder holds a tape."""
-    return bool(_segments(run / FOLDER))
+    """Whether a run folder holds a tape of which at least the header was written."""
+    segments = _segments(run / FOLDER)
+    return bool(segments) and (len(segments) > 1 or _whole_bytes(segments[0]) > 0)
 
 
 def read_tape(run: Path) -> Tape:

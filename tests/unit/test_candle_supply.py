@@ -202,11 +202,13 @@ def test_what_is_complete_is_not_asked_for_and_others_are(world: World) -> None:
     assert [one.symbol for report in world.reports for one in report.series] == [ETH]
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
 @pytest.mark.parametrize("how", ["imported", "fetched"])
-def test_a_damaged_month_is_fetched_again_where_an_exchange_may_be_asked(world: World, how: str) -> None:
+def test_a_damaged_month_is_fetched_again_where_an_exchange_may_be_asked(world: World, how: str, damage: str) -> None:
     getattr(world, how)(range(100))
     path = world.cache.path(BTC, "1m", "2025-11")
-    path.write_bytes(path.read_bytes()[:-5])
+    content = path.read_bytes()
+    path.write_bytes(content[:-5] if damage == "cut" else content[:60] + bytes([content[60] ^ 1]) + content[61:])
     world.fill(0, 100)
     assert len(world.reports) == (how == "fetched")
     assert path.with_name(f"{path.name}.damaged").exists() == (how == "fetched")

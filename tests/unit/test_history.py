@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.errors import ConfigError, DataError, RefusedError, UnavailableError
+from app.feeds import history
 from app.feeds.cache import CandleCache
 from app.feeds.exchange import CandleExchange
 from app.feeds.history import FetchProgress, FetchReport
@@ -85,14 +86,24 @@ def test_it_stores_candles_and_market_data_and_says_so(cache: CandleCache) -> No
     assert [stored(cache, symbol) for symbol in (BTC, ETH)] == [100, 100]
 
 
-def test_with_nothing_to_do_no_connection_is_opened(cache: CandleCache) -> None:
+def test_with_nothing_to_do_no_connection_is_opened(cache: CandleCache, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch(cache, exchange_of(50), 100)  # the second half does not exist
     before = tree(cache.root)
+    monkeypatch.setattr(history, "waiting_lock", nobody)
     report = fetch(cache, exchange_of(), 100, connect=nobody)
     assert report.summary() == "nothing was missing; no request was made"
     assert (report.requests, report.new, report.series[0].wanted) == (0, 0, 0)
     assert tree(cache.root) == before
     assert "BTC_USDT/1m/absent.json" in before
+
+
+def test_what_another_fetched_meanwhile_is_not_asked_for(cache: CandleCache) -> None:
+    async def run() -> None:
+        first, second = scripted_provider(cache, exchange_of()), scripted_provider(cache, exchange_of(), connect=nobody)
+        reports = await asyncio.gather(*(one.fetch([BTC], "1m", at(0), at(100)) for one in (first, second)))
+        assert [(report.new, report.requests > 0) for report in reports] == [(100, True), (0, False)]
+
+    asyncio.run(run())
 
 
 def test_only_series_that_lack_something_are_asked_for(cache: CandleCache) -> None:
@@ -172,9 +183,6 @@ def test_tries_are_counted_and_told(cache: CandleCache) -> None:
     assert report.summary().endswith("5 requests of weight 5, 2 of them asked again")
 
 
-# What goes wrong.
-
-
 @pytest.mark.parametrize("fault", [RefusedError("no more"), DataError("no more"), RuntimeError("a bug")])
 def test_what_came_before_a_fault_is_stored_of_every_symbol(cache: CandleCache, fault: Exception) -> None:
     exchange = exchange_of(400, page=10)
@@ -216,15 +224,6 @@ def test_a_cancelled_fetch_keeps_what_came(cache: CandleCache) -> None:
     assert stored(cache, BTC) == 60
     assert exchange.closed == 1
     assert not (cache.root / ".fetching").exists()
-
-
-def test_a_refused_connection_leaves_nothing(cache: CandleCache) -> None:
-    def refusing(*_: object) -> CandleExchange:
-        raise ConfigError("no such exchange")
-
-    with pytest.raises(ConfigError, match="no such exchange"):
-        fetch(cache, exchange_of(), connect=refusing)
-    assert not cache.root.exists()
 
 
 def test_a_range_before_the_listing_names_the_first_candle(cache: CandleCache) -> None:

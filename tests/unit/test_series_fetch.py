@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from app.errors import DataError, RefusedError, UnavailableError
+from app.errors import DataError, RefusedError
 from app.feeds.cache import CandleCache
 from app.feeds.history import FetchReport
 from app.feeds.ranges import Ranges
-from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles
 from tests.scripted_exchange import (
     Asked,
@@ -18,7 +17,6 @@ from tests.scripted_exchange import (
     Row,
     ScriptedExchange,
     fetch_scripted,
-    rows_of,
     slot,
     stored_minutes,
 )  # fmt: skip
@@ -92,7 +90,7 @@ def test_a_page_holds_as_many_gaps_as_it_can(
     assert (report.series[0].wanted, report.new, report.series[0].absent) == (len(missing), len(missing), ())
 
 
-# Holes.
+# Holes; answers that are wrong about them are in tests/faults/test_wrong_answers.py.
 
 
 def test_a_hole_costs_one_look_more_with_other_bounds_and_the_candles_around_it(cache: CandleCache) -> None:
@@ -104,91 +102,21 @@ def test_a_hole_costs_one_look_more_with_other_bounds_and_the_candles_around_it(
     assert fetch(cache, exchange, 0, 100).requests == 0
 
 
-def test_what_one_answer_left_out_is_stored_and_no_hole(cache: CandleCache) -> None:
-    exchange = exchange_of(range(200))
-    exchange.distort = lambda asked, rows: (
-        [row for row in rows if row[0] != at(50)] if asked.since_ms == at(0) else rows
-    )
-    report = fetch(cache, exchange, 0, 100)
-    assert len(exchange.asked) == 2
-    assert (absent(cache), report.series[0].absent, report.new) == ((), (), 100)
-    assert stored(cache) == [*range(100)]
-
-
-def test_a_look_without_a_candle_around_the_hole_is_asked_again(cache: CandleCache) -> None:
-    exchange = exchange_of(range(20), range(26, 400))
-
-    def without_a_neighbour(asked: Asked, rows: list[Row]) -> list[Row]:
-        is_first_look = asked.since_ms != at(0) and asked.times == 0
-        return [row for row in rows if row[0] != at(19)] if is_first_look else rows
-
-    exchange.distort = without_a_neighbour
-    report = fetch(cache, exchange, 0, 100)
-    assert (len(exchange.asked), report.retried) == (3, 1)
-    assert exchange.asked[1] == exchange.asked[2]
-    assert absent(cache) == spans((20, 26))
-
-
-def test_a_hole_whose_looks_never_hold_the_candles_around_it_is_not_believed(cache: CandleCache) -> None:
-    exchange = exchange_of(range(20), range(26, 400))
-    exchange.distort = lambda asked, rows: rows if asked.since_ms == at(0) else rows[:1]
-    with pytest.raises(UnavailableError, match=r"left out the candle of 2025-10-31T23:01:00.000Z, which exists"):
-        fetch(cache, exchange, 0, 100)
-    assert absent(cache) == ()
-    assert stored(cache) == [*range(20), *range(26, 100)], "what came before is stored"
-
-
-def test_two_pages_that_agree_are_no_second_look(cache: CandleCache) -> None:
-    # The page and the jump after it are both cut short: they agree, and both are wrong.
-    exchange = exchange_of(range(300), page=10)
-    asked: list[Asked] = []
-
-    def short(one: Asked, rows: list[Row]) -> list[Row]:
-        asked.append(one)
-        return [] if len(asked) <= 4 else rows
-
-    exchange.distort = short
-    fetch(cache, exchange, 0, 30)
-    assert stored(cache) == [*range(30)]
-    assert absent(cache) == ()
-
-
-def test_empty_answers_tell_nothing_where_a_candle_is_known(cache: CandleCache) -> None:
-    cache.merge(SYMBOL, TIMEFRAME, make_candles(times(range(5))))
-    exchange = exchange_of(range(300), page=10)
-    exchange.distort = lambda asked, rows: []
-    with pytest.raises(UnavailableError, match=r"left out the candle of 2025-10-31T23:0\d:00.000Z, which exists"):
-        fetch(cache, exchange, 0, 30)
-    assert absent(cache) == ()
-    exchange.distort = None
-    fetch(cache, exchange, 0, 30)
-    assert stored(cache) == [*range(30)]
-
-
-def test_an_exchange_that_ignores_the_bounds_is_given_up(cache: CandleCache) -> None:
-    exchange = exchange_of(range(300), page=10)
-    first = rows_of(times(range(10)))
-    exchange.distort = lambda asked, rows: first[: asked.limit]
-    with pytest.raises(UnavailableError, match=rf"{SYMBOL}: no two answers agree on the hole at {iso_ms(at(50))}"):
-        fetch(cache, exchange, 50, 60)
-    assert (stored(cache), absent(cache)) == ([], ())
-
-
 @pytest.mark.parametrize(
-    ("there", "bounds", "hole"),
+    ("there", "bounds", "hole", "requests"),
     [
-        ([range(100)], (-YEARS, 100), (-YEARS, 0)),  # it begins late
-        ([range(-YEARS, 100 - YEARS)], (-YEARS, 100), (100 - YEARS, 100)),  # it ended years ago
-        ([range(-YEARS, 100 - YEARS), range(100)], (-YEARS, 100), (100 - YEARS, 0)),
+        ([range(3_000)], (-YEARS, 3_000), (-YEARS, 0), 10),  # it begins late
+        ([range(-YEARS, 100 - YEARS)], (-YEARS, 100), (100 - YEARS, 100), 13),  # it ended years ago
+        ([range(-YEARS, 100 - YEARS), range(100)], (-YEARS, 100), (100 - YEARS, 0), 7),
     ],
     ids=["leading", "trailing", "inside"],
 )
 def test_a_hole_of_years_costs_a_handful(
-    cache: CandleCache, there: list[range], bounds: tuple[int, int], hole: tuple[int, int]
+    cache: CandleCache, there: list[range], bounds: tuple[int, int], hole: tuple[int, int], requests: int
 ) -> None:
     exchange = exchange_of(*there)
     report = fetch(cache, exchange, *bounds)
-    assert len(exchange.asked) <= 13
+    assert len(exchange.asked) <= requests
     assert report.series[0].absent == absent(cache) == spans(hole)
     assert stored(cache) == [one for some in there for one in some]
     assert fetch(cache, exchange, *bounds).requests == 0
@@ -304,15 +232,3 @@ def test_rows_off_the_grid_are_left_out_and_counted(cache: CandleCache) -> None:
     exchange.distort = lambda asked, rows: [*rows[:9], [rows[8][0] + 1, *rows[8][1:]], *rows[9:]]
     assert fetch(cache, exchange, 0, 60).series[0].off_grid == 1
     assert stored(cache) == [*range(60)]
-
-
-def test_answers_that_contradict_each_other_store_nothing(cache: CandleCache) -> None:
-    exchange = exchange_of(range(20), range(26, 400))
-    exchange.distort = changing(19)  # in the page, and in the look at the hole behind it
-    with pytest.raises(DataError) as refusal:
-        fetch(cache, exchange, 0, 100)
-    assert str(refusal.value) == (
-        "BTC/USDT 1m: two candles of 2025-10-31T23:19:00.000Z differ in two answers of scripted; "
-        "what they hold was not stored, the same command asks again"
-    )
-    assert stored(cache) == []

@@ -1,0 +1,193 @@
+"""One symbol's missing candles, asked for by REST until the exchange has said what it has, however long that takes.
+
+The rule: a row is final if the exchange shows a later one, or shows the same twice after its close; an open time has no
+candle when two answers with other bounds, which hold the known candles around and a later one, have none there (four,
+where there is no later one), and the exchange has shown that time went on. An answer that leaves out what is known
+counts for nothing. It hands out nothing itself.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from app.errors import ExchangeError, RateLimitError
+from app.feeds.finality import SeriesTrack
+from app.feeds.page import Page
+from app.feeds.ranges import Ranges, clip, intersect, union
+from app.feeds.retries import jittered_s
+from app.models import Candle
+
+# (symbol, since_ms, end_ms, limit) -> one checked answer
+AskPage = Callable[[str, int, int, int], Awaitable[Page]]
+Sleep = Callable[[float], Awaitable[None]]
+
+_AROUND = 100  # candles before what is missing: an answer that hides some shows it by these
+_OTHER_BOUNDS = 50  # looks until the same bounds come again
+_TAIL_LOOKS = 4  # answers that must agree where nothing after a gap shows that they are whole
+_BASE_S, _LONGEST_S = 0.5, 15.0
+_POLL_GROWTH = 1.5
+
+
+class Question(NamedTuple):
+    """What is open, and what has closed for sure: by the candles of any symbol, and by the exchange's time."""
+
+    wanted: Ranges
+    closed_ms: int
+    over_ms: int
+
+
+@dataclass(frozen=True)
+class _Look:
+    silent: Ranges  # of what had closed when it was asked
+    last: Candle | None
+
+    def inside(self) -> Ranges:
+        """The silence before its last candle."""
+        return () if self.last is None else clip(self.silent, 0, self.last.open_time_ms)
+
+
+class Looks:
+    """Answers about one symbol, taken together; says what to ask for next."""
+
+    def __init__(self, track: SeriesTrack, timeframe: str, page_candles: int) -> None:
+        self._track, self._timeframe, self._page_candles = track, timeframe, page_candles
+        self._earlier: list[_Look] = []
+        self._count = 0
+
+    def bounds(self, question: Question) -> tuple[int, int, int]:
+        """Since when, until when, and how many: the gap, known candles before it, and what may follow it."""
+        step_ms, (first_ms, _) = self._track.step_ms, question.wanted[0]
+        last_ms = max(question.wanted[-1][1], question.closed_ms)
+        anchor_ms = self._track.newest_anchor_ms()
+        before_ms = first_ms if anchor_ms is None else min(first_ms, anchor_ms)
+        self._count += 1
+        since_ms = max(0, before_ms - (_AROUND + self._count % _OTHER_BOUNDS) * step_ms)
+        end_ms = last_ms + 2 * step_ms
+        return since_ms, end_ms, max(1, min(self._page_candles, (end_ms - since_ms) // step_ms))
+
+    def read(self, page: Page, question: Question) -> list[Candle] | None:
+        """The candles that are final by this answer, its absences noted; None if it cannot be believed."""
+        track, step_ms = self._track, self._track.step_ms
+        shown, silent = page.present(step_ms), page.silent_about(step_ms)
+        known = track.anchors(page.told_from_ms, page.told_until_ms)
+        left_out = intersect(known, silent)
+        track.trust(shown)
+        if left_out:
+            track.doubt(left_out)
+            return None
+        candles = self._candles(page)
+        last = candles[-1] if candles else None
+        if last is not None:
+            track.note_forming(last.open_time_ms)
+        # What closed since it was asked proves nothing: the answer may be older than that.
+        final = candles if last is not None and self._is_twice(last, question) else candles[:-1]
+        look = _Look(clip(silent, track.next_ms, question.closed_ms), last)
+        track.note_absent(self._agreed(look))
+        self._earlier = [*self._earlier, look][1 - _TAIL_LOOKS :]
+        return final
+
+    def forget(self) -> None:
+        """The question is answered; a new one is not answered by old looks."""
+        self._earlier = []
+
+    def _candles(self, page: Page) -> list[Candle]:
+        symbol, timeframe = self._track.symbol, self._timeframe
+        rows = zip(*(column.tolist() for column in page.columns), strict=True)
+        return [Candle(symbol, timeframe, *row) for row in rows]
+
+    def _is_twice(self, last: Candle, question: Question) -> bool:
+        """The newest candle there is, over by the exchange's time, and the same as in the look before."""
+        is_over = last.open_time_ms < max(question.closed_ms, question.over_ms)
+        return is_over and bool(self._earlier) and self._earlier[-1].last == last
+
+    def _agreed(self, look: _Look) -> Ranges:
+        """What this look and others have no candle for. Bounds always differ: each look counts on."""
+        pairs = [intersect(look.inside(), earlier.inside()) for earlier in self._earlier]
+        tail: Ranges = ()
+        if len(self._earlier) == _TAIL_LOOKS - 1:
+            tail = look.silent
+            for earlier in self._earlier:
+                tail = intersect(tail, earlier.silent)
+        return union(tail, *pairs)
+
+
+class Backfill:
+    """Asks about one symbol for as long as something is open; `run` ends only by being cancelled."""
+
+    def __init__(
+        self,
+        track: SeriesTrack,
+        looks: Looks,
+        ask: AskPage,
+        *,
+        settle_s: float,
+        poll_s: float,
+        sleep: Sleep,
+        answered: Callable[[int], None],
+    ) -> None:
+        self._track, self._looks, self._ask = track, looks, ask
+        self._settle_s, self._poll_s, self._sleep = settle_s, poll_s, sleep
+        self._answered = answered  # told how many candles are new, after each answer that counts
+        self._question: Question | None = None
+        self._changed = asyncio.Event()
+        self.failures = 0  # faults and answers that were not believed, in a row
+        self.faults = 0
+
+    def pose(self, question: Question, now_ms: int) -> None:
+        """What is open now; `now_ms` by the exchange's candles."""
+        if not question.wanted:
+            if self._question is not None:
+                self._question, self._track.asked_ms = None, None
+                self._looks.forget()
+            return
+        if self._track.asked_ms is None:
+            self._track.asked_ms = now_ms
+        if self._question is None or (self._question.wanted, self._question.closed_ms) != question[:2]:
+            self._changed.set()
+        self._question = question
+
+    async def run(self) -> None:
+        """Look, wait, look again."""
+        wait_s = self._settle_s
+        while True:
+            while self._question is None:
+                wait_s = self._settle_s
+                await self._changed.wait()
+                self._changed.clear()
+            question = self._question
+            self._changed.clear()
+            try:
+                news = await self._look(question)
+            except ExchangeError as error:
+                await self._sleep(self._failed(error))
+                continue
+            if news is None:
+                await self._sleep(self._failed(None))
+                continue
+            self.failures = 0
+            if news:
+                self._track.asked_ms, wait_s = None, self._settle_s
+            self._answered(news)
+            if news:
+                continue
+            await self._sleep(self._settle_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s - self._settle_s):
+                    await self._changed.wait()
+            wait_s = min(self._poll_s, wait_s * _POLL_GROWTH)
+
+    async def _look(self, question: Question) -> int | None:
+        """How much is new by one answer; None if it cannot be believed."""
+        page = await self._ask(self._track.symbol, *self._looks.bounds(question))
+        final = self._looks.read(page, question)
+        if final is None:
+            return None
+        return sum(self._track.add_final(candle) for candle in final)
+
+    def _failed(self, error: ExchangeError | None) -> float:
+        self.failures += 1
+        self.faults += 1
+        least_s = error.retry_after_s or 0.0 if isinstance(error, RateLimitError) else 0.0
+        return max(least_s, jittered_s(self.failures, min(_BASE_S, self._settle_s), _LONGEST_S))

@@ -1,0 +1,329 @@
+"""WebsocketFeed: the exchange's live candles as a feed, put together from its parts.
+
+The rule: warm-up, then what closed since, then the stream, without a hole or a double; a slice goes when it is whole by
+the exchange's word. What goes into the queue depends on what the exchange said. The parts decide: live_stream.py says
+what came, finality.py and backfill.py what is true, alignment.py when it goes.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.errors import ExchangeError, RefusedError
+from app.feeds.alignment import Aligner, FeedEvent, Patience
+from app.feeds.backfill import Backfill, Looks, Question
+from app.feeds.base import EventQueue
+from app.feeds.exchange_clock import ExchangeClock
+from app.feeds.finality import SeriesTrack
+from app.feeds.history import HistoricalDataProvider
+from app.feeds.live_stream import Frame, Link, LiveStream
+from app.feeds.page import Page
+from app.feeds.replay import ReplayFeed
+from app.models import LateCandle, RevisedCandle, Slice
+from app.runtime import clock
+from app.times import timeframe_ms
+
+_ASK_TIME_S = 10.0
+_POLL_S = 30.0
+
+
+@dataclass(frozen=True)
+class FeedTimes:
+    """live.yaml, `feed`: seconds of the exchange's time to wait for stragglers, seconds of silence, counts of candles."""
+
+    grace_s: float = 2.0
+    silence_s: float = 10.0
+    stale_candles: int = 3
+    late_candles: int = 2
+
+
+@dataclass(frozen=True)
+class LiveStart:
+    """Where a live run begins. Times in ms UTC; `seen` are open times by symbol."""
+
+    start_ms: int  # open time of the first candle of the run
+    warmup_start_ms: int | None  # None: resumed, indicators are warm already
+    last_close_ms: int | None = None  # resumed: close time of the last slice on the tape
+    seen: Mapping[str, int] = field(default_factory=dict)  # resumed: the newest candle handled
+
+
+@dataclass
+class LinkState:
+    """How the feed is doing, as counts; one object that changes as it goes."""
+
+    connected: bool = False
+    connections: int = 0
+    frames: int = 0
+    dropped: int = 0  # frames and rows: copies, old ones, and what came too late to be in order
+    last_frame_ms: int | None = None  # event time of the newest frame
+    exchange_ms: int = 0  # the exchange's time
+    clock_ahead_ms: int = 0  # its clock against its own candles
+    last_close_ms: int | None = None  # of the newest slice
+    lag_ms: int | None = None  # from that slice's close until it went, by the exchange's candles
+    slices: int = 0
+    late_slices: int = 0
+    late_candles: int = 0
+    revised_candles: int = 0
+    backfilled: int = 0  # candles that REST brought, the warm-up not counted
+    rest_faults: int = 0  # answers that failed or could not be believed
+    late: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # symbols that REST is being asked about
+
+    @property
+    def reconnects(self) -> int:
+        """How often the link had to be dialled again."""
+        return max(0, self.connections - 1)
+
+
+class WebsocketFeed:
+    """Live candles of `symbols`, in config order; `provider` asks by REST for all that the stream left out.
+
+    `run` returns after the slice that closes at `end_ms` (None: never), or when nobody has a candle for it. `on_state`
+    hears of each change of the link and each slice. `link` and `sleep` are the outermost edge, for tests.
+    ConfigError for what the exchange does not have, an ExchangeError where the start-up cannot be done.
+    """
+
+    def __init__(
+        self,
+        provider: HistoricalDataProvider,
+        symbols: Sequence[str],
+        timeframe: str,
+        *,
+        times: FeedTimes,
+        start: LiveStart,
+        end_ms: int | None = None,
+        url: str | None = None,
+        on_state: Callable[[LinkState], None] | None = None,
+        link: Callable[[], Link] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.state = LinkState()
+        self._provider, self._symbols, self._timeframe = provider, list(symbols), timeframe
+        self._times, self._start, self._end_ms, self._url = times, start, end_ms, url
+        self._on_state, self._make_link, self._sleep = on_state, link, sleep
+        self._step_ms = timeframe_ms(timeframe)
+        self._clock = ExchangeClock(self._step_ms)
+        self._frames: deque[Frame] = deque()
+        self._wake = asyncio.Event()
+        self._look_s = min(times.grace_s, times.silence_s / 4)
+        self._advanced_s = 0.0  # when the exchange's time went on, by the local monotonic clock
+        self._turn_s = 0.0
+        self._tracks: dict[str, SeriesTrack] = {}
+        self._backfills: list[Backfill] = []
+
+    async def run(self, queue: EventQueue) -> None:
+        """Warm-up, what closed since, then live."""
+        self._clock.note_time(await self._provider.server_time_ms(self._symbols, self._timeframe))
+        link = self._link()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                # First, so that nothing closes between the warm-up and the stream; frames wait meanwhile.
+                helpers = [tasks.create_task(link.run(self._take_frame, self._take_link))]
+                aligner = await self._begin(queue)
+                helpers += [tasks.create_task(backfill.run()) for backfill in self._backfills]
+                helpers.append(tasks.create_task(self._watch_time()))
+                await self._pump(queue, aligner)
+                for helper in helpers:
+                    helper.cancel()
+        except BaseExceptionGroup as group:
+            raise _first_cause(group) from None
+
+    # Start-up.
+
+    def _link(self) -> Link:
+        if self._make_link is not None:
+            return self._make_link()
+        return LiveStream(
+            self._provider.exchange,
+            self._symbols,
+            self._timeframe,
+            self._provider.market_rows(self._symbols),
+            url=self._url,
+            silence_s=self._times.silence_s,
+        )
+
+    async def _begin(self, queue: EventQueue) -> Aligner:
+        start, step_ms = self._start, self._step_ms
+        slot_ms = start.start_ms
+        if start.warmup_start_ms is not None:
+            slot_ms = await self._warm_until(start.warmup_start_ms)
+        elif start.last_close_ms is not None:
+            slot_ms = start.last_close_ms
+        for symbol in self._symbols:
+            seen_ms = start.seen.get(symbol)
+            begin_ms = min(slot_ms, start.start_ms if seen_ms is None else seen_ms + step_ms)
+            self._tracks[symbol] = SeriesTrack(symbol, self._timeframe, begin_ms)
+            if seen_ms is not None:
+                self._tracks[symbol].resume_after(seen_ms)
+        if start.warmup_start_ms is not None and start.warmup_start_ms < slot_ms:
+            await self._put_warmup(queue, start.warmup_start_ms, slot_ms)
+        self._backfills = [self._backfill(track) for track in self._tracks.values()]
+        return Aligner(
+            list(self._tracks.values()),
+            Patience(int(self._times.grace_s * 1000), self._times.late_candles * step_ms, self._times.stale_candles),
+            slot_ms=slot_ms,
+            start_ms=start.start_ms,
+            end_ms=self._end_ms,
+        )
+
+    async def _warm_until(self, warmup_start_ms: int) -> int:
+        """Fetches the warm-up; up to where the cache has all of it: what is too young for it, the live part brings."""
+        start_ms = self._start.start_ms
+        if warmup_start_ms >= start_ms:
+            return start_ms
+        try:
+            report = await self._provider.fetch(self._symbols, self._timeframe, warmup_start_ms, start_ms)
+        except RefusedError:
+            # Fewer candles than the warm-up wants, or none, is no fault once the exchange has said so.
+            missing = self._provider.missing(self._symbols, self._timeframe, warmup_start_ms, start_ms)
+            if any(ranges and ranges[0][0] < start_ms - 2 * self._step_ms for ranges in missing.values()):
+                raise
+            return min([start_ms, *(ranges[0][0] for ranges in missing.values() if ranges)])
+        unsettled = [series.unsettled[0][0] for series in report.series if series.unsettled]
+        return min([start_ms, *unsettled])
+
+    async def _put_warmup(self, queue: EventQueue, warmup_start_ms: int, end_ms: int) -> None:
+        history = ReplayFeed(
+            self._provider.cache,
+            self._symbols,
+            self._timeframe,
+            warmup_start_ms=warmup_start_ms,
+            start_ms=end_ms,
+            end_ms=end_ms,
+        )
+        for burst in history.bursts():
+            for slice_ in burst:
+                for candle in slice_.candles:
+                    self._tracks[candle.symbol].warm(candle)
+            await queue.put(burst)
+
+    def _backfill(self, track: SeriesTrack) -> Backfill:
+        return Backfill(
+            track,
+            Looks(track, self._timeframe, self._provider.page_candles()),
+            self._ask,
+            settle_s=self._times.grace_s / 2,
+            poll_s=max(self._times.grace_s, min(_POLL_S, self._step_ms / 2000)),
+            sleep=self._sleep,
+            answered=self._answered,
+        )
+
+    # Live.
+
+    async def _pump(self, queue: EventQueue, aligner: Aligner) -> None:
+        self._turn_s = self._advanced_s = clock.monotonic_s()
+        while True:
+            self._wake.clear()
+            await self._catch_up_with_time()
+            self._drain()
+            while (event := aligner.next_event(self._clock.candle_ms)) is not None:
+                self._count(event, aligner)
+                await queue.put((event,))
+                self._drain()
+            if aligner.done:
+                return
+            self._pose_questions(aligner)
+            await self._wake.wait()
+
+    def _drain(self) -> None:
+        """The frames that came, one after the other."""
+        while self._frames:
+            candle, closed, event_time_ms = self._frames.popleft()
+            if self._clock.note_frame(candle.open_time_ms, event_time_ms, closed=closed):
+                self._advanced_s = clock.monotonic_s()
+            self.state.frames += 1
+            self.state.last_frame_ms = max(self.state.last_frame_ms or 0, event_time_ms)
+            track = self._tracks.get(candle.symbol)
+            if track is None:
+                self.state.dropped += 1
+            elif closed:
+                track.add_final(candle)
+            else:
+                track.note_forming(candle.open_time_ms)
+
+    def _pose_questions(self, aligner: Aligner) -> None:
+        now_ms = self._clock.candle_ms
+        closed_ms = max(track.closed_ms for track in self._tracks.values())
+        over_ms = now_ms - int(self._times.grace_s * 1000) - self._step_ms + 1
+        for track, backfill in zip(self._tracks.values(), self._backfills, strict=True):
+            wanted = track.wanted(aligner.wanted_until_ms(track, now_ms))
+            backfill.pose(Question(wanted, closed_ms, over_ms), now_ms)
+
+    async def _ask(self, symbol: str, since_ms: int, end_ms: int, limit: int) -> Page:
+        return await self._provider.page(symbol, self._timeframe, since_ms, end_ms, limit)
+
+    def _answered(self, news: int) -> None:
+        self.state.backfilled += news
+        self._wake.set()
+
+    # The exchange's time, where frames do not tell it.
+
+    async def _watch_time(self) -> None:
+        """Asks when frames have not told the time for so long that a grace may be over, or a wait."""
+        while True:
+            now_ms, grace_ms = self._clock.candle_ms, int(self._times.grace_s * 1000)
+            to_grace_ms = self._step_ms - (now_ms - grace_ms) % self._step_ms
+            is_waiting = any(track.asked_ms is not None for track in self._tracks.values())
+            wait_s = self._look_s if is_waiting else max(self._look_s, to_grace_ms / 1000.0)
+            wait_s = min(wait_s, self._times.silence_s) - (clock.monotonic_s() - self._advanced_s)
+            if wait_s > 0:
+                await self._sleep(wait_s)
+            else:
+                await self._ask_time()
+
+    async def _catch_up_with_time(self) -> None:
+        """After a sleep of the whole process frames that waited tell an old time: the exchange is asked first."""
+        now_s = clock.monotonic_s()
+        away_s, self._turn_s = now_s - self._turn_s, now_s
+        if away_s > self._look_s + self._times.silence_s:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_TIME_S):
+                    await self._ask_time()
+
+    async def _ask_time(self) -> None:
+        try:
+            self._clock.note_time(await self._provider.server_time_ms(self._symbols, self._timeframe))
+        except ExchangeError:
+            self.state.rest_faults += 1
+            return
+        self._advanced_s = clock.monotonic_s()
+        self._wake.set()
+
+    # What others see.
+
+    def _take_frame(self, frame: Frame) -> None:
+        self._frames.append(frame)
+        self._wake.set()
+
+    def _take_link(self, connected: bool) -> None:  # noqa: FBT001 - the protocol's
+        self.state.connected = connected
+        self.state.connections += connected
+        self._tell()
+
+    def _count(self, event: FeedEvent, aligner: Aligner) -> None:
+        state = self.state
+        if isinstance(event, LateCandle):
+            state.late_candles += 1
+        elif isinstance(event, RevisedCandle):
+            state.revised_candles += 1
+        elif isinstance(event, Slice):
+            state.slices, state.last_close_ms = aligner.slices, event.close_time_ms
+            state.late_slices += getattr(event, "late", False)
+            state.lag_ms = self._clock.candle_ms - event.close_time_ms
+        self._tell()
+
+    def _tell(self) -> None:
+        state, tracks = self.state, self._tracks.values()
+        state.exchange_ms, state.clock_ahead_ms = self._clock.time_ms, self._clock.ahead_ms
+        state.late = tuple(track.symbol for track in tracks if track.late)
+        state.missing = tuple(track.symbol for track in tracks if track.asked_ms is not None)
+        if self._on_state is not None:
+            self._on_state(state)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

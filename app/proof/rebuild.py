@@ -1,0 +1,118 @@
+"""What is needed to run a recorded run again: its settings, its strategy, and its events from tape or cache.
+
+The rule: the events are the run's own, in their order, or there are none; a session that still runs is read as far as
+its tape goes. It runs nothing and writes nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import DataError
+from app.feeds.cache import CandleCache
+from app.models import Candle, EndOfData, Event, LateCandle, Slice
+from app.proof.run_files import Run
+from app.proof.run_inputs import Inputs, inputs_of, named
+from app.runtime.journal import Tape, has_tape, read_tape
+from app.settings import Settings, load_settings
+from app.strategies.loader import LoadedStrategy, check_settings
+from app.times import iso_ms, timeframe_ms
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run that can be run again; `about` is its manifest, or the header of its tape."""
+
+    folder: Path
+    settings: Settings
+    strategy: LoadedStrategy
+    about: Mapping[str, Any]
+    recorded: Tape | Inputs
+
+    def events(self) -> Iterator[Event]:
+        """All of them, from the start each time; the end of the data last, where it is not on the tape already."""
+        if isinstance(self.recorded, Tape):
+            for record in self.recorded.records:
+                yield record.event
+        else:
+            yield from self.recorded.events()
+        yield EndOfData()
+
+    @property
+    def may_be_late(self) -> bool:
+        """Whether candles may come after their slice."""
+        return isinstance(self.recorded, Tape)
+
+
+def source_of(folder: Path, caches: Sequence[CandleCache]) -> Source:
+    """What is needed to run it again; DataError if it cannot be had."""
+    if has_tape(folder):
+        tape = read_tape(folder)
+        return _source(folder, tape.header, tape)
+    run = Run.open(folder)
+    inputs = inputs_of(run, caches)
+    if not inputs.are_known:
+        raise DataError(f"{folder}: it has no tape and names no candles; ask the run whose tape it replayed")
+    if inputs.candles is not None and inputs.candles.lost:
+        raise DataError(
+            f"{folder}: candles of it are in no cache under the hash of its manifest: {named(inputs.candles.lost)}; "
+            "--cache names another"
+        )
+    return _source(folder, run.manifest, inputs)
+
+
+def candles_of(event: Event) -> Sequence[Candle]:
+    """Those of a slice, or the one that came late."""
+    if isinstance(event, Slice):
+        return event.candles
+    return (event.candle,) if isinstance(event, LateCandle) else ()
+
+
+def candle_of(event: Event, symbol: str) -> Candle | None:
+    """The symbol's candle in an event."""
+    return next((candle for candle in candles_of(event) if candle.symbol == symbol), None)
+
+
+def find(source: Source, symbol: str, time_ms: int) -> int:
+    """The number of the event to look at: the slice that closes at a time or contains it, or, where that one went
+    without the symbol, its candle that came late. DataError where there is no such slice.
+    """
+    length_ms = timeframe_ms(source.settings.live.timeframe)
+    slice_number: int | None = None
+    before_ms: int | None = None
+    for number, event in enumerate(source.events()):
+        candle = candle_of(event, symbol)
+        if slice_number is None and isinstance(event, Slice):
+            if event.close_time_ms - length_ms > time_ms:
+                raise _nothing_there(source, time_ms, before_ms, event.close_time_ms)
+            before_ms = event.close_time_ms
+            if event.close_time_ms < time_ms:
+                continue
+            slice_number = number
+            if candle is not None or not source.may_be_late:
+                return number
+        elif (
+            isinstance(event, LateCandle)
+            and candle is not None
+            and candle.open_time_ms < time_ms <= candle.close_time_ms
+        ):
+            return number
+    if slice_number is None:
+        raise _nothing_there(source, time_ms, before_ms, None)
+    return slice_number
+
+
+def _source(folder: Path, about: Mapping[str, Any], recorded: Tape | Inputs) -> Source:
+    settings = load_settings(about["settings"])
+    return Source(folder, settings, check_settings(settings), about, recorded)
+
+
+def _nothing_there(source: Source, time_ms: int, before_ms: int | None, after_ms: int | None) -> DataError:
+    around = [
+        f"the one {where} closes {iso_ms(close_ms)}"
+        for where, close_ms in (("before", before_ms), ("after", after_ms))
+        if close_ms is not None
+    ]
+    there = " and ".join(around) or "it has no slice at all"
+    return DataError(f"{source.folder}: no slice closes at {iso_ms(time_ms)} or contains it; {there}")

@@ -1,0 +1,275 @@
+"""Why a candle led to what it did, as sections of lines: candle, indicators, conditions, signal, sizing, gate, fills.
+
+The rule: every number is one that a stage of the runtime computed or held at that moment; here they are only put
+into words, in the order in which the runtime asks.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.models import Action, Bound, Candle, EntryOrder, Reason, Refusal, Side, Signal, Slice
+from app.proof.rebuild import Source
+from app.proof.watching import Filled, Seen
+from app.runtime.session import instruments
+from app.times import iso_ms
+from app.trading.instruments import Instrument
+from app.trading.risk import Sizing
+
+Lines = list[tuple[str, str]]
+_BEFORE_RISK = (Refusal.POSITION_OPEN, Refusal.ORDER_PENDING)
+_TOLD = {
+    Refusal.POSITION_OPEN: "the symbol has a position already",
+    Refusal.ORDER_PENDING: "the symbol has an entry order that has not filled yet",
+    Refusal.NOTHING_TO_EXIT: "there is neither a position nor an entry order",
+    Refusal.EXIT_PENDING: "a close order is waiting already",
+    Refusal.NO_MARK: "the symbol has had no candle in the run yet",
+    Refusal.STOP_DISTANCE: "the stop distance is not above zero",
+    Refusal.TARGET_SIDE: "the target is not beyond the price",
+    Refusal.NO_QUANTITY: "nothing is left after rounding down, or there is no room",
+    Refusal.MIN_QUANTITY: "it is less than the instrument's minimum quantity",
+    Refusal.MIN_NOTIONAL: "it is worth less than the instrument's minimum",
+    Refusal.HALTED: "the kill switch has tripped",
+    Refusal.MAX_OPEN_POSITIONS: "there are as many positions and pending entries as allowed",
+    Refusal.LATE: "it came too late to enter on",
+    Refusal.STALE: "the symbol had no candle for too long",
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and its lines, each a label and a value."""
+
+    title: str
+    lines: Sequence[tuple[str, str]]
+
+
+def sections(source: Source, seen: Seen) -> list[Section]:
+    """The whole answer; a section without a line is left out."""
+    risk = source.settings.risk
+    told = [
+        Section("Candle", list(_candle(seen))),
+        Section("Before it", list(_before(seen))),
+        Section("Fills in it", [line for filled in seen.fills for line in _fill(source, filled)]),
+        Section("Indicators", [(name, _number(value)) for name, value in seen.indicators.items()]),
+        Section("Conditions", list(_conditions(seen))),
+        Section("What the strategy saw", list(_view(seen))),
+        Section("Signal", list(_signal(seen))),
+    ]
+    if seen.sizing is not None and (seen.decision is None or seen.decision.outcome not in _BEFORE_RISK):
+        own = seen.signal if seen.signal is not None else Signal(Action.FLAT)
+        rules = instruments(source.settings).get(seen.symbol, Instrument())
+        exposure = source.settings.trading_mode.safety.max_exposure
+        told.append(Section("Sizing", list(_sizing(seen.sizing, own, rules, risk.model_dump(), exposure))))
+    if seen.signal is not None and seen.signal.action in (Action.LONG, Action.SHORT):
+        told.append(Section("Gate", list(_gate(source, seen))))
+    told.append(Section("Outcome", list(_outcome(source, seen))))
+    return [section for section in told if section.lines]
+
+
+def _candle(seen: Seen) -> Iterator[tuple[str, str]]:
+    event = seen.event
+    if isinstance(event, Slice):
+        yield "slice", f"closes {iso_ms(event.close_time_ms)}{', warm-up' if event.warmup else ''}"
+    candle = seen.candle
+    if candle is None:
+        yield "candle", f"none: the slice went without {seen.symbol}, so nothing was asked or filled for it"
+        return
+    yield "candle", f"{candle.symbol} {candle.timeframe}, opens {iso_ms(candle.open_time_ms)}"
+    for name in ("open", "high", "low", "close", "volume"):
+        yield name, _number(getattr(candle, name))
+    if seen.is_late:
+        yield "late", "it was handled too late for an entry"
+    if seen.is_stale:
+        yield "stale", "its symbol had no candle for too long"
+    if candle.volume == 0.0:
+        yield "volume 0", "nobody traded: it fills nothing, triggers nothing and only sets the mark"
+
+
+def _before(seen: Seen) -> Iterator[tuple[str, str]]:
+    if seen.before is not None:
+        one = seen.before
+        levels = f"stop {_number(one.stop)}, target {_number(one.target)}"
+        held = f"{one.side.name} {_number(one.quantity)} from {_number(one.entry_price)}, {levels}"
+        yield "position", f"{held}, trade {one.trade_id}"
+    if seen.pending is not None:
+        yield "entry order", f"{seen.pending.side.name} {_number(seen.pending.quantity)}, order {seen.pending.order_id}"
+    if seen.closing is not None:
+        yield "close order", f"{seen.closing.reason}, order {seen.closing.order_id}"
+
+
+def _conditions(seen: Seen) -> Iterator[tuple[str, str]]:
+    for one in seen.conditions:
+        held = "yes" if one.held else "NO"
+        yield one.name, f"{held.ljust(5)}{_number(one.value)}, must be {one.limit}"
+
+
+def _view(seen: Seen) -> Iterator[tuple[str, str]]:
+    """For a strategy that does not explain itself."""
+    if seen.conditions or seen.asked is None:
+        return
+    yield "explanation", "the strategy gives none: it may have a method explain(candle, view)"
+    yield "equity", _number(seen.equity)
+    for candle in seen.lookback:
+        yield f"candle {iso_ms(candle.open_time_ms)}", _prices(candle)
+
+
+def _signal(seen: Seen) -> Iterator[tuple[str, str]]:
+    signal = seen.signal
+    if signal is None or seen.asked is None:
+        if seen.candle is not None:
+            yield "signal", "none: the strategy was not asked, no candle of its timeframe closes here"
+        return
+    if signal.action is Action.FLAT:
+        yield "signal", "none (FLAT)"
+        return
+    brought = [
+        f"{name} {_number(value)}"
+        for name, value in (("atr", signal.atr), ("stop", signal.stop), ("target", signal.target))
+        if value is not None
+    ]
+    factor = [] if signal.size_factor == 1.0 else [f"size factor {_number(signal.size_factor)}"]
+    tag = [f"tag {signal.tag!r}"] if signal.tag else []
+    yield "signal", " ".join((signal.action.value, ", ".join([*brought, *factor, *tag]))).strip()
+    if isinstance(seen.event, Slice) and seen.event.warmup:
+        yield "warm-up", "the answer is dropped: warm-up candles update indicators and nothing else"
+
+
+def _sizing(
+    sizing: Sizing, signal: Signal, rules: Instrument, risk: dict[str, Any], max_exposure: float
+) -> Iterator[tuple[str, str]]:
+    """As far as it was computed: what is None was not reached."""
+    if sizing.reference is None or sizing.distance is None:
+        return
+    reference, sign = _number(sizing.reference), "-" if sizing.side is Side.LONG else "+"
+    other = "+" if sign == "-" else "-"
+    yield "reference", f"{reference}, the mark"
+    if signal.stop is not None:
+        yield (
+            "stop distance",
+            f"from {reference} to the signal's own stop {_number(signal.stop)} = {_number(sizing.distance)}",
+        )
+    else:
+        atr = f"atr_stop_multiplier {_number(risk['atr_stop_multiplier'])} x ATR {_number(signal.atr)}"
+        yield "stop distance", f"{atr} = {_number(sizing.distance)}"
+    if sizing.stop is None or sizing.target is None:
+        return
+    tick = "" if rules.price_tick is None else f", rounded away to the tick {_number(rules.price_tick)}"
+    distance = _number(sizing.distance)
+    stop = "the signal's own" if signal.stop is not None else f"{reference} {sign} {distance}"
+    target = "the signal's own"
+    if signal.target is None:
+        target = f"{reference} {other} reward_risk_ratio {_number(risk['reward_risk_ratio'])} x {distance}"
+    yield "stop", f"{stop}{tick} = {_number(sizing.stop)}"
+    yield "target", f"{target}{tick} = {_number(sizing.target)}"
+    if sizing.equity is None:
+        return
+    equity, room = _number(sizing.equity), _number(sizing.room)
+    yield "equity", equity
+    yield "room", f"max_exposure {_number(max_exposure)} x {equity} - exposure {_number(sizing.exposure)} = {room}"
+    bounds = {
+        Bound.RISK: f"{equity} x {_number(risk['risk_per_trade'])} / {distance} = {_number(sizing.by_risk)}",
+        Bound.POSITION: f"{equity} x {_number(risk['max_position_pct'])} / {reference} = {_number(sizing.by_position)}",
+        Bound.ROOM: f"{room} / {reference} = {_number(sizing.by_room)}",
+    }
+    for bound, text in bounds.items():
+        yield f"by {bound}", f"{text}{'  <- the least' if bound is sizing.sized_by else ''}"
+    factor = "" if sizing.size_factor == 1.0 else f" x size factor {_number(sizing.size_factor)}"
+    down = f"{_number(sizing.limit)}{factor}, down to the step {_number(rules.quantity_step)}"
+    yield "quantity", f"{down} = {_number(sizing.quantity)} (minimum {_number(rules.min_quantity)})"
+    if sizing.notional is not None:
+        worth = f"{_number(sizing.quantity)} x {reference} = {_number(sizing.notional)}"
+        yield "notional", f"{worth} (minimum {_number(rules.min_notional)})"
+
+
+def _gate(source: Source, seen: Seen) -> Iterator[tuple[str, str]]:
+    safety = source.settings.trading_mode.safety
+    yield "kill switch", "TRIPPED" if seen.halted else "not tripped"
+    yield "open and pending", f"{seen.taken}, must be below max_open_positions {safety.max_open_positions}"
+    drawdown, daily_loss = seen.losses
+    yield "drawdown", f"{drawdown:.4%} of the peak {_number(seen.peak)}, trips at {_share(safety.max_drawdown)}"
+    yield "loss of the day", f"{daily_loss:.4%}, trips at {_share(safety.max_daily_loss)}"
+    late = [what for what, holds in (("late", seen.is_late), ("stale", seen.is_stale)) if holds]
+    yield "feed", " and ".join(late) or "in time"
+
+
+def _outcome(source: Source, seen: Seen) -> Iterator[tuple[str, str]]:
+    decision = seen.decision
+    if decision is None:
+        if seen.signal is not None and seen.signal.action is Action.FLAT:
+            yield from _what_did_not_hold(seen)
+        return
+    if decision.outcome in set(Refusal):
+        yield "no order", f"{decision.outcome}: {_TOLD[Refusal(decision.outcome)]}"
+        return
+    order = decision.order
+    if order is None:
+        yield decision.outcome, "the entry order that was waiting is cancelled"
+        return
+    what = f"{order.side.name} {_number(order.quantity)}" if isinstance(order, EntryOrder) else "close the position"
+    yield f"order {order.order_id}", f"{what}, at the market"
+    if seen.later is not None:
+        yield from _fill(source, seen.later)
+    elif all(filled.fill.order_id != order.order_id for filled in seen.fills):
+        yield "fill", "none: it was cancelled, or still waiting at the end"
+
+
+def _what_did_not_hold(seen: Seen) -> Iterator[tuple[str, str]]:
+    """By side, for conditions that are named `LONG: ...` and `SHORT: ...`; all others count for both."""
+    failed = [one.name for one in seen.conditions if not one.held]
+    common = [name for name in failed if not name.startswith(("LONG: ", "SHORT: "))]
+    for side in (Action.LONG, Action.SHORT):
+        own = [name.removeprefix(f"{side}: ") for name in failed if name.startswith(f"{side}: ")]
+        if own or common:
+            yield f"no {side}", f"did not hold: {', '.join([*common, *own])}"
+
+
+def _fill(source: Source, filled: Filled) -> Iterator[tuple[str, str]]:
+    fill, mode = filled.fill, source.settings.trading_mode
+    action = "OPEN" if fill.opens else "CLOSE"
+    yield f"{action} {fill.side.name}", f"{iso_ms(fill.time_ms)}, {fill.reason}, trade {fill.trade_id}"
+    before, rule = _rule(filled, mode.fill == "close")
+    yield "rule", rule
+    buys = (fill.side is Side.LONG) == fill.opens
+    if fill.slippage == 0.0:
+        yield "price", f"{_number(fill.price)}, without slippage"
+    else:
+        sign = "+" if buys else "-"
+        yield "price", f"{before} x (1 {sign} slippage {_number(mode.slippage_rate)}) = {_number(fill.price)}"
+    yield "commission", f"of {_number(fill.price)} x {_number(fill.quantity)}: {_number(fill.commission)}"
+    if not fill.opens:
+        yield (
+            "realized PnL",
+            f"{_number(fill.realized_pnl)}, both commissions included; balance {_number(fill.balance)}",
+        )
+
+
+def _rule(filled: Filled, fill_at_close: bool) -> tuple[str, str]:
+    """The price before slippage, and which rule of RULES.md made the fill."""
+    fill, candle, out = filled.fill, filled.candle, filled.exit
+    if out is not None and candle is not None:
+        levels = f"stop {_number(fill.stop)}, target {_number(fill.target)}; the candle {_prices(candle)}"
+        both = "; the target was reached in the same candle, the stop wins" if out.both_levels else ""
+        return _number(out.price), f"{out.rule}: {levels}{both}"
+    ended = fill.reason in (Reason.END_OF_DATA, Reason.SHUTDOWN, Reason.ERROR)
+    if candle is None or ended or fill_at_close:
+        why = "closed at the last mark, where the session ended" if ended else "filled at once, at the mark"
+        return "the mark", why
+    return _number(
+        candle.open
+    ), f"a market order, at the open of the next traded candle ({iso_ms(candle.open_time_ms)})"
+
+
+def _prices(candle: Candle) -> str:
+    values = (("open", candle.open), ("high", candle.high), ("low", candle.low), ("close", candle.close))
+    return ", ".join(f"{name} {_number(value)}" for name, value in values)
+
+
+def _share(limit: float | None) -> str:
+    return "no limit (off)" if limit is None else f"{limit:.2%}"
+
+
+def _number(value: float | str | None) -> str:
+    if isinstance(value, str):
+        return value
+    return "none yet" if value is None else f"{value:,.10g}"

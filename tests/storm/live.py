@@ -1,0 +1,139 @@
+"""One live case: a testnet in a process, a paper session in another; then its tape and the exchange's history.
+
+The rule: within the lateness limit live = tape = history, byte for byte; beyond it live = tape, and what came late is
+counted and named. A case is named by its kind and seed; the same name gives the same faults and moments.
+"""
+
+import contextlib
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.times import iso_ms, parse_time_ms
+from tests.fetching import running_testnet, state_of
+from tests.integration.processes import PROJECT
+
+SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+START = "2026-03-01T12:00:20"
+MINUTE_MS = 60_000
+LIVE: dict[str, Any] = {
+    "exchange": "binanceus",
+    "symbols": list(SYMBOLS),
+    "timeframe": "1m",
+    "startup_candles": 30,
+    "strategy": {"name": "tests.parity.seeded_strategy:Seeded", "params": {"seed": 5}},
+}
+
+
+@dataclass(frozen=True)
+class LiveOutcome:
+    """What came of a live case: nothing wrong if `problem` is empty."""
+
+    problem: str
+    elapsed_s: float
+    fills: int
+    feed: dict[str, int]
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LiveCase:
+    """How long and how fast: `candles` minutes at `speed` times real time."""
+
+    candles: int = 30
+    speed: float = 20.0
+
+    @property
+    def end(self) -> str:
+        """The session's end."""
+        return iso_ms(parse_time_ms(START) // MINUTE_MS * MINUTE_MS + (self.candles + 1) * MINUTE_MS)
+
+    def storm(self, seed: int) -> LiveOutcome:
+        """A session through `storm:SEED`."""
+        return self._run(seed, f"storm:{seed}", None)
+
+    def kill(self, seed: int) -> LiveOutcome:
+        """A session killed with SIGKILL at seeded moments and started again at once."""
+        return self._run(seed, "none", random.Random(seed))
+
+    def _run(self, seed: int, faults: str, moments: random.Random | None) -> LiveOutcome:
+        began_s = time.monotonic()
+        words = ("--generate", str(seed), "--symbols", ",".join(SYMBOLS), "--start", START, "--speed", str(self.speed))
+        with tempfile.TemporaryDirectory() as name, running_testnet(*words, "--faults", faults) as url:
+            folder = Path(name)
+            problem = self._session(folder, url, moments) or self._proof(folder, url)
+            state = state_of(url)
+            results = _results(folder / "live")
+            fills = 0 if results is None else _trades(folder / "live").count(b"\n") - 1
+            return LiveOutcome(
+                problem, time.monotonic() - began_s, fills, {} if results is None else results["feed"], state
+            )
+
+    def _session(self, folder: Path, url: str, moments: random.Random | None) -> str:
+        words = ("--mode", "paper", "--end", self.end, "--exchange-url", url)
+        command = _command(folder, *words, "--cache", str(folder / "cache"), "--out", str(folder / "live"))
+        if moments is not None:
+            for _ in range(2):
+                _kill_after(command, moments.uniform(1.0, 0.4 * self.candles * 60.0 / self.speed))
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=900, check=False)
+        return f"paper: exit status {done.returncode}: {done.stderr[-800:]}" if done.returncode else ""
+
+    def _proof(self, folder: Path, url: str) -> str:
+        live = folder / "live"
+        tape = ("--mode", "backtest", "--tape", str(live), "--out", str(folder / "tape"))
+        results = _results(live)
+        assert results is not None
+        span = ("--start", results["requested"]["start"], "--end", results["requested"]["end"])
+        history = ("--mode", "backtest", *span, "--exchange-url", url, "--cache", str(folder / "other"))
+        for command in (
+            [sys.executable, "-m", "app", *tape],
+            _command(folder, *history, "--out", str(folder / "history")),
+        ):
+            done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
+            if done.returncode:
+                return f"{command[3:6]}: exit status {done.returncode}: {done.stderr[-800:]}"
+        if results["requested"]["end"] != self.end:
+            return f"the session ended at {results['requested']['end']}, not at {self.end}"
+        if _trades(folder / "tape") != _trades(live):
+            return "the tape gives another trade log than the session"
+        same = _trades(folder / "history") == _trades(live)
+        if not same and not results["feed"]:
+            return "history gives another trade log than the session, and nothing was late"
+        return ""
+
+
+def _kill_after(command: list[str], after_s: float) -> None:
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(after_s)
+        process.kill()
+
+
+def _command(folder: Path, *words: str) -> list[str]:
+    config = folder / "config"
+    if not config.exists():
+        config.mkdir()
+        (config / "live.yaml").write_text(json.dumps(LIVE))
+        (config / "risk.json").write_text('{"max_position_pct": 0.2}')
+        (config / "trading_mode.yaml").write_text('{"safety": {"max_exposure": 0.5, "max_drawdown": null}}')
+    return [sys.executable, "-m", "app", *words, "--config", str(config / "live.yaml")]
+
+
+def _results(run: Path) -> dict[str, Any] | None:
+    path = run / "results.json"
+    if not path.exists():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def _trades(run: Path) -> bytes:
+    results = _results(run)
+    assert results is not None
+    return (run / str(results["files"]["trades"])).read_bytes()

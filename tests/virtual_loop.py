@@ -1,0 +1,59 @@
+"""An event loop on which time passes only when nothing else can happen: it jumps to the next timer.
+
+The rule: a run on it depends on nothing but its input, and waiting costs nothing; the local clock of app.runtime.clock
+shows the same time. Real sockets, threads and processes have no place on it.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from app.runtime import clock
+
+Result = TypeVar("Result")
+
+
+class _Jump(selectors.SelectSelector):
+    """Looks at no file: a wait is over at once, and its length is added to the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("nothing will ever happen: no task can go on and no timer is set")
+        self.now_s += max(0.0, timeout)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """`time()` begins at 0."""
+
+    def __init__(self) -> None:
+        self._jump = _Jump()
+        super().__init__(self._jump)
+
+    def time(self) -> float:
+        """Seconds that have passed, none of them really."""
+        return self._jump.now_s
+
+
+def run_virtual(main: Coroutine[Any, Any, Result]) -> Result:
+    """`asyncio.run` on a virtual clock; tasks that are left over are an error."""
+    loop = VirtualLoop()
+    real = clock.monotonic_s
+    clock.monotonic_s = loop.time
+    try:
+        result = loop.run_until_complete(main)
+        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        if left:
+            raise RuntimeError(f"tasks left behind: {left}")
+        return result
+    finally:
+        clock.monotonic_s = real
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
