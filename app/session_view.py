@@ -62,7 +62,7 @@ class SessionView:
     async def keep_status(self, _: object) -> None:
         """Writes status.json every second, until cancelled."""
         while True:
-            write_status(self.folder.folder, self.status())
+            write_status(self.folder.folder, {**self.status(), "tasks": len(asyncio.all_tasks())})
             await asyncio.sleep(_STATUS_S)
 
     def status(self) -> dict[str, Any]:

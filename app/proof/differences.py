@@ -5,7 +5,7 @@ anything is not asked here. Both inputs are read once, side by side; kept is onl
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from app.models import Candle, Command, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Slice, Stop
@@ -96,7 +96,8 @@ class InputComparison:
         self._tell_gaps()
         for (side, symbol), stretch in self._marks.items():
             self._tell_mark(side, symbol, stretch)
-        return sorted(self._found, key=lambda one: (-1 if one.time_ms is None else one.time_ms, one.symbol))
+        found = [self._with_revision(one) for one in self._found]
+        return sorted(found, key=lambda one: (-1 if one.time_ms is None else one.time_ms, one.symbol))
 
     def _beats(self, events: Iterable[Event]) -> Iterator[_Beat]:
         beat = _Beat(-1)
@@ -156,8 +157,7 @@ class InputComparison:
             if getattr(mine, name) != getattr(theirs, name)
         ]
         if values:
-            revised = "; the exchange revised it later" if key in self._revised else ""
-            self._add(Cause.DATA, key, f"{_candle(key)}: {'; '.join(values)}{revised}")
+            self._add(Cause.DATA, key, f"{_candle(key)}: {'; '.join(values)}")
 
     def _compare_marks(self, slices: Sequence[Slice | None]) -> None:
         marks = [_marks(one, self._symbols) for one in slices]
@@ -209,6 +209,12 @@ class InputComparison:
             for key, (_, late_ms) in waiting.items():
                 late = "" if late_ms is None else f", where it came {_when(late_ms)}"
                 self._add(Cause.GAP, key, f"{_candle(key)}: it is there in {NAMES[side]} only{late}")
+
+    def _with_revision(self, one: Difference) -> Difference:
+        # Known only at the end: the exchange may revise a candle long after it was handled.
+        if one.cause is not Cause.DATA or (one.symbol, one.time_ms) not in self._revised:
+            return one
+        return replace(one, said=f"{one.said}; the exchange revised it later")
 
     def _add(self, cause: Cause, key: Key, said: str) -> None:
         self._found.append(Difference(cause, key[1], key[0], said, of_candle=True))

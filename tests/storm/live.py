@@ -54,6 +54,10 @@ class LiveCase:
         """The session's end."""
         return iso_ms(parse_time_ms(START) // MINUTE_MS * MINUTE_MS + (self.candles + 1) * MINUTE_MS)
 
+    def calm(self, seed: int) -> LiveOutcome:
+        """A session to which nothing happens."""
+        return self._run(seed, "none", None)
+
     def storm(self, seed: int) -> LiveOutcome:
         """A session through `storm:SEED`."""
         return self._run(seed, f"storm:{seed}", None)
@@ -116,13 +120,19 @@ def _kill_after(command: list[str], after_s: float) -> None:
 
 
 def _command(folder: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "app", *words, "--config", str(profile(folder))]
+
+
+def profile(folder: Path) -> Path:
+    """A profile of coin tosses on three symbols, below `folder`; its live.yaml."""
     config = folder / "config"
     if not config.exists():
         config.mkdir()
         (config / "live.yaml").write_text(json.dumps(LIVE))
         (config / "risk.json").write_text('{"max_position_pct": 0.2}')
-        (config / "trading_mode.yaml").write_text('{"safety": {"max_exposure": 0.5, "max_drawdown": null}}')
-    return [sys.executable, "-m", "app", *words, "--config", str(config / "live.yaml")]
+        mode = {"safety": {"max_exposure": 0.5, "max_drawdown": None, "kill_switch_file": str(folder / "KILL")}}
+        (config / "trading_mode.yaml").write_text(json.dumps(mode))
+    return config / "live.yaml"
 
 
 def _results(run: Path) -> dict[str, Any] | None:

@@ -1,0 +1,45 @@
+"""The golden tapes: each format that was ever written replays to the trade log that its session wrote.
+
+A change here means that a recorded session would be decided on differently today: say why in the commit.
+"""
+
+import asyncio
+import hashlib
+import zlib
+from pathlib import Path
+
+import pytest
+
+from app.errors import DataError
+from app.runtime.journal import read_tape
+from app.tape_replay import TapeRunner
+
+FORMATS = sorted(Path(__file__).parent.glob("tape-format-*"))
+SHA256 = {"tape-format-1": "8922adeec23937e95f09b87d9f1fea40490828764f923a8716d40095c0937dc4"}
+
+
+@pytest.mark.parametrize("recorded", FORMATS, ids=lambda path: path.name)
+def test_a_recorded_session_replays_to_its_bytes(recorded: Path, tmp_path: Path) -> None:
+    results = asyncio.run(TapeRunner(recorded, tmp_path / "replayed").run_async())
+    replayed = (tmp_path / "replayed" / results["files"]["trades"]).read_bytes()
+    assert replayed == (recorded / "golden.csv").read_bytes()
+    assert hashlib.sha256(replayed).hexdigest() == SHA256[recorded.name]
+    assert results["feed"] == {"late_candles": 1, "late_slices": 2, "revised_candles": 1, "stale_symbols": 3}
+    assert replayed.count(b"\n") > 8
+    assert b"kill_switch" in replayed
+    assert all(record.digest for record in read_tape(recorded).records)
+
+
+def test_another_decision_is_named(tmp_path: Path) -> None:
+    tape = tmp_path / "run" / "tape" / "000001.jsonl"
+    tape.parent.mkdir(parents=True)
+    content = (
+        (FORMATS[0] / "tape" / "000001.jsonl")
+        .read_bytes()
+        .replace(b'"commission_rate":0.001', b'"commission_rate":0.002')
+    )
+
+    head, _, rest = content.partition(b"\n")
+    tape.write_bytes(b"%08x %b\n%b" % (zlib.crc32(head[9:]), head[9:], rest))
+    with pytest.raises(DataError, match=r"event \d+ \(Slice\) was decided on differently when it was recorded"):
+        asyncio.run(TapeRunner(tmp_path / "run", tmp_path / "replayed").run_async())
