@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install backtest test check bench paper storm clean
+.PHONY: help install backtest test check bench paper storm soak clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,15 +31,19 @@ check: $(INSTALLED) ## format, lint and types
 test: check ## check, then all tests
 	$(BIN)/python -m pytest
 
-bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; then fetching from the testnet
+bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; then fetching and latency on the testnet
 	$(BIN)/python -m tests.bench.run
 	$(BIN)/python -m tests.bench.fetch
+	$(BIN)/python -m tests.bench.latency
 
 paper: $(INSTALLED) ## a rehearsal offline: a paper session on the testnet, then the proof that tape = history = live
 	$(BIN)/python scripts/rehearse.py
 
-storm: $(INSTALLED) ## 50 storms and 30 kills of a fetch, each compared with an import; resumes where it was stopped
+storm: $(INSTALLED) ## storms and kills, of fetches and paper sessions, against the truth; resumes where it was stopped
 	$(BIN)/python -m tests.storm.run
+
+soak: $(INSTALLED) ## 30 simulated days of a paper session, its sockets cut every hour: memory, tasks, tape, history
+	$(BIN)/python -m tests.soak.run
 
 clean: ## removes what make and the tools made; candles and runs stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

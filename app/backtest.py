@@ -28,7 +28,7 @@ from app.times import file_time, parse_time_ms, timeframe_ms
 if TYPE_CHECKING:
     import pandas as pd
 
-    from app.feeds.history import FetchProgress, FetchReport
+    from app.feeds.fetch_report import FetchProgress, FetchReport
 
 DEFAULT_CONFIG = Path("config/live.yaml")
 DEFAULT_CACHE = Path("data/backtest_cache")

@@ -27,7 +27,7 @@ from app.reporting.run_folder import to_json
 from app.times import timeframe_ms
 
 if TYPE_CHECKING:
-    from app.feeds.history import FetchReport
+    from app.feeds.fetch_report import FetchReport
 
 
 def run_backtest(args: argparse.Namespace) -> int:

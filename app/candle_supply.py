@@ -19,7 +19,8 @@ from app.settings import InstrumentSettings, Settings
 from app.times import DAY_MS, short_time, timeframe_ms
 
 if TYPE_CHECKING:
-    from app.feeds.history import FetchProgress, FetchReport, HistoricalDataProvider
+    from app.feeds.fetch_report import FetchProgress, FetchReport
+    from app.feeds.history import HistoricalDataProvider
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Supply:
         live = settings.live
         symbols = [symbol for symbol in live.symbols if self._lacks(settings, symbol, period, warmup_start_ms)]
         if not symbols:
+            await self._renew_market_data(settings)
             return
         try:
             async with self._provider(settings) as provider:
@@ -74,6 +76,18 @@ class Supply:
             raise self._refusal(error, settings, symbols, period) from error
         if self.fetched is not None:
             self.fetched(report)
+
+    async def _renew_market_data(self, settings: Settings) -> None:
+        # A damaged file of market data is only known for one: it is asked for again like a damaged month.
+        try:
+            read_markets(self.cache.root, settings.live.exchange)
+        except NewerFormatError:
+            raise
+        except DataError as damage:
+            self._say(f"{damage}; it is asked for again")
+            async with self._provider(settings) as provider:
+                await provider.server_time_ms(settings.live.symbols, settings.live.timeframe)
+                await provider.keep_market_data()
 
     def complete(self, settings: Settings) -> Settings:
         """The settings with the exchange's market data where an instrument has no value of its own."""
@@ -130,15 +144,21 @@ class Supply:
     def _refusal(
         self, error: ExchangeError, settings: Settings, symbols: Sequence[str], period: Period
     ) -> OnetapeError:
-        live, there = settings.live, what_is_there(self.cache)
+        live = settings.live
         span = (period.start_ms, period.end_ms)
         asked = f"{live.exchange} was asked: {error}"
         for symbol in symbols:
             if not self.cache.present(symbol, live.timeframe, *span):
                 between = f"from {short_time(period.start_ms)} to {short_time(period.end_ms)}"
-                return DataError(f"no candle of {symbol} {live.timeframe} {between}; {asked}; {there}")
+                return DataError(f"no candle of {symbol} {live.timeframe} {between}; {asked}; {self._contents()}")
         names = ", ".join(symbols)
         return type(error)(f"candles of {names} {live.timeframe} are missing; {asked}; --offline replays what is there")
+
+    def _contents(self) -> str:
+        try:
+            return what_is_there(self.cache)
+        except DataError as damage:  # of another series, perhaps: it must not hide why the exchange did not answer
+            return str(damage)
 
     def _provider(self, settings: Settings) -> "HistoricalDataProvider":
         from app.feeds.history import HistoricalDataProvider

@@ -128,7 +128,7 @@ def _add_profile(parser: argparse.ArgumentParser) -> None:
 
 def _run_mode(args: argparse.Namespace) -> int:
     if args.mode == "live":
-        raise ConfigError("--mode live places no real orders yet; use --mode backtest")
+        raise ConfigError("--mode live places no real orders yet; use --mode backtest or paper")
     if args.mode == "paper":
         if args.tape is not None:
             raise ConfigError("--tape belongs to --mode backtest; a paper session is continued with --out RUN")

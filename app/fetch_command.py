@@ -15,7 +15,7 @@ from app.text_table import limited, text_table
 from app.times import TIMEFRAMES_MS, parse_time_ms, short_time, timeframe_ms
 
 if TYPE_CHECKING:
-    from app.feeds.history import FetchReport
+    from app.feeds.fetch_report import FetchReport
 
 Result = TypeVar("Result")
 DEFAULT_EXCHANGE = "binanceus"

@@ -18,12 +18,12 @@ class Log(Protocol):
         """Tell it."""
 
 
-def make_log(*, as_json: bool, file: Path | None = None) -> Log:
-    """A log for this process; OutputError if the file cannot be written."""
+def make_log(*, as_json: bool, file: Path | None = None, on_terminal: bool = True) -> Log:
+    """A log for this process; OutputError if the file cannot be written. `on_terminal`: for people there, too."""
     listeners: list[Any] = []
     if file is not None:
         listeners.append(_logger(_LineFile(file), as_json=True))
-    if as_json or sys.stderr.isatty():
+    if as_json or (on_terminal and sys.stderr.isatty()):
         listeners.append(_logger(None, as_json=as_json))
 
     def tell(event: str, **values: Any) -> None:

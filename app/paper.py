@@ -50,6 +50,7 @@ class PaperRunner:
     exchange_url: str | None = None
     tell: Callable[[str], None] | None = None
     on_event: "Callable[[SessionView, Event, Sequence[Fill], Sequence[Decision]], None] | None" = None
+    on_session: "Callable[[SessionView, bool], None] | None" = None  # before the first new event; True: continued
 
     async def run_async(self) -> BacktestResults:
         """Until the end, or an operator's stop."""
@@ -114,9 +115,17 @@ class PaperRunner:
             on_state=view.note_link,
         )
         view.on_event = self.on_event
-        books.observer = view.note
-        watch = CommandWatch(folder.folder, Path(settings.trading_mode.safety.kill_switch_file))
-        session = LiveSession(feed, books, journal, (watch.watch, view.keep_status))
+        if self.on_session is not None:
+            self.on_session(view, start.warmup_start_ms is None)
+        session = LiveSession(
+            feed,
+            books,
+            journal,
+            (view.keep_status,),
+            CommandWatch(folder.folder, Path(settings.trading_mode.safety.kill_switch_file), self.tell),
+            slow_s=timeframe_ms(live.timeframe) / 1000.0,
+            on_slow=view.note_slow,
+        )
         began_s = clock.monotonic_s()
         status = "failed"
         try:

@@ -1,24 +1,34 @@
 """`python -m app --mode paper`: arguments to a runner, what happens to the console, the report at the end.
 
-The rule: on a terminal a live view, in a pipe a plain line for each thing that happened; the report is that of a
-backtest. It decides nothing.
+The rule: on a terminal a live view, in a pipe a plain line for each thing that happened; whoever reads slowly, or not
+at all, holds no session up; the report is that of a backtest. It decides nothing.
 """
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.backtest import DEFAULT_CACHE, DEFAULT_CONFIG
+from app.aside import Aside
+from app.backtest import DEFAULT_CACHE, DEFAULT_CONFIG, BacktestResults
 from app.backtest_command import symbols_of
 from app.errors import ConfigError
+from app.log import make_log
 from app.models import Decision, Event, Fill, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.paper import PaperRunner
 from app.reporting.console import render_report
+from app.reporting.live_screen import fill_words
+from app.reporting.progress import wanted
 from app.reporting.run_folder import to_json
+from app.session_log import SessionLog
 from app.session_view import SessionView
 from app.times import iso_ms, parse_time_ms
+
+if TYPE_CHECKING:
+    from app.live_view import LiveView
 
 
 def run_paper(args: argparse.Namespace) -> int:
@@ -37,18 +47,89 @@ def run_paper(args: argparse.Namespace) -> int:
         cache=args.cache or DEFAULT_CACHE,
         out=args.out,
         exchange_url=args.exchange_url,
-        tell=lambda text: print(f"onetape: {text}", file=sys.stderr),
-        on_event=None if args.json else tell_event,
     )
-    results = asyncio.run(runner.run_async())
+    aside = Aside()
+    teller = SessionTeller(aside, lines=not args.json)
+    if args.log_json or args.log_file is not None:
+        teller.log = SessionLog(make_log(as_json=args.log_json, file=args.log_file, on_terminal=False), aside)
+    runner.on_session, runner.tell = teller.begin, teller.say
+    try:
+        if wanted() and not args.json and not args.log_json:
+            from app.live_view import LiveView
+
+            teller.screen = LiveView()
+            results = asyncio.run(_run_shown(runner, teller.screen))
+        else:
+            results = asyncio.run(runner.run_async())
+        teller.end(results["status"])
+    finally:
+        aside.close()
+    if aside.lost:
+        print(f"onetape: {aside.lost} lines were lost ({aside.fault or 'too many waited'})", file=sys.stderr)
     sys.stdout.write(to_json(dict(results)) if args.json else render_report(results, results.folder))
     return 0
 
 
-def tell_event(view: SessionView, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
-    """A line for each thing that happened, on standard output, at once."""
-    for line in event_lines(event, fills, decisions):
-        print(f"{iso_ms(view.books.runtime.account.time_ms)} {line}", flush=True)
+async def _run_shown(runner: PaperRunner, screen: "LiveView") -> BacktestResults:
+    async with screen.shown():
+        return await runner.run_async()
+
+
+class SessionTeller:
+    """Whom a session tells what happens: a screen, or lines on standard output, and a log where one is wanted."""
+
+    def __init__(self, aside: Aside, *, lines: bool) -> None:
+        self.screen: LiveView | None = None
+        self.log: SessionLog | None = None
+        self._aside, self._lines = aside, lines
+        self._view: SessionView | None = None
+
+    def begin(self, view: SessionView, continued: bool) -> None:
+        """Follow this session from its first new event on."""
+        self._view = view
+        view.on_event, view.on_slow = self.happened, self.slow
+        if self.screen is not None:
+            self.screen.begin(view)
+        if self.log is not None:
+            view.on_link = self.log.linked
+            self.log.began(view, continued)
+        if continued:
+            self._line(f"continued after {view.books.last_seq:,} events of the tape")
+
+    def happened(self, view: SessionView, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
+        """After each event."""
+        for line in event_lines(event, fills, decisions):
+            self._line(line)
+        if self.log is not None:
+            self.log.happened(view, event, fills, decisions)
+
+    def slow(self, event: Event, took_s: float) -> None:
+        """An event took longer than a candle lasts."""
+        self._line(f"slow: handling a {type(event).__name__} took {took_s:,.1f} s, longer than a candle lasts")
+        if self.log is not None:
+            self.log.slow(event, took_s)
+
+    def say(self, text: str) -> None:
+        """A note of the feed or of the commands: standard error, where there is no screen."""
+        if self.log is not None:
+            self.log.told(text)
+        if self.screen is not None:
+            self.screen.note(text)
+        else:
+            self._aside.do(partial(print, f"onetape: {text}", file=sys.stderr, flush=True))
+
+    def end(self, status: str) -> None:
+        """The session is over."""
+        if self.log is not None:
+            self.log.ended(status)
+
+    def _line(self, line: str) -> None:
+        time_ms = 0 if self._view is None else self._view.books.runtime.account.time_ms
+        stamped = f"{iso_ms(time_ms)} {line}" if time_ms else line
+        if self.screen is not None:
+            self.screen.note(stamped)
+        elif self._lines:
+            self._aside.do(partial(print, stamped, flush=True))
 
 
 def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> list[str]:
@@ -62,9 +143,7 @@ def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decisio
         lines.append(f"{event.candle.symbol} revised by the exchange: candle of {iso_ms(event.candle.open_time_ms)}")
     if isinstance(event, (Kill, Resume, Stop)):
         lines.append(f"{type(event).__name__.lower()}: {event.why}")
-    for fill in fills:
-        what = "opened" if fill.opens else f"closed ({fill.reason}), {fill.realized_pnl:+,.2f}"
-        lines.append(f"{fill.symbol} {fill.side.name} {what}: {fill.quantity:g} at {fill.price:,.8g}")
+    lines += [fill_words(fill) for fill in fills]
     lines += [f"{one.symbol} {one.action} -> {one.outcome}" for one in decisions]
     return lines
 

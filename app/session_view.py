@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.feeds.websocket import LinkState
-from app.models import Candle, Decision, Event, Fill, LateCandle, Slice
+from app.models import Candle, Decision, Event, Fill, LateCandle, MarkedSlice, Slice
 from app.reporting.run_folder import RunFolder, write_json
 from app.run_plan import EventCoverage, RunPlan
 from app.runtime.control import write_status
@@ -24,17 +24,25 @@ _FILLS_SHOWN = 10
 
 @dataclass
 class SessionView:
-    """What can be said of a session at any moment, for its status, its screen and its results."""
+    """What can be said of a session at any moment, for its status, its screen and its results.
+
+    `on_event`, `on_link` and `on_slow` hear of what happens: events with what came of them, news of the feed, and
+    events that took longer to handle than a candle lasts (in real seconds). They must be quick, and never raise.
+    """
 
     plan: RunPlan
     folder: RunFolder
     books: Books
     on_event: "Callable[[SessionView, Event, Sequence[Fill], Sequence[Decision]], None] | None" = None
+    on_link: Callable[[LinkState], None] | None = None
+    on_slow: Callable[[Event, float], None] | None = None
     coverage: EventCoverage = field(init=False)
     seen: dict[str, int] = field(default_factory=dict)
     last_close_ms: int | None = None
     link: LinkState | None = None
     last_fills: list[Fill] = field(default_factory=list)
+    last_candles: dict[str, Candle] = field(default_factory=dict)
+    stale: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         live = self.plan.settings.live
@@ -44,13 +52,12 @@ class SessionView:
     def note(self, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
         """After each event, also of a replayed tape."""
         self.coverage.note(event)
-        candles = (
-            event.candles if isinstance(event, Slice) else (event.candle,) if isinstance(event, LateCandle) else ()
-        )
-        for candle in candles:
+        for candle in _candles(event):
             self.seen[candle.symbol] = candle.open_time_ms
+            self.last_candles[candle.symbol] = candle
         if isinstance(event, Slice) and not event.warmup:
             self.last_close_ms = event.close_time_ms
+            self.stale = event.stale if isinstance(event, MarkedSlice) else ()
         self.last_fills = [*self.last_fills, *fills][-_FILLS_SHOWN:]
         if self.on_event is not None:
             self.on_event(self, event, fills, decisions)
@@ -58,6 +65,13 @@ class SessionView:
     def note_link(self, state: LinkState) -> None:
         """The feed's own counts."""
         self.link = state
+        if self.on_link is not None:
+            self.on_link(state)
+
+    def note_slow(self, event: Event, took_s: float) -> None:
+        """An event that took longer than a candle lasts."""
+        if self.on_slow is not None:
+            self.on_slow(event, took_s)
 
     async def keep_status(self, _: object) -> None:
         """Writes status.json every second, until cancelled."""
@@ -89,6 +103,7 @@ class SessionView:
                     "mark": account.marks[one.symbol],
                     "stop": one.stop,
                     "target": one.target,
+                    "unrealised": one.unrealised(account.marks[one.symbol]),
                 }
                 for one in account.positions.values()
             ],

@@ -16,7 +16,7 @@ from app.feeds.alignment import FeedEvent
 from app.feeds.base import EventQueue
 from app.feeds.cache import CandleCache
 from app.feeds.history import HistoricalDataProvider
-from app.feeds.websocket import FeedTimes, LiveStart, LinkState, WebsocketFeed
+from app.feeds.websocket import FeedTimes, LinkState, LiveStart, WebsocketFeed
 from app.models import Candle, LateCandle, MarkedSlice, RevisedCandle, Slice
 from tests.candle_columns import MINUTE_MS, START_MS
 from tests.scripted_live import LiveExchange, Span, Weather, true_candle
@@ -88,9 +88,7 @@ def history(exchange: LiveExchange, candles: int = CANDLES, times: FeedTimes = T
         last |= {candle.symbol: minute for candle in there}
         stale = tuple(symbol for symbol in exchange.symbols if minute - last[symbol] >= times.stale_candles)
         close_ms = open_time_ms + MINUTE_MS
-        slices.append(
-            MarkedSlice(close_ms, there, False, False, stale) if stale else Slice(close_ms, there, False)
-        )
+        slices.append(MarkedSlice(close_ms, there, False, False, stale) if stale else Slice(close_ms, there, False))
     return slices
 
 

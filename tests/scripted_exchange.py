@@ -10,7 +10,8 @@ from typing import Any
 
 from app.feeds.cache import CandleCache
 from app.feeds.exchange import CandleExchange
-from app.feeds.history import FetchReport, HistoricalDataProvider
+from app.feeds.fetch_report import FetchReport
+from app.feeds.history import HistoricalDataProvider
 from app.feeds.market_data import Market
 from app.feeds.retries import RetryPolicy
 from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles

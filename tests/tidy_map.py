@@ -21,6 +21,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "app.strategies": (*NOUNS, "app.strategies"),
     "app.reporting": (*NOUNS, "app.reporting"),
     "app.runtime.period": (*BASE, "app.feeds"),
+    "app.runtime.journal": ("app.errors", "app.models", "app.feeds.durable"),
+    "app.runtime.digest": ("app.models", "app.runtime.runtime"),
+    "app.runtime.control": ("app.errors", "app.models", "app.feeds.base", "app.feeds.durable"),
+    "app.runtime.live_session": (
+        *NOUNS, "app.feeds.base", "app.reporting", "app.runtime.digest", "app.runtime.journal", "app.runtime.runtime",
+    ),
     "app.runtime.runtime": ("app.models", "app.strategies.host", "app.trading", "app.reporting.funnel"),
     "app.runtime.session": (
         *NOUNS, "app.settings", "app.feeds.base", "app.runtime.runtime", "app.strategies", "app.trading",
@@ -30,12 +36,29 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "app.candle_supply": (
         *BASE, "app.settings", "app.feeds", "app.runtime.clock", "app.runtime.period",
     ),
+    "app.run_plan": (
+        "app", *NOUNS, "app.settings", "app.feeds", "app.reporting", "app.runtime.period", "app.runtime.runtime",
+        "app.strategies.loader",
+    ),
+    "app.session_view": (*NOUNS, "app.feeds", "app.reporting", "app.run_plan", "app.runtime"),
+    "app.paper": (
+        *NOUNS, "app.settings", "app.backtest", "app.candle_supply", "app.feeds", "app.reporting", "app.run_plan",
+        "app.runtime", "app.session_view", "app.strategies.loader",
+    ),
+    "app.tape_replay": (
+        *NOUNS, "app.backtest", "app.paper", "app.reporting", "app.run_plan", "app.runtime", "app.session_view",
+    ),
+    "app.paper_command": (
+        *NOUNS, "app.backtest", "app.backtest_command", "app.paper", "app.reporting", "app.session_view",
+        "app.tape_replay",
+    ),
+    "app.operator_commands": (*BASE, "app.runtime.control"),
     "app.fetch_command": (*BASE, "app.text_table", "app.feeds", "app.reporting.fetch_progress"),
     "app.testnet": (*NOUNS, "app.feeds", "app.testnet", "app.config_text"),
     "app.data_commands": (*BASE, "app.feeds", "app.fetch_command", "app.text_table"),
     "app.backtest": (
-        "app", *NOUNS, "app.settings", "app.candle_supply", "app.feeds", "app.runtime", "app.strategies.loader",
-        "app.reporting",
+        "app", *NOUNS, "app.settings", "app.candle_supply", "app.feeds", "app.run_plan", "app.runtime",
+        "app.strategies.loader", "app.reporting",
     ),
     "app.backtest_command": ("app.backtest", *BASE, "app.feeds", "app.log", "app.reporting"),
     "app.check": (

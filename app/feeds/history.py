@@ -8,13 +8,13 @@ about a run. ccxt is imported when the first request is due and not before.
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from app.errors import ConfigError, OutputError, RefusedError
 from app.feeds.cache import CandleCache
 from app.feeds.coverage import missing_ranges
 from app.feeds.exchange import CandleExchange
+from app.feeds.fetch_report import FetchProgress, FetchReport
 from app.feeds.limiter import RateLimiter
 from app.feeds.market_data import Market, merge_markets
 from app.feeds.page import Page, read_page
@@ -34,49 +34,6 @@ _SKEW_MS = 5_000
 _CLOSE_S = 5.0
 # A live feed asks again by itself, so it hears of a fault soon; a ban it sits out, however long.
 _LIVE_POLICY = RetryPolicy(tries=3, base_s=0.25, longest_s=2.0, patience_s=float("inf"), limit_answers=1_000)
-
-
-@dataclass
-class FetchReport:
-    """What a fetch did: a row a series, the requests and their weight, and what a user should know."""
-
-    exchange: str
-    host: str
-    timeframe: str
-    start_ms: int
-    end_ms: int
-    series: list[SeriesReport]
-    requests: int = 0
-    weight: int = 0
-    retried: int = 0
-    elapsed_s: float = 0.0
-    clock_ahead_ms: int | None = None  # the exchange's clock against this machine's
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def new(self) -> int:
-        """Candles that the cache did not have before."""
-        return sum(one.new for one in self.series)
-
-    def summary(self) -> str:
-        """What came, from where, how long it took and what it cost, in one line."""
-        if self.requests == 0:
-            return "nothing was missing; no request was made"
-        where = self.host if self.host == self.exchange else f"{self.exchange} at {self.host}"
-        again = f", {self.retried:,} of them asked again" if self.retried else ""
-        return (
-            f"{self.new:,} candles from {where} in {self.elapsed_s:.1f} s: {self.requests:,} requests of weight "
-            f"{self.weight:,}{again}"
-        )
-
-
-@dataclass
-class FetchProgress:
-    """For a progress bar: candles settled (fetched, or known not to exist) of those wanted."""
-
-    wanted: int = 0
-    done: int = 0
-    began_s: float = 0.0
 
 
 class HistoricalDataProvider:
@@ -158,7 +115,10 @@ class HistoricalDataProvider:
             raise ConfigError(f"--start {short_time(start_ms)} is not before --end {short_time(end_ms)}")
         series = [SeriesReport(symbol, timeframe) for symbol in symbols]
         report = FetchReport(self.exchange, self._url or self.exchange, timeframe, start_ms, end_ms, series)
-        report.notes += [note for symbol in symbols for note in self._set_damaged_aside(symbol, report)]
+        damaged = {one: self.cache.damaged(one, timeframe, start_ms, end_ms) for one in symbols}
+        if any(damaged.values()):
+            await self._open(symbols, timeframe)  # first: without the exchange a damaged file is better than none
+            report.notes += self._set_aside(timeframe, damaged)
         if any(self.missing(symbols, timeframe, start_ms, end_ms).values()):
             began_s = clock.monotonic_s()
             try:
@@ -271,12 +231,11 @@ class HistoricalDataProvider:
             raise RuntimeError("the exchange was asked before it was opened")
         return self._opened
 
-    def _set_damaged_aside(self, symbol: str, report: FetchReport) -> list[str]:
-        notes = []
-        for month, fault in self.cache.damaged(symbol, report.timeframe, report.start_ms, report.end_ms).items():
-            aside = self.cache.set_aside(symbol, report.timeframe, month)
-            notes.append(f"{fault}; its candles are fetched again, the file is kept as {aside.name}")
-        return notes
+    def _set_aside(self, timeframe: str, damaged: dict[str, dict[str, str]]) -> Iterator[str]:
+        for symbol, faults in damaged.items():
+            for month, fault in faults.items():
+                aside = self.cache.set_aside(symbol, timeframe, month)
+                yield f"{fault}; its candles are fetched again, the file is kept as {aside.name}"
 
     def _notes(self, report: FetchReport) -> Iterator[str]:
         if report.clock_ahead_ms is not None and abs(report.clock_ahead_ms) > _SKEW_MS:

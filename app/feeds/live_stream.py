@@ -119,7 +119,7 @@ class LiveStream:
                         return 0.0
                     continue
                 before, sign = sign, client.sign_of_life()
-                if (sign is None or sign == before) and self._frames == frames or quiet >= _QUIET_SILENCES:
+                if ((sign is None or sign == before) and self._frames == frames) or quiet >= _QUIET_SILENCES:
                     return 0.0
             except ccxt.BaseError:
                 return float(client.retry_after_s)

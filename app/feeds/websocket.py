@@ -297,7 +297,7 @@ class WebsocketFeed:
         self._frames.append(frame)
         self._wake.set()
 
-    def _take_link(self, connected: bool) -> None:  # noqa: FBT001 - the protocol's
+    def _take_link(self, connected: bool) -> None:
         self.state.connected = connected
         self.state.connections += connected
         self._tell()

@@ -66,12 +66,9 @@ def _head(comparison: Comparison) -> Iterator[str]:
     if comparison.is_same:
         yield _line("Result", f"the same: {counted}; the trade logs byte for byte")
     else:
-        differing = ", ".join(
-            f"{outputs.differing[kind]:,} {_plural(kind)}" for kind in Kind if outputs.differing[kind]
-        )
-        yield _line(
-            "Result", f"not the same: of {counted} these differ: {differing or 'nothing but the order of rows'}"
-        )
+        parts = [_counted(kind, outputs.differing[kind]) for kind in Kind if outputs.differing[kind]]
+        differing = ", ".join(parts) or "nothing but the order of rows"
+        yield _line("Result", f"not the same: of {counted} these differ: {differing}")
 
 
 def _first(comparison: Comparison) -> Iterator[str]:
@@ -111,8 +108,9 @@ def _kind(run: Run) -> str:
     return "a session with a tape" if run.is_live else "a replay"
 
 
-def _plural(kind: Kind) -> str:
-    return {Kind.EQUITY: "equity rows"}.get(kind, f"{kind.value}s")
+def _counted(kind: Kind, count: int) -> str:
+    name = "equity row" if kind is Kind.EQUITY else kind.value
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def _told(counts: Mapping[Any, int]) -> str:

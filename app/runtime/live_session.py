@@ -10,12 +10,15 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from app.errors import DataError, OnetapeError
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
 from app.models import Decision, EndOfData, Event, Fill, Reason, Stop
 from app.reporting.recorder import RunRecorder
+from app.runtime import clock
+from app.runtime.control import CommandWatch
 from app.runtime.digest import FIRST, digest_of
 from app.runtime.journal import Journal, Tape
 from app.runtime.runtime import TradingRuntime
@@ -58,22 +61,32 @@ class Books:
 
 @dataclass
 class LiveSession:
-    """Runs until the feed ends (`finished`) or an operator stops it (`stopped`)."""
+    """Runs until the feed ends (`finished`) or an operator stops it (`stopped`).
+
+    `on_slow` hears of each event that took longer than `slow_s` of real time to handle.
+    """
 
     feed: Feed
     books: Books
     journal: Journal
     watchers: Sequence[Callable[[EventQueue], Coroutine[Any, Any, None]]] = ()
+    commands: CommandWatch | None = None
+    slow_s: float = inf
+    on_slow: Callable[[Event, float], None] | None = None
     stops: list[Stop] = field(default_factory=list)
+    last: Event | None = None
 
     async def run(self) -> str:
         """A fault of the feed, the disk or a stage is raised; what was handled before is on the tape."""
         queue: EventQueue = asyncio.Queue(QUEUE_BURSTS)
         runtime = self.books.runtime
         try:
+            await self._obey_what_waited()
             async with asyncio.TaskGroup() as tasks:
                 background = [tasks.create_task(self._feed(queue)), tasks.create_task(self.journal.keep_synced())]
                 background += [tasks.create_task(watch(queue)) for watch in self.watchers]
+                if self.commands is not None:
+                    background.append(tasks.create_task(self.commands.watch(queue)))
                 with _stop_signals(queue, tasks, background[0], self.stops):
                     while not runtime.ended:
                         await self._handle(await queue.get())
@@ -81,7 +94,12 @@ class LiveSession:
                     task.cancel()
         except BaseException as error:
             raise _first_cause(error) from None
-        return "stopped" if self.stops else "finished"
+        return "stopped" if isinstance(self.last, Stop) else "finished"
+
+    async def _obey_what_waited(self) -> None:
+        """Commands that were given while nothing ran come before the first new slice."""
+        for command in () if self.commands is None else self.commands.waiting():
+            await self._handle_one(command)
 
     async def _handle(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -90,6 +108,7 @@ class LiveSession:
             await self._handle_one(event)
 
     async def _handle_one(self, event: Event) -> None:
+        began_s = clock.monotonic_s()
         seq = self.journal.write(event)
         try:
             digest = await self.books.handle(event)
@@ -100,6 +119,12 @@ class LiveSession:
             await self.books.runtime.flatten(Reason.ERROR)
             raise
         self.journal.done(seq, digest)
+        self.last = event
+        if self.commands is not None:
+            self.commands.handled(event)
+        took_s = clock.monotonic_s() - began_s
+        if took_s > self.slow_s and self.on_slow is not None:
+            self.on_slow(event, took_s)
 
     async def _feed(self, queue: EventQueue) -> None:
         await self.feed.run(queue)

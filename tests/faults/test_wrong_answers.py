@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import DataError, UnavailableError
 from app.feeds.cache import CandleCache
-from app.feeds.history import FetchReport
+from app.feeds.fetch_report import FetchReport
 from app.feeds.ranges import Ranges
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles

@@ -116,7 +116,7 @@ def test_the_last_24_hours_are_those_of_the_exchange(tmp_path: Path) -> None:
     assert "the newest candles in the cache are taken" in process.stderr
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "absent.json"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "absent.json", "markets"])
 def test_a_damaged_file_is_found_and_its_candles_fetched_again(damage: str, tmp_path: Path) -> None:
     times = list(minutes(2_000))
     served = served_cache(tmp_path / "served", {"BTC/USDT": make_candles(times[:900] + times[905:])})
@@ -128,11 +128,16 @@ def test_a_damaged_file_is_found_and_its_candles_fetched_again(damage: str, tmp_
         path = CandleCache(tmp_path / "cache").path("BTC/USDT", "1m", "2025-11")
         if damage == "absent.json":
             path = path.with_name("absent.json")
+        if damage == "markets":
+            path = tmp_path / "cache" / "markets.binanceus.json"
         content = path.read_bytes()
         path.write_bytes(content[:-100] if damage == "cut" else content[:60] + bytes([content[60] ^ 1]) + content[61:])
         process = run(*words, "--exchange-url", url, "--out", str(tmp_path / "second"))
         assert process.returncode == 0, process.stderr
-    if damage != "absent.json":
+    if damage == "markets":
+        assert "markets.binanceus.json is damaged" in process.stderr
+        assert path.read_bytes() == content
+    elif damage != "absent.json":
         assert "2025-11.parquet is damaged: " in process.stderr
         assert "its candles are fetched again, the file is kept as 2025-11.parquet.damaged" in process.stderr
         path.with_name("2025-11.parquet.damaged").unlink()

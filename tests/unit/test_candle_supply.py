@@ -12,7 +12,8 @@ from app.candle_supply import Supply
 from app.errors import ConfigError, DataError, NewerFormatError, OnetapeError, RefusedError, UnavailableError
 from app.feeds import history, sealed_json
 from app.feeds.cache import CandleCache
-from app.feeds.history import FetchReport, HistoricalDataProvider
+from app.feeds.fetch_report import FetchReport
+from app.feeds.history import HistoricalDataProvider
 from app.feeds.market_data import Market, market_file, merge_markets
 from app.feeds.retries import RetryPolicy
 from app.runtime import clock
@@ -223,11 +224,14 @@ def test_market_data_of_a_newer_version_is_refused(world: World, monkeypatch: py
             ask()
 
 
-def test_damaged_market_data_is_no_leave_to_ask(world: World) -> None:
+def test_damaged_market_data_is_asked_for_again_and_no_candle_is(world: World) -> None:
     world.fetched(range(100))
-    market_file(world.cache.root, "scripted").write_text("{}")
+    path = market_file(world.cache.root, "scripted")
+    whole = path.read_bytes()
+    path.write_text("{}")
     world.fill(0, 200)
-    assert world.connected == []
+    assert world.connected == [("scripted", None)]
+    assert path.read_bytes() == whole
 
 
 # What is said when it cannot be.

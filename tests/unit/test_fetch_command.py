@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ConfigError, OnetapeError, RefusedError, StoppedError, UnavailableError
-from app.feeds.history import FetchReport
+from app.feeds.fetch_report import FetchReport
 from app.feeds.series_fetch import SeriesReport
 from app.fetch_command import add_fetch_parser, render_fetch, run_until_stopped
 from tests.candle_columns import MINUTE_MS, START_MS

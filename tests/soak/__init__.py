@@ -1,0 +1,1 @@
+"""The soak: a paper session of weeks, its memory, sockets and tasks."""
