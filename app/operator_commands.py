@@ -11,6 +11,8 @@ from typing import Any
 
 from app.times import short_time
 
+_OLD_S = 10.0
+
 
 def add_operator_parsers(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds `kill`, `resume` and `status`."""
@@ -42,22 +44,24 @@ def run_status(args: argparse.Namespace) -> int:
     """Print it."""
     import json
 
-    from app.runtime.control import is_running, read_status
+    from app.runtime import clock
+    from app.runtime.control import STATUS, is_running, read_status
 
     content = read_status(args.run_folder)
     content["running"] = is_running(args.run_folder)
+    content["age_s"] = round(max(0.0, clock.now_ms() / 1000.0 - (args.run_folder / STATUS).stat().st_mtime), 1)
     print(json.dumps(content, indent=1) if args.json else "\n".join(status_lines(content)))
     return 0
 
 
 def status_lines(content: dict[str, Any]) -> Iterator[str]:
     """For people."""
-    state = "running" if content["running"] else f"not running ({content.get('ended', 'it broke off')})"
+    yield f"session     {_state(content)}"
+    yield f"status      {_age(content['age_s'])} old{_doubt(content)}"
     last = content["last_slice_ms"]
-    yield f"session     {state}"
     yield f"last slice  {'none yet' if last is None else short_time(last) + ' UTC'}"
-    link = content["link"] or {}
-    yield "feed        " + (", ".join(f"{name} {value}" for name, value in link.items()) or "not connected yet")
+    if content["running"]:
+        yield f"feed        {_feed(content['link'])}"
     yield f"equity      {content['equity']:,.2f} (balance {content['balance']:,.2f}, peak {content['peak']:,.2f})"
     drawdown = 100.0 * (1.0 - content["equity"] / content["peak"]) if content["peak"] > 0 else 0.0
     yield f"drawdown    {drawdown:.2f} %"
@@ -66,7 +70,7 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
     for one in content["positions"]:
         yield (
             f"position    {one['symbol']} {one['side']} {one['quantity']:g} from {one['entry']:,.8g}, mark "
-            f"{one['mark']:,.8g}, stop {one['stop']:,.8g}, target {one['target']:,.8g}"
+            f"{one['mark']:,.8g}, stop {one['stop']:,.8g}, target {one['target']:,.8g}, {one['unrealised']:+,.2f}"
         )
     for symbol in content["pending"]:
         yield f"pending     {symbol}"
@@ -74,3 +78,40 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
     yield f"funnel      {signals:,} signals, {content['funnel']['orders_submitted']:,} orders"
     if content["feed"]:
         yield "late        " + ", ".join(f"{name} {count}" for name, count in sorted(content["feed"].items()))
+
+
+def _state(content: dict[str, Any]) -> str:
+    ended = content.get("ended")
+    if content["running"]:
+        return "running"
+    if ended is None:
+        return "broke off (killed, or the machine went down); the same command continues it"
+    if ended == "failed":
+        return f"broke off: {content['why']}; the same command continues it"
+    if ended == "kept":
+        return "stopped, its positions are kept; the same command continues it"
+    return "stopped by the operator, finished" if ended == "stopped" else ended
+
+
+def _doubt(content: dict[str, Any]) -> str:
+    if content["running"] and content["age_s"] > _OLD_S:
+        return "; a running session writes it every second: it hangs, is suspended, or the disk is full"
+    return ""
+
+
+def _age(age_s: float) -> str:
+    if age_s < 120:
+        return f"{age_s:.0f} s"
+    return f"{age_s / 60:.0f} min" if age_s < 7200 else f"{age_s / 3600:.0f} h"
+
+
+def _feed(link: dict[str, Any] | None) -> str:
+    if link is None:
+        return "not connected yet"
+    lag = "" if link["lag_ms"] is None else f", lag {link['lag_ms']:,} ms"
+    parts = f"{'up' if link['connected'] else 'DOWN'}{lag}, {max(0, link['connections'] - 1):,} reconnects"
+    parts += f", {link['rest_faults']:,} REST faults, {link['backfilled']:,} candles by REST"
+    named = [
+        f"{name} {', '.join(link[key])}" for name, key in (("late", "late"), ("asked for", "missing")) if link[key]
+    ]
+    return "; ".join([parts, *named])

@@ -130,6 +130,9 @@ class PaperRunner:
         status = "failed"
         try:
             status = await session.run()
+        except BaseException as error:
+            view.fail(error)
+            raise
         finally:
             journal.close()
             kept = status == "stopped" and settings.trading_mode.on_stop == "keep"

@@ -20,7 +20,7 @@ from app.log import make_log
 from app.models import Decision, Event, Fill, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.paper import PaperRunner
 from app.reporting.console import render_report
-from app.reporting.live_screen import fill_words
+from app.reporting.live_screen import clock_text, fill_words
 from app.reporting.progress import wanted
 from app.reporting.run_folder import to_json
 from app.session_log import SessionLog
@@ -98,7 +98,8 @@ class SessionTeller:
 
     def happened(self, view: SessionView, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
         """After each event."""
-        for line in event_lines(event, fills, decisions):
+        shown = () if self.screen is not None else fills  # a screen has a list of its own for these
+        for line in event_lines(event, shown, decisions):
             self._line(line)
         if self.log is not None:
             self.log.happened(view, event, fills, decisions)
@@ -125,11 +126,10 @@ class SessionTeller:
 
     def _line(self, line: str) -> None:
         time_ms = 0 if self._view is None else self._view.books.runtime.account.time_ms
-        stamped = f"{iso_ms(time_ms)} {line}" if time_ms else line
         if self.screen is not None:
-            self.screen.note(stamped)
+            self.screen.note(f"{clock_text(time_ms)} {line}" if time_ms else line)
         elif self._lines:
-            self._aside.do(partial(print, stamped, flush=True))
+            self._aside.do(partial(print, f"{iso_ms(time_ms)} {line}" if time_ms else line, flush=True))
 
 
 def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> list[str]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from app.errors import OnetapeError
 from app.feeds.websocket import LinkState
 from app.models import Candle, Decision, Event, Fill, LateCandle, MarkedSlice, Slice
 from app.reporting.run_folder import RunFolder, write_json
@@ -111,6 +112,11 @@ class SessionView:
             "funnel": runtime.funnel.as_dict(),
             "feed": dict(runtime.feed_counts),
         }
+
+    def fail(self, error: BaseException) -> None:
+        """The last status of a session that broke off with a fault; the next start may continue it."""
+        what = str(error) if isinstance(error, OnetapeError) else type(error).__name__
+        write_status(self.folder.folder, {**self.status(), "ended": "failed", "why": what})
 
     def finish(self, *, kept: bool, status: str) -> dict[str, Any]:
         """The run's last files; a session that keeps its positions stays open for the next start."""

@@ -1,7 +1,7 @@
-"""The live feed in the weather of a seed, on a virtual clock: `python -m tests.live_weather within|beyond FIRST [COUNT]`.
+"""The live feed in a seed's weather, on a virtual clock: `python -m tests.live_weather within|beyond FIRST [COUNT]`.
 
-The rule: within the lateness limit its slices are those of history; beyond it every candle is still a true one, once and
-in order, and what came late says so. A seed that fails prints the command that replays it.
+The rule: within the lateness limit its slices are those of history; beyond it every candle is still a true one, once
+and in order, and what came late says so. A seed that fails prints the command that replays it.
 """
 
 import asyncio
@@ -153,6 +153,8 @@ def draw_weather(seed: int, *, beyond: bool) -> Weather:
         } if random.random() < 0.5 else set(),
         skew_ms=random.choice((0, 0, 0, 30_000, -30_000)),
     )  # fmt: skip
+    if weather.skew_ms:
+        weather.updates = 3  # a clock that is ahead is seen by frames of forming candles, and by nothing else
     if beyond:
         weather.drops = [*weather.drops, *draw_spans(random, 1, 400.0)]
         weather.outages = draw_spans(random, 2, 500.0)

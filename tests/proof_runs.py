@@ -174,11 +174,16 @@ def edit_row(path: Path, number: int, change: Callable[[dict[str, str]], Any]) -
     rows = rows_of(path)
     before = dict(rows[number])
     change(rows[number])
+    write_rows(path, list(rows[0]), rows)
+    return before
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
+    """A CSV file."""
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    return before
 
 
 def trades_of(run: Path) -> Path:

@@ -1,12 +1,13 @@
-"""A live exchange on a virtual clock: the truth about candles, a stream of frames and REST answers, with faults of a seed.
+"""A live exchange on a virtual clock: the truth about candles, a stream of frames, REST answers, and faults of a seed.
 
-The rule: what it says is the truth, or hides or repeats parts of it, or comes late; it never shows other values. Whatever
-a test wants to happen, it writes into a Weather. Prices differ by symbol and minute, so that no mix-up goes unseen.
+The rule: what it says is the truth, or hides or repeats parts of it, or comes late; it never shows other values. What a
+test wants to happen, it writes into a Weather. Prices differ by symbol and minute, so that no mix-up goes unseen.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -76,11 +77,8 @@ class LiveExchange(CandleExchange):
         part = (now_ms - open_time_ms) / MINUTE_MS
         if part >= 1.0:
             return final
-        half = part > 0.5
-        return Candle(
-            symbol, "1m", open_time_ms, final.open, final.high if half else final.open, final.low if half else final.open,
-            final.open, round(final.volume * part, 6),
-        )  # fmt: skip
+        opened, (high, low) = final.open, (final.high, final.low) if part > 0.5 else (final.open, final.open)
+        return Candle(symbol, "1m", open_time_ms, opened, high, low, opened, round(final.volume * part, 6))
 
     # REST.
 
@@ -127,14 +125,18 @@ class LiveExchange(CandleExchange):
         first_ms = max(since_ms or 0, FIRST_MS)
         first_ms += -first_ms % MINUTE_MS
         until_ms = min(end_ms or 10**15, asked_ms + 1)
-        found = []
-        for time_ms in range(first_ms, until_ms, MINUTE_MS):
-            candle = self.overrides.get((symbol, time_ms)) or self.candle(symbol, time_ms, asked_ms)
-            if candle is not None:
-                found.append(_row(candle))
-                if len(found) == limit:
-                    break
-        return _distorted(fault, found, random)
+        there = [
+            time_ms
+            for time_ms in range(first_ms, until_ms, MINUTE_MS)
+            if (symbol, (time_ms - START_MS) // MINUTE_MS) not in self.weather.holes
+        ]
+        return _distorted(fault, [self._answer_row(symbol, time_ms, asked_ms) for time_ms in there[:limit]], random)
+
+    def _answer_row(self, symbol: str, open_time_ms: int, now_ms: int) -> list[Any]:
+        if (symbol, open_time_ms) in self.overrides:
+            return _row(self.overrides[symbol, open_time_ms])
+        candle = self.candle(symbol, open_time_ms, now_ms) if open_time_ms + MINUTE_MS > now_ms else None
+        return _true_row(symbol, open_time_ms) if candle is None else _row(candle)
 
     def _fault(self, symbol: str) -> str | None:
         in_a_row = self._faulty_in_a_row.get(symbol, 0)
@@ -190,11 +192,17 @@ class LiveExchange(CandleExchange):
         return sorted(planned, key=lambda one: one[2])
 
 
+@cache
 def true_candle(symbol: str, open_time_ms: int) -> Candle:
     """A final candle."""
     minute = open_time_ms // MINUTE_MS
     base = 100.0 + (minute * 7919 + len(symbol) * 31 + ord(symbol[0])) % 1009 / 8.0
     return Candle(symbol, "1m", open_time_ms, base, base + 2.5, base - 1.25, base + 0.5, 1.0 + minute % 13)
+
+
+@cache
+def _true_row(symbol: str, open_time_ms: int) -> list[Any]:
+    return _row(true_candle(symbol, open_time_ms))
 
 
 def _row(candle: Candle) -> list[Any]:

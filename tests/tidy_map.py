@@ -23,9 +23,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "app.runtime.period": (*BASE, "app.feeds"),
     "app.runtime.journal": ("app.errors", "app.models", "app.feeds.durable"),
     "app.runtime.digest": ("app.models", "app.runtime.runtime"),
-    "app.runtime.control": ("app.errors", "app.models", "app.feeds.base", "app.feeds.durable"),
+    "app.runtime.control": (
+        "app.errors", "app.models", "app.feeds.base", "app.feeds.durable", "app.reporting.run_folder",
+    ),
     "app.runtime.live_session": (
-        *NOUNS, "app.feeds.base", "app.reporting", "app.runtime.digest", "app.runtime.journal", "app.runtime.runtime",
+        *NOUNS, "app.feeds.base", "app.reporting", "app.runtime.clock", "app.runtime.control", "app.runtime.digest",
+        "app.runtime.journal", "app.runtime.runtime",
     ),
     "app.runtime.runtime": ("app.models", "app.strategies.host", "app.trading", "app.reporting.funnel"),
     "app.runtime.session": (
@@ -49,10 +52,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *NOUNS, "app.backtest", "app.paper", "app.reporting", "app.run_plan", "app.runtime", "app.session_view",
     ),
     "app.paper_command": (
-        *NOUNS, "app.backtest", "app.backtest_command", "app.paper", "app.reporting", "app.session_view",
-        "app.tape_replay",
+        *NOUNS, "app.aside", "app.backtest", "app.backtest_command", "app.live_view", "app.log", "app.paper",
+        "app.reporting", "app.session_log", "app.session_view", "app.tape_replay",
     ),
-    "app.operator_commands": (*BASE, "app.runtime.control"),
+    "app.aside": (),
+    "app.live_view": ("app.aside", "app.reporting.live_screen", "app.runtime.clock", "app.session_view"),
+    "app.session_log": (*NOUNS, "app.aside", "app.feeds.websocket", "app.log", "app.session_view"),
+    "app.operator_commands": (*BASE, "app.runtime.clock", "app.runtime.control"),
     "app.fetch_command": (*BASE, "app.text_table", "app.feeds", "app.reporting.fetch_progress"),
     "app.testnet": (*NOUNS, "app.feeds", "app.testnet", "app.config_text"),
     "app.data_commands": (*BASE, "app.feeds", "app.fetch_command", "app.text_table"),
@@ -70,8 +76,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "app.strategies", "app.tape_replay", "app.text_table", "app.trading",
     ),
     "app.cli": (
-        "app.errors", "app.backtest_command", "app.check", "app.data_commands", "app.proof", "app.strategies.template",
-        "app.testnet.testnet_command",
+        "app.errors", "app.backtest_command", "app.check", "app.data_commands", "app.operator_commands",
+        "app.paper_command", "app.proof", "app.strategies.template", "app.testnet.testnet_command",
     ),
     "app.__main__": ("app.cli",),
     "app": ("app.backtest", "app.settings"),
@@ -81,6 +87,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("app.testnet.testnet_command", "app.runtime.clock"): "made-up candles begin to be served now",
     ("app.testnet.virtual_clock", "app.runtime.clock"): "an exchange's time passes",
     ("app.feeds.replay", "app.runtime.clock"): "a paced feed keeps real time",
+    ("app.feeds.websocket", "app.runtime.clock"): "it says when to look again, never what time it is",
     ("app.feeds.limiter", "app.runtime.clock"): "a budget is one of real seconds",
     (
         "app.feeds.history",

@@ -78,9 +78,15 @@ class Aligner:
                 if known is Known.FINAL:
                     return LateCandle(track.take())
                 track.skip()
-            if track.late and track.next_ms >= self._slot_ms:
-                track.late, track.asked_ms = False, None
+            if track.late and self._is_back(track):
+                track.late_for_ms, track.asked_ms = None, None
         return None
+
+    def _is_back(self, track: SeriesTrack) -> bool:
+        """Caught up with the slices, and past the one that went without it unless that is known by now."""
+        if track.late_for_ms is None or track.next_ms < self._slot_ms:
+            return False
+        return track.next_ms > track.late_for_ms or track.known(track.next_ms) is not Known.OPEN
 
     def _waited_for(self) -> list[SeriesTrack]:
         return [track for track in self._tracks if not track.late]
@@ -129,7 +135,7 @@ class Aligner:
         slot_ms = max(self._slot_ms, min(firsts))
         overdue = [track for track in waited_for if self._is_overdue(track, slot_ms, now_ms)]
         for track in overdue:
-            track.late = True
+            track.late_for_ms = slot_ms
         return bool(overdue)
 
     def _is_overdue(self, track: SeriesTrack, slot_ms: int, now_ms: int) -> bool:

@@ -9,7 +9,6 @@ counts for nothing. It hands out nothing itself.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.errors import ExchangeError, RateLimitError
@@ -38,23 +37,15 @@ class Question(NamedTuple):
     over_ms: int
 
 
-@dataclass(frozen=True)
-class _Look:
-    silent: Ranges  # of what had closed when it was asked
-    last: Candle | None
-
-    def inside(self) -> Ranges:
-        """The silence before its last candle."""
-        return () if self.last is None else clip(self.silent, 0, self.last.open_time_ms)
-
-
 class Looks:
     """Answers about one symbol, taken together; says what to ask for next."""
 
     def __init__(self, track: SeriesTrack, timeframe: str, page_candles: int) -> None:
         self._track, self._timeframe, self._page_candles = track, timeframe, page_candles
-        self._earlier: list[_Look] = []
         self._count = 0
+        self._last: Candle | None = None
+        self._denied: list[Ranges] = [()] * _TAIL_LOOKS  # by one answer, by two ...
+        self._denied_inside: Ranges = ()  # by one that showed a later candle
 
     def bounds(self, question: Question) -> tuple[int, int, int]:
         """Since when, until when, and how many: the gap, known candles before it, and what may follow it."""
@@ -73,7 +64,7 @@ class Looks:
         shown, silent = page.present(step_ms), page.silent_about(step_ms)
         known = track.anchors(page.told_from_ms, page.told_until_ms)
         left_out = intersect(known, silent)
-        track.trust(shown)
+        track.trust(page.columns.open_time_ms.tolist())
         if left_out:
             track.doubt(left_out)
             return None
@@ -83,34 +74,35 @@ class Looks:
             track.note_forming(last.open_time_ms)
         # What closed since it was asked proves nothing: the answer may be older than that.
         final = candles if last is not None and self._is_twice(last, question) else candles[:-1]
-        look = _Look(clip(silent, track.next_ms, question.closed_ms), last)
-        track.note_absent(self._agreed(look))
-        self._earlier = [*self._earlier, look][1 - _TAIL_LOOKS :]
+        track.note_absent(self._agreed(clip(silent, track.next_ms, question.closed_ms), last))
+        self._last = last
         return final
 
     def forget(self) -> None:
         """The question is answered; a new one is not answered by old looks."""
-        self._earlier = []
+        self._last, self._denied, self._denied_inside = None, [()] * _TAIL_LOOKS, ()
 
     def _candles(self, page: Page) -> list[Candle]:
         symbol, timeframe = self._track.symbol, self._timeframe
-        rows = zip(*(column.tolist() for column in page.columns), strict=True)
+        # The last one always; of those before, what is still to come or was handed out here.
+        first = min(int(page.columns.open_time_ms.searchsorted(self._track.oldest_ms())), len(page.columns[0]) - 1)
+        rows = zip(*(column[max(0, first) :].tolist() for column in page.columns), strict=True)
         return [Candle(symbol, timeframe, *row) for row in rows]
 
     def _is_twice(self, last: Candle, question: Question) -> bool:
         """The newest candle there is, over by the exchange's time, and the same as in the look before."""
         is_over = last.open_time_ms < max(question.closed_ms, question.over_ms)
-        return is_over and bool(self._earlier) and self._earlier[-1].last == last
+        return is_over and self._last == last
 
-    def _agreed(self, look: _Look) -> Ranges:
-        """What this look and others have no candle for. Bounds always differ: each look counts on."""
-        pairs = [intersect(look.inside(), earlier.inside()) for earlier in self._earlier]
-        tail: Ranges = ()
-        if len(self._earlier) == _TAIL_LOOKS - 1:
-            tail = look.silent
-            for earlier in self._earlier:
-                tail = intersect(tail, earlier.silent)
-        return union(tail, *pairs)
+    def _agreed(self, silent: Ranges, last: Candle | None) -> Ranges:
+        """What by now enough answers have no candle for. Bounds always differ: each look counts on."""
+        inside = () if last is None else clip(silent, 0, last.open_time_ms)
+        agreed = intersect(self._denied_inside, inside)
+        self._denied_inside = union(self._denied_inside, inside)
+        for times in reversed(range(1, _TAIL_LOOKS)):
+            self._denied[times] = union(self._denied[times], intersect(self._denied[times - 1], silent))
+        self._denied[0] = union(self._denied[0], silent)
+        return union(agreed, self._denied[-1])
 
 
 class Backfill:
@@ -139,8 +131,7 @@ class Backfill:
         """What is open now; `now_ms` by the exchange's candles."""
         if not question.wanted:
             if self._question is not None:
-                self._question, self._track.asked_ms = None, None
-                self._looks.forget()
+                self._settle()
             return
         if self._track.asked_ms is None:
             self._track.asked_ms = now_ms
@@ -167,16 +158,24 @@ class Backfill:
                 await self._sleep(self._failed(None))
                 continue
             self.failures = 0
-            if news:
-                self._track.asked_ms, wait_s = None, self._settle_s
+            left = self._track.wanted(question.wanted[-1][1])
+            if not left:
+                self._settle()
+            elif news:
+                self._track.asked_ms, self._question = None, question._replace(wanted=left)
             self._answered(news)
-            if news:
+            if news or not left:
+                wait_s = self._settle_s
                 continue
             await self._sleep(self._settle_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s - self._settle_s):
                     await self._changed.wait()
             wait_s = min(self._poll_s, wait_s * _POLL_GROWTH)
+
+    def _settle(self) -> None:
+        self._question, self._track.asked_ms = None, None
+        self._looks.forget()
 
     async def _look(self, question: Question) -> int | None:
         """How much is new by one answer; None if it cannot be believed."""

@@ -6,6 +6,7 @@ nobody, knows no time and invents nothing.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from enum import Enum
 
 from app.feeds.ranges import Ranges, clip, contains, subtract, union
@@ -34,10 +35,9 @@ class SeriesTrack:
         self.last_ms = begin_ms - self.step_ms  # the newest that was handed out
         self.closed_ms = 0  # all before it have closed, by what the exchange showed of this symbol
         self.asked_ms: int | None = None  # the exchange's time when it began to be asked in vain
-        self.late = False
+        self.late_for_ms: int | None = None  # the slot that waited too long for it, while slices go without it
         self.revised: deque[Candle] = deque()
         self.returned: deque[Candle] = deque()  # passed over as absent, then shown after all
-        self.dropped = 0  # copies, and what came too late to be in order
         self.replaced = 0  # final frames that differ from what was final before them
         self._ready: dict[int, Candle] = {}
         self._absent: Ranges = ()
@@ -45,14 +45,18 @@ class SeriesTrack:
         self._anchors: dict[int, int] = {}  # open times that exist -> answers in a row that left them out
         self._told_revised: set[int] = set()
 
+    @property
+    def late(self) -> bool:
+        """Whether slices go without it."""
+        return self.late_for_ms is not None
+
     def add_final(self, candle: Candle) -> bool:
-        """A final candle; whether it is news."""
+        """A final candle; whether it is news, and no copy or too late to be in order."""
         time_ms = candle.open_time_ms
         self.closed_ms = max(self.closed_ms, time_ms + self.step_ms)
         if time_ms >= self.next_ms:
             known = self._ready.setdefault(time_ms, candle)
             self.replaced += known != candle
-            self.dropped += known is not candle
             return known is candle
         earlier = self._handed.get(time_ms)
         if earlier is not None and earlier != candle and time_ms not in self._told_revised:
@@ -63,7 +67,6 @@ class SeriesTrack:
             self.returned.append(candle)
             self._hand_out(candle)
             return True
-        self.dropped += 1
         return False
 
     def note_forming(self, open_time_ms: int) -> None:
@@ -113,6 +116,10 @@ class SeriesTrack:
 
     # What an answer must hold.
 
+    def oldest_ms(self) -> int:
+        """The oldest open time that is remembered, or the next one."""
+        return next(iter(self._handed), self.next_ms)
+
     def newest_anchor_ms(self) -> int | None:
         """The newest open time below `next_ms` of which it is known that the exchange has a candle."""
         return max((time_ms for time_ms, doubts in self._anchors.items() if doubts < _DOUBTS), default=None)
@@ -129,11 +136,10 @@ class SeriesTrack:
             if contains(left_out, time_ms):
                 self._anchors[time_ms] += 1
 
-    def trust(self, shown: Ranges) -> None:
-        """An answer showed these."""
-        for time_ms, doubts in self._anchors.items():
-            if doubts and contains(shown, time_ms):
-                self._anchors[time_ms] = 0
+    def trust(self, shown_ms: Iterable[int]) -> None:
+        """An answer showed these open times: another one must hold them, too."""
+        oldest_ms = self.next_ms - _KEPT * self.step_ms
+        self._anchors.update((time_ms, 0) for time_ms in shown_ms if oldest_ms <= time_ms < self.next_ms)
 
     def _hand_out(self, candle: Candle) -> None:
         time_ms = candle.open_time_ms

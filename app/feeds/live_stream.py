@@ -1,4 +1,4 @@
-"""The exchange's websocket: every frame of the session's candles, handed out as it comes, over one link that is redialled.
+"""The exchange's websocket: every frame of the session's candles as it comes, over one link that is dialled again.
 
 The rule: one subscription for all symbols, frames copied at once with their closed flag; a link that says nothing is
 dead; it is redialled without limit, after waits with full jitter. It keeps no candle and decides nothing. ccxt.pro is
@@ -102,6 +102,7 @@ class LiveStream:
 
     async def _listen(self, client: Any) -> float:
         """Until the link is gone or says nothing; how long the exchange asks to wait before the next dial."""
+        import aiohttp
         import ccxt
 
         quiet, waited_s, sign = 0, 0.0, None
@@ -121,7 +122,8 @@ class LiveStream:
                 before, sign = sign, client.sign_of_life()
                 if ((sign is None or sign == before) and self._frames == frames) or quiet >= _QUIET_SILENCES:
                     return 0.0
-            except ccxt.BaseError:
+            except (ccxt.BaseError, OSError, aiohttp.ClientError):
+                # ccxt passes on what sending raised: the link was cut between the handshake and the subscription.
                 return float(client.retry_after_s)
 
     def _opened(self) -> Any:
@@ -160,6 +162,7 @@ def _stream_class(base: Any) -> Any:
     class Stream(base):  # type: ignore[misc]  # ccxt's classes have no types
         on_kline: Any = None
         retry_after_s = 0.0
+        leaving: Any = None
 
         def is_spot_url(self, client: Any) -> bool:
             return True  # ccxt looks for `stream` in the address
@@ -175,7 +178,7 @@ def _stream_class(base: Any) -> Any:
             super().on_connected(client, message)
             self.retry_after_s = 0.0
             if client not in self.clients.values():  # given up while it dialled
-                asyncio.ensure_future(_hang_up_on(client))
+                self.leaving = asyncio.ensure_future(_hang_up_on(client))
 
         def handle_ohlcv(self, client: Any, message: Any) -> None:
             super().handle_ohlcv(client, message)
@@ -208,4 +211,6 @@ async def _hang_up_on(link: Any) -> None:
 
 async def _close(client: Any) -> None:
     await _hang_up(client)
+    if client.leaving is not None:
+        await client.leaving
     await client.close()

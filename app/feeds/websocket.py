@@ -8,8 +8,7 @@ what came, finality.py and backfill.py what is true, alignment.py when it goes.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 
 from app.errors import ExchangeError, RefusedError
 from app.feeds.alignment import Aligner, FeedEvent, Patience
@@ -18,6 +17,7 @@ from app.feeds.base import EventQueue
 from app.feeds.exchange_clock import ExchangeClock
 from app.feeds.finality import SeriesTrack
 from app.feeds.history import HistoricalDataProvider
+from app.feeds.live_state import FeedTimes, LinkState, LiveStart
 from app.feeds.live_stream import Frame, Link, LiveStream
 from app.feeds.page import Page
 from app.feeds.replay import ReplayFeed
@@ -25,56 +25,11 @@ from app.models import LateCandle, RevisedCandle, Slice
 from app.runtime import clock
 from app.times import timeframe_ms
 
+__all__ = ["FeedTimes", "LinkState", "LiveStart", "WebsocketFeed"]
+
 _ASK_TIME_S = 10.0
 _POLL_S = 30.0
-
-
-@dataclass(frozen=True)
-class FeedTimes:
-    """live.yaml, `feed`: seconds of the exchange's time to wait for stragglers, seconds of silence, counts of candles."""
-
-    grace_s: float = 2.0
-    silence_s: float = 10.0
-    stale_candles: int = 3
-    late_candles: int = 2
-
-
-@dataclass(frozen=True)
-class LiveStart:
-    """Where a live run begins. Times in ms UTC; `seen` are open times by symbol."""
-
-    start_ms: int  # open time of the first candle of the run
-    warmup_start_ms: int | None  # None: resumed, indicators are warm already
-    last_close_ms: int | None = None  # resumed: close time of the last slice on the tape
-    seen: Mapping[str, int] = field(default_factory=dict)  # resumed: the newest candle handled
-
-
-@dataclass
-class LinkState:
-    """How the feed is doing, as counts; one object that changes as it goes."""
-
-    connected: bool = False
-    connections: int = 0
-    frames: int = 0
-    dropped: int = 0  # frames and rows: copies, old ones, and what came too late to be in order
-    last_frame_ms: int | None = None  # event time of the newest frame
-    exchange_ms: int = 0  # the exchange's time
-    clock_ahead_ms: int = 0  # its clock against its own candles
-    last_close_ms: int | None = None  # of the newest slice
-    lag_ms: int | None = None  # from that slice's close until it went, by the exchange's candles
-    slices: int = 0
-    late_slices: int = 0
-    late_candles: int = 0
-    revised_candles: int = 0
-    backfilled: int = 0  # candles that REST brought, the warm-up not counted
-    rest_faults: int = 0  # answers that failed or could not be believed
-    late: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()  # symbols that REST is being asked about
-
-    @property
-    def reconnects(self) -> int:
-        """How often the link had to be dialled again."""
-        return max(0, self.connections - 1)
+_MOMENT_S = 0.001
 
 
 class WebsocketFeed:
@@ -110,6 +65,7 @@ class WebsocketFeed:
         self._look_s = min(times.grace_s, times.silence_s / 4)
         self._advanced_s = 0.0  # when the exchange's time went on, by the local monotonic clock
         self._turn_s = 0.0
+        self._time_faults = 0
         self._tracks: dict[str, SeriesTrack] = {}
         self._backfills: list[Backfill] = []
 
@@ -236,11 +192,10 @@ class WebsocketFeed:
             self.state.frames += 1
             self.state.last_frame_ms = max(self.state.last_frame_ms or 0, event_time_ms)
             track = self._tracks.get(candle.symbol)
-            if track is None:
+            if track is None or (closed and not track.add_final(candle)):
                 self.state.dropped += 1
-            elif closed:
-                track.add_final(candle)
-            else:
+            elif not closed:
+                self.state.dropped += candle.open_time_ms < track.closed_ms
                 track.note_forming(candle.open_time_ms)
 
     def _pose_questions(self, aligner: Aligner) -> None:
@@ -268,7 +223,7 @@ class WebsocketFeed:
             is_waiting = any(track.asked_ms is not None for track in self._tracks.values())
             wait_s = self._look_s if is_waiting else max(self._look_s, to_grace_ms / 1000.0)
             wait_s = min(wait_s, self._times.silence_s) - (clock.monotonic_s() - self._advanced_s)
-            if wait_s > 0:
+            if wait_s > _MOMENT_S:
                 await self._sleep(wait_s)
             else:
                 await self._ask_time()
@@ -286,7 +241,7 @@ class WebsocketFeed:
         try:
             self._clock.note_time(await self._provider.server_time_ms(self._symbols, self._timeframe))
         except ExchangeError:
-            self.state.rest_faults += 1
+            self._time_faults += 1
             return
         self._advanced_s = clock.monotonic_s()
         self._wake.set()
@@ -318,6 +273,7 @@ class WebsocketFeed:
         state, tracks = self.state, self._tracks.values()
         state.exchange_ms, state.clock_ahead_ms = self._clock.time_ms, self._clock.ahead_ms
         state.late = tuple(track.symbol for track in tracks if track.late)
+        state.rest_faults = self._time_faults + sum(backfill.faults for backfill in self._backfills)
         state.missing = tuple(track.symbol for track in tracks if track.asked_ms is not None)
         if self._on_state is not None:
             self._on_state(state)

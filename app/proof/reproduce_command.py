@@ -4,7 +4,6 @@ The exit status is the answer: 0 the same outputs, 1 others, 2 (an OnetapeError)
 """
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +27,8 @@ def add_reproduce_parser(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_reproduce(args: argparse.Namespace) -> int:
     """Run again and print; the exit status."""
+    import asyncio
+
     from app.backtest import DEFAULT_CACHE
     from app.feeds.cache import CandleCache
     from app.proof.reproduce import reproduce

@@ -116,7 +116,6 @@ class _Watch:
             for trade_id in [one for one in self._opened if one not in still_open]:
                 del self._opened[trade_id]
         await runtime.handle((event,))
-        runtime.ended = False  # a session that kept its positions goes on after its stop
         fills = list(self._recorder.new_fills)
         if fills:
             self._recorder.flush()

@@ -5,7 +5,6 @@ nothing.
 """
 
 import argparse
-import asyncio
 import math
 import sys
 from collections.abc import Sequence
@@ -36,6 +35,8 @@ def add_why_parser(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_why(args: argparse.Namespace) -> int:
     """Rebuild, look and print."""
+    import asyncio
+
     from app.proof.rebuild import source_of
     from app.proof.watching import look
     from app.proof.why import sections

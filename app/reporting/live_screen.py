@@ -52,7 +52,7 @@ def screen(shown: Shown, width: int, height: int) -> list[Line]:
 
 def fill_text(fill: Fill) -> str:
     """A fill in words, with its time."""
-    return f"{_clock(fill.time_ms)} {fill_words(fill)}"
+    return f"{clock_text(fill.time_ms)} {fill_words(fill)}"
 
 
 def fill_words(fill: Fill) -> str:
@@ -117,8 +117,8 @@ def _symbols(shown: Shown, status: Mapping[str, Any], width: int) -> list[Line]:
     columns: list[tuple[str, list[str], int]] = [
         ("symbol", list(status["symbols"]), 0),
         ("candle", [_candle_time(shown.candles.get(one), marks[one]) for one in status["symbols"]], 0),
-        ("close", [_number(shown.candles.get(one), "close") for one in status["symbols"]], 0),
-        ("volume", [_number(shown.candles.get(one), "volume") for one in status["symbols"]], 3),
+        ("close", [_figure(shown.candles.get(one), "close", ",.8g") for one in status["symbols"]], 0),
+        ("volume", [_figure(shown.candles.get(one), "volume", ",.5g") for one in status["symbols"]], 3),
         ("position", [_position(positions.get(one), one in status["pending"]) for one in status["symbols"]], 0),
         ("entry", [_price(positions.get(one), "entry") for one in status["symbols"]], 2),
         ("stop", [_price(positions.get(one), "stop") for one in status["symbols"]], 1),
@@ -156,13 +156,11 @@ def _funnel(status: Mapping[str, Any]) -> Iterator[Line]:
     funnel = status["funnel"]
     signals = {name: count for name, count in funnel["signals"].items() if count}
     refused = {**funnel["refused_by_risk"], **funnel["refused_by_gate"]}
-    parts = [
-        _counted("signals", sum(signals.values()), signals),
-        _counted("ignored", sum(funnel["ignored"].values()), {}),
-        _counted("refused", sum(refused.values()), refused),
-        f"orders {funnel['orders_submitted']:,}",
-    ]
-    yield [_label("funnel"), ("  ".join(parts), "")]
+    ignored = sum(funnel["ignored"].values())
+    counts = f"  ignored {ignored:,}  orders {funnel['orders_submitted']:,}"
+    yield [_label("funnel"), (_counted("signals", sum(signals.values()), signals) + counts, "")]
+    if any(refused.values()):
+        yield [_label(""), (_counted("refused", sum(refused.values()), refused), "")]
 
 
 def _counted(name: str, total: int, reasons: Mapping[str, int]) -> str:
@@ -182,12 +180,12 @@ def _label(name: str, style: str = _DIM) -> tuple[str, str]:
 
 
 def _candle_time(candle: Candle | None, mark: str) -> str:
-    text = "none" if candle is None else _clock(candle.open_time_ms)
+    text = "none" if candle is None else clock_text(candle.open_time_ms)
     return f"{text} {mark}" if mark else text
 
 
-def _number(candle: Candle | None, name: str) -> str:
-    return "" if candle is None else f"{getattr(candle, name):,.8g}"
+def _figure(candle: Candle | None, name: str, layout: str) -> str:
+    return "" if candle is None else format(getattr(candle, name), layout)
 
 
 def _position(position: Mapping[str, Any] | None, pending: bool) -> str:
@@ -204,7 +202,8 @@ def _unrealised(position: Mapping[str, Any] | None) -> str:
     return "" if position is None else f"{position['unrealised']:+,.2f}"
 
 
-def _clock(time_ms: int) -> str:
+def clock_text(time_ms: int) -> str:
+    """Hours and minutes, UTC."""
     seconds = time_ms % DAY_MS // 1000
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}"
 

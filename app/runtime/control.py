@@ -49,7 +49,7 @@ def send_command(run: Path, kind: str, why: str) -> None:
 
 def _leave(folder: Path, content: bytes) -> None:
     # Whole under a name of its own, then under the next free number: two shells at once take two numbers.
-    staged = folder / f".{os.getpid()}.tmp"
+    staged = folder / f".{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         with staged.open("wb") as file:
             file.write(content)

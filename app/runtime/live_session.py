@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
+from types import FrameType
 from typing import Any
 
 from app.errors import DataError, OnetapeError
@@ -50,6 +51,7 @@ class Books:
     async def replay(self, tape: Tape) -> None:
         """Every event of a tape, each digest checked; DataError at the first that differs."""
         for record in tape.records:
+            self.runtime.ended = False  # where it was stopped with `on_stop: keep`, it went on
             digest = await self.handle(record.event)
             self.last_seq = record.seq
             if record.digest is not None and record.digest != digest:
@@ -135,27 +137,31 @@ class LiveSession:
 def _stop_signals(
     queue: EventQueue, tasks: asyncio.TaskGroup, feeding: "asyncio.Task[None]", stops: list[Stop]
 ) -> Iterator[None]:
-    # The first Ctrl-C or SIGTERM is a command in the queue like any other; the second ends the process at once: the
-    # tape is in the kernel, and the next start continues from it.
+    # The first Ctrl-C or SIGTERM is a command in the queue like any other; the second ends the process at once, also
+    # while a strategy holds up the loop: the tape is in the kernel, and the next start continues from it.
     loop = asyncio.get_running_loop()
-    heard: list[signal.Signals] = []
+    heard: list[int] = []
+    before: dict[int, Any] = {}
+
+    def hear(number: int, _: FrameType | None) -> None:
+        if heard:
+            os._exit(_AT_ONCE)
+        heard.append(number)
+        loop.call_soon_threadsafe(stop, signal.Signals(number))
 
     def stop(received: signal.Signals) -> None:
-        if stops:
-            os._exit(_AT_ONCE)
         stops.append(Stop(received.name))
         feeding.cancel()
         tasks.create_task(queue.put((stops[0],)))
 
-    with suppress(NotImplementedError, RuntimeError, ValueError):
+    with suppress(ValueError):  # in a thread (a notebook) there are no signals to hear
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop, number)
-            heard.append(number)
+            before[number] = signal.signal(number, hear)
     try:
         yield
     finally:
-        for number in heard:
-            loop.remove_signal_handler(number)
+        for known, handler in before.items():
+            signal.signal(known, handler)
 
 
 def _first_cause(error: BaseException) -> BaseException:

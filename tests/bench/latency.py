@@ -188,9 +188,7 @@ def _print(probe: Probe, slices: int, speed: float) -> None:
         print(f"| {name} | {' | '.join(f'{value * 1000:.2f}' for value in cells)} |")
     p99_ms = _quantile(probe.totals_s[_SKIPPED:], 0.99) * 1000
     verdict = "met" if p99_ms < _TARGET_MS else "MISSED"
-    print(
-        f"\nTarget p99 < {_TARGET_MS:g} ms: {verdict}. {probe.passed_over} slices in which REST had a part are left out."
-    )
+    print(f"\nTarget p99 < {_TARGET_MS:g} ms: {verdict}; {probe.passed_over} slices in which REST had a part left out.")
     longest_ms = max(probe.collections_s, default=0.0) * 1000
     print(f"Garbage collections meanwhile: {len(probe.collections_s)}, the longest {longest_ms:.1f} ms.")
     preempted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw

@@ -148,6 +148,13 @@ def test_positions_that_are_kept_go_on_with_the_next_start(tmp_path: Path) -> No
         paper.wait_for(lambda: len(paper.rows()) > len(kept))
         assert paper.rows()[: len(kept)] == kept
         assert paper.ended(signal.SIGINT)[0] == 0
+        # Both stops are on the tape, and it still replays to its end.
+        tape = run("--mode", "backtest", "--tape", str(paper.run), "--out", str(tmp_path / "tape"))
+        assert tape.returncode == 0, tape.stderr
+        paper.start(*keep)
+        count = len(paper.rows())
+        paper.wait_for(lambda: len(paper.rows()) > count)
+        assert paper.ended(signal.SIGINT)[0] == 0
 
 
 def test_what_does_not_go_together_is_said(tmp_path: Path) -> None:

@@ -230,6 +230,18 @@ def test_a_fill_of_its_own_after_an_explained_divergence_is_not_explained(tmp_pa
     assert content["later"] == {"fill": 1}
 
 
+def test_a_later_fill_in_a_candle_that_differs_has_its_cause(tmp_path: Path, capsys: Capture) -> None:
+    a = replay(tmp_path, "a", market())
+    diverging = changed(market(), first_entry(a)["symbol"], decided_minute(a), dearer)
+    opened = [row for row in rows_of(trades_of(replay(tmp_path, "b", diverging))) if row["action"] == "OPEN"][-1]
+    at = next(n for n in range(400) if iso_ms(START_MS + n * MINUTE_MS) == opened["timestamp"])
+    moved = changed(
+        diverging, opened["symbol"], at, lambda row: (row[0], row[1] + 0.25, max(row[2], row[1] + 1), *row[3:])
+    )
+    status, content = compared(capsys, a, replay(tmp_path, "c", moved))
+    assert (status, content["class"], content["later"]) == (0, "data", {"data": 1})
+
+
 def test_candles_that_are_gone_are_said_and_explain_nothing(tmp_path: Path, capsys: Capture) -> None:
     a = replay(tmp_path, "a", market())
     b = replay(tmp_path, "b", changed(market(), first_entry(a)["symbol"], decided_minute(a), dearer))

@@ -1,6 +1,6 @@
-"""After a soak: its tape is the session byte for byte, holds each candle of the grid once, and history explains the rest.
+"""After a soak: its tape is the session byte for byte, each candle is on it once, and compare explains the rest.
 
-The rule: what is counted is counted from the tape's records, not from what the session said of itself; both must agree.
+The rule: what is counted is counted from the tape's records, not from what the session said of itself; both agree.
 """
 
 import json

@@ -143,7 +143,7 @@ def _sample(pid: int, run: Path) -> Sample | None:
     """None before its first slice, and once it has ended."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         status = json.loads((run / "status.json").read_text())
-        links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+        links = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
         return Sample(
             slice_ms=int(status["last_slice_ms"]),
             rss_kib=_rss_kib(pid),

@@ -74,3 +74,11 @@ async def test_warm_up_is_the_longest_of_the_indicators() -> None:
     with pytest.raises(NotImplementedError):
         await Two().on_candle(candle(), View(BTC, "1m", account_with(), {}))
     assert FLAT.action is Action.FLAT
+
+
+def test_explaining_is_optional() -> None:
+    class Silent(Strategy):
+        async def on_candle(self, candle: Candle, view: View) -> Signal:
+            return FLAT
+
+    assert Silent().explain(candle(), View(BTC, "1m", account_with(), BOOKS)) == ()

@@ -44,7 +44,7 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (("data", "improt"), "invalid choice: 'improt'"),
         (("data", "list", "--cach", "x"), "unrecognized arguments: --cach x"),
         (("--mode", "live"), "--mode live places no real orders yet; use --mode backtest"),
-        (("--mode", "paper"), "--mode paper is not built yet; use --mode backtest"),
+        (("--mode", "paper", "--offline"), "--mode paper needs the exchange; --offline belongs to a backtest"),
     ],
 )
 def test_arguments_that_are_wrong(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str) -> None:

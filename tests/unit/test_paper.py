@@ -6,8 +6,8 @@ import pytest
 
 from app.models import Action, CloseOrder, Fill, Reason, Side
 from app.trading.account import Account
-from app.trading.paper import FillRules, PaperTrader
-from tests.made import BTC, ETH, MINUTE_MS, candle, entry, slice_of
+from app.trading.paper import ExitRule, FillRules, PaperTrader
+from tests.made import BTC, ETH, MINUTE_MS, candle, entry, position, slice_of
 
 FREE = FillRules(commission_rate=0.0, slippage_rate=0.0)
 EXIT = CloseOrder(7, BTC, Reason.SIGNAL_EXIT, MINUTE_MS)
@@ -195,3 +195,26 @@ async def test_a_stop_that_a_close_order_shares_the_candle_with_comes_too_late()
     await paper.submit(EXIT)
     await paper.on_slice(slice_of(candle(85.0, at=2, open=88.0)))
     assert [(fill.price, fill.reason, fill.order_id) for fill in fills] == [(88.0, Reason.SIGNAL_EXIT, 7)]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "rule", "price"),
+    [
+        ({"open": 90.0, "low": 90.0}, ExitRule.OPEN_AT_STOP, 90.0),
+        ({"open": 121.0, "high": 121.0}, ExitRule.OPEN_PAST_TARGET, 121.0),
+        ({"low": 90.0, "high": 130.0}, ExitRule.STOP_TOUCHED, 90.0),
+        ({"high": 120.5}, ExitRule.TARGET_REACHED, 120.0),
+        ({"high": 120.0}, None, None),
+    ],
+)
+def test_the_rule_that_takes_a_position_out_can_be_asked_and_changes_nothing(
+    drawn: dict[str, float], rule: ExitRule | None, price: float | None
+) -> None:
+    paper, account, fills = trader()
+    out = paper.exit_of(position(), candle(100.0, at=2, **drawn))  # type: ignore[arg-type]
+    assert (out and out.rule, out and out.price) == (rule, price)
+    assert (fills, account.positions) == ([], {})
+    if out is not None:
+        inside = rule in (ExitRule.STOP_TOUCHED, ExitRule.TARGET_REACHED)
+        assert out.time_ms == (3 if inside else 2) * MINUTE_MS
+        assert out.both_levels is (rule is ExitRule.STOP_TOUCHED)

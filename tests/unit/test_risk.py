@@ -138,3 +138,34 @@ def test_risk_config_from_a_file(tmp_path: Path) -> None:
     path.write_text('{"risk_per_trade": 2}')
     with pytest.raises(ConfigError, match="risk_per_trade: it must be at most 1"):
         RiskConfig.from_file(str(path))
+
+
+def test_the_whole_arithmetic_is_kept() -> None:
+    account = account_with(position(symbol=ETH, quantity=5.0, entry_commission=0.0), BTC=100.0)
+    engine = RiskEngine(RiskConfig(), {BTC: Instrument(quantity_step=0.3, min_notional=1.0)})
+    sizing = engine.size(BTC, Signal(Action.LONG, atr=2.0, size_factor=0.5), account)
+    assert (sizing.reference, sizing.distance, sizing.stop, sizing.target) == (100.0, 3.0, 97.0, 106.0)
+    assert (sizing.equity, sizing.exposure, sizing.room) == (10_000.0, 500.0, 1_500.0)
+    assert (sizing.by_risk, sizing.by_position, sizing.by_room) == (10_000.0 * 0.01 / 3.0, 10.0, 15.0)
+    assert (sizing.sized_by, sizing.limit, sizing.size_factor) == (Bound.POSITION, 10.0, 0.5)
+    assert (sizing.quantity, sizing.notional, sizing.refusal) == (4.8, 480.0, None)
+    assert sizing.output == RiskOutput(BTC, Side.LONG, 4.8, 100.0, 97.0, 106.0, Bound.POSITION)
+
+
+@pytest.mark.parametrize(
+    ("signal", "limits", "refusal", "last"),
+    [
+        (Signal(Action.LONG, atr=0.0), {}, Refusal.STOP_DISTANCE, "distance"),
+        (Signal(Action.LONG, atr=1.0, target=1.0), {}, Refusal.TARGET_SIDE, "target"),
+        (Signal(Action.LONG, atr=1.0), {"quantity_step": 1e6}, Refusal.NO_QUANTITY, "quantity"),
+        (Signal(Action.LONG, atr=1.0), {"min_quantity": 1e6}, Refusal.MIN_QUANTITY, "quantity"),
+        (Signal(Action.LONG, atr=1.0), {"min_notional": 1e6}, Refusal.MIN_NOTIONAL, "notional"),
+    ],
+)
+def test_a_refusal_keeps_what_was_computed_before_it(
+    signal: Signal, limits: dict[str, float], refusal: Refusal, last: str
+) -> None:
+    sizing = RiskEngine(WIDE, {BTC: Instrument(**limits)}).size(BTC, signal, account_with(BTC=100.0))
+    assert (sizing.refusal, sizing.output) == (refusal, None)
+    computed = [name for name in sizing.__struct_fields__ if getattr(sizing, name) is not None]
+    assert [name for name in computed if name != "refusal"][-1] == last

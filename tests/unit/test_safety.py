@@ -113,3 +113,14 @@ async def test_what_the_runtime_need_not_ask_could_not_have_tripped() -> None:
                 assert 1.0 - equity / safety.peak < limit
     daily, _ = monitor(SafetyLimits(max_drawdown=None, max_daily_loss=0.1))
     assert daily.watch_below == float("inf")
+
+
+async def test_what_the_limits_are_held_against() -> None:
+    safety, account = monitor(SafetyLimits(max_daily_loss=0.5))
+    await feed(safety, 12_000.0)
+    await feed(safety, 9_000.0, at_ms=DAY_MS + 1)
+    assert safety.losses(9_000.0) == (0.25, 0.25)
+    assert safety.taken == 0
+    account.positions[BTC] = position()
+    account.pending[ETH] = entry(symbol=ETH)
+    assert safety.taken == 2

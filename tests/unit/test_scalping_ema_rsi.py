@@ -177,3 +177,35 @@ def test_the_first_candles_are_never_answered() -> None:
 def test_parameters_that_make_no_sense(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ScalpingEMARSI(**params)
+
+
+@pytest.mark.parametrize("params", [DEFAULTS, OTHERS, LATE_RSI], ids=["defaults", "others", "late_rsi"])
+@pytest.mark.parametrize("name", ["walk", "rounded", "steps"])
+async def test_the_explanation_agrees_with_the_answer_on_every_candle(name: str, params: dict[str, Any]) -> None:
+    strategy, seen = ScalpingEMARSI(**params), set()
+    for each in candles_of(series(name))[:3_000]:
+        answer = await strategy.on_candle(each, VIEW)
+        ready, *conditions = strategy.explain(each, VIEW)
+        for side in (Action.LONG, Action.SHORT):
+            held = ready.held and all(one.held for one in conditions if one.name.startswith(side))
+            assert held is (answer.action is side), (each, conditions)
+        seen.add(answer.action)
+    assert seen == {Action.LONG, Action.SHORT, Action.FLAT} or name == "steps"
+
+
+async def test_the_explanation_has_the_numbers() -> None:
+    strategy = ScalpingEMARSI(volume_factor=1.5, allow_short=False)
+    assert strategy.explain(candle(100.0), VIEW)[0].value == "missing: ema_fast, ema_slow, rsi, atr, volume_sma"
+    candles = candles_of(series("walk"))[:60]
+    for each in candles[:21]:
+        await strategy.on_candle(each, VIEW)
+    assert strategy.explain(candles[20], VIEW)[0].value == "missing: the EMAs' difference of the candle before"
+    for each in candles[21:]:
+        await strategy.on_candle(each, VIEW)
+    values, told = strategy.indicator_values(), {one.name: one for one in strategy.explain(candles[-1], VIEW)}
+    fast, slow, volume_sma = (values[name] or 0.0 for name in ("ema_fast", "ema_slow", "volume_sma"))
+    assert told["every indicator exists"].held
+    assert str(told["LONG: EMAs cross upwards"].value).endswith(f" -> {fast - slow:.8g}")
+    assert (told["LONG: RSI"].value, told["LONG: RSI"].limit) == (values["rsi"], "50 to 70")
+    assert told["SHORT: volume"].limit == f"above 1.5 x SMA = {1.5 * volume_sma:.8g}"
+    assert (told["SHORT: allowed"].value, told["SHORT: allowed"].held) == ("false", False)

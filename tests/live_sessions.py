@@ -1,0 +1,171 @@
+"""Paper sessions without a socket: real runtime, tape and files; the feed is a script of events and of things to do.
+
+The rule: a script's events go into the queue in its order; a function in it is called when its turn comes. As a program
+(`python -m tests.live_sessions RUN`) it trades until somebody ends it, with a strategy that blocks when told to.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.feeds.base import EventQueue
+from app.feeds.websocket import LinkState
+from app.models import Candle, Event
+from app.reporting.run_folder import RunFolder
+from app.run_plan import RunPlan
+from app.runtime.control import CommandWatch, session_lock
+from app.runtime.journal import Journal, read_tape
+from app.runtime.live_session import Books, LiveSession
+from app.runtime.period import Period
+from app.runtime.session import build_runtime
+from app.session_view import SessionView
+from app.settings import load_settings
+from app.strategies.base import FLAT, Signal, Strategy, View, long
+from app.strategies.loader import check_settings
+from tests.candle_columns import MINUTE_MS
+from tests.golden.make_tape import CONFIG, COUNT, START_MS, WARMUP, events
+
+NAME = "paper_test"
+Step = Event | Callable[[], object]
+
+
+@dataclass
+class Live:
+    """One session and all that belongs to it."""
+
+    plan: RunPlan
+    folder: RunFolder
+    books: Books
+    view: SessionView
+    journal: Journal
+    session: LiveSession | None = None
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def run_folder(self) -> Path:
+        """RUN."""
+        return self.folder.folder
+
+    @property
+    def trades(self) -> str:
+        """The trade log."""
+        return self.folder.trades.read_text()
+
+    def taped(self) -> list[Event]:
+        """The events of the tape."""
+        return [record.event for record in read_tape(self.run_folder).records]
+
+    async def run(self, *steps: Step, commands: CommandWatch | None = None, **session: Any) -> str:
+        """Trade the script, then close the tape; the session's status."""
+        self.session = LiveSession(Script(steps), self.books, self.journal, commands=commands, **session)
+        try:
+            status = await asyncio.wait_for(self.session.run(), 30)
+            self.results = self.view.finish(kept=False, status=status)
+            return status
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Every file."""
+        self.journal.close()
+        self.books.recorder.close()
+
+
+class Script:
+    """A feed that puts events and does what else is in the script; a step that returns True lets it wait for ever."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = steps
+
+    async def run(self, queue: EventQueue) -> None:
+        """The Feed protocol."""
+        for step in self.steps:
+            if callable(step):
+                while queue.qsize():
+                    await asyncio.sleep(0)
+                if step() is True:
+                    await asyncio.Event().wait()
+            else:
+                await queue.put((step,))
+
+
+def wait_for_ever() -> bool:
+    """The last step of a session that somebody else ends."""
+    return True
+
+
+def live(run: Path, *overrides: str, config: dict[str, Any] | None = None, again: bool = False) -> Live:
+    """A new session of the golden market in `run`; `again`: the tape there is replayed by the test, and continued."""
+    settings = load_settings(config or CONFIG, overrides)
+    strategy = check_settings(settings)
+    period = Period(START_MS, START_MS + COUNT * MINUTE_MS, "a test")
+    plan = RunPlan(settings, strategy, period, WARMUP, START_MS - WARMUP * MINUTE_MS, mode="paper")
+    run.mkdir(parents=True, exist_ok=True)
+    folder = RunFolder(run, NAME)
+    recorder = plan.recorder(folder)
+    books = Books(build_runtime(settings, strategy, recorder), recorder)
+    next_seq = 1 + len(list(read_tape(run).records)) if again else 1
+    journal = Journal(run, header_of(plan), next_seq=next_seq, resume=again)
+    return Live(plan, folder, books, SessionView(plan, folder, books), journal)
+
+
+def header_of(plan: RunPlan) -> dict[str, Any]:
+    """What a replay needs of a header."""
+    return {
+        "settings": plan.settings.model_dump(mode="json"),
+        "start_ms": plan.period.start_ms,
+        "warmup": plan.warmup,
+        "warmup_start_ms": plan.warmup_start_ms,
+        "trades": NAME,
+    }
+
+
+def market() -> list[Event]:
+    """Warm-up and forty minutes of two symbols, with all that can be late, and a kill and a resume."""
+    return events()
+
+
+def link(**changes: Any) -> LinkState:
+    """A feed that is up."""
+    state = LinkState(connected=True, connections=1, frames=10, lag_ms=42)
+    for name, value in changes.items():
+        setattr(state, name, value)
+    return state
+
+
+class Blocks(Strategy):
+    """Opens a position at once, and blocks the whole process with the sixth candle of the run."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def on_candle(self, candle: Candle, view: View) -> Signal:
+        """As long as it takes."""
+        import time
+
+        self.count += 1
+        if self.count == WARMUP + 6:
+            print("blocked", flush=True)
+            time.sleep(60)
+        return long(stop=candle.close / 2, target=candle.close * 50) if view.position is None else FLAT
+
+
+BLOCKING: dict[str, Any] = {
+    **CONFIG,
+    "live": {**CONFIG["live"], "strategy": {"name": "tests.live_sessions:Blocks"}},
+}
+
+
+def main() -> None:
+    """Trade until somebody ends it."""
+    run = Path(sys.argv[1])
+    made = live(run, config=BLOCKING)
+    with session_lock(run):
+        asyncio.run(made.run(*market(), wait_for_ever))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Each promise is broken once, and its check sees it."""

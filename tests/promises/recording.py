@@ -1,0 +1,106 @@
+"""Sessions with a tape over slices in memory, and the checks that hold them to their promises.
+
+The rule: a check passes on the code as it is and knows nothing of what a test breaks; real stages, tape and files.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.models import Event, Slice
+from app.reporting.equity import EquityLog
+from app.reporting.recorder import RunRecorder
+from app.reporting.trade_log import TradeLog
+from app.runtime.journal import Journal, read_tape
+from app.runtime.live_session import Books, LiveSession
+from app.runtime.session import build_runtime
+from app.settings import load_settings
+from app.strategies.loader import check_settings
+from tests.integration.sessions import CONFIG, ListFeed
+
+Handling = Callable[[Event], None]
+
+
+def with_strategy(name: str) -> dict[str, Any]:
+    """The sessions' settings with another strategy."""
+    return {**CONFIG, "live": {**CONFIG["live"], "strategy": {"name": name}}}
+
+
+def make_books(folder: Path, config: dict[str, Any]) -> Books:
+    """A runtime whose files lie in `folder`."""
+    settings = load_settings(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    logs = TradeLog(folder / "trades.csv"), EquityLog(folder / "equity.parquet", settings.trading_mode.starting_balance)
+    recorder = RunRecorder(settings.live.symbols, *logs)
+    return Books(build_runtime(settings, check_settings(settings), recorder), recorder)
+
+
+async def record(
+    folder: Path, slices: Sequence[Slice], config: dict[str, Any] = CONFIG, handling: Handling | None = None
+) -> bytes:
+    """A whole session; its trade log. `handling` is called for each event after the stages, before its digest."""
+    books = make_books(folder, config)
+    if handling is not None:
+        books.observer = lambda event, *_: handling(event)
+    return await _trade(books, Journal(folder, {}), slices)
+
+
+async def replay(folder: Path, into: Path, config: dict[str, Any] = CONFIG) -> bytes:
+    """The check of a tape: every digest; DataError names the first event that was decided on differently."""
+    books = make_books(into, config)
+    try:
+        await books.replay(read_tape(folder))
+        books.recorder.finish()
+    finally:
+        books.recorder.close()
+    return (into / "trades.csv").read_bytes()
+
+
+async def recover(folder: Path, slices: Sequence[Slice]) -> bytes:
+    """What the next start does with the folder of a session that was killed: replay, then what came since."""
+    books = make_books(folder, CONFIG)
+    closes = [0]
+    books.observer = lambda event, *_: closes.append(event.close_time_ms if isinstance(event, Slice) else 0)
+    tape = read_tape(folder)
+    await books.replay(tape)
+    left = [slice_ for slice_ in slices if slice_.close_time_ms > closes[-1]]
+    return await _trade(books, Journal(folder, tape.header, next_seq=books.last_seq + 1, resume=True), left)
+
+
+async def _trade(books: Books, journal: Journal, slices: Sequence[Slice]) -> bytes:
+    try:
+        await LiveSession(ListFeed(slices), books, journal).run()
+        books.recorder.finish()
+    finally:
+        journal.close()
+        books.recorder.close()
+    return books.recorder.trade_log.path.read_bytes()
+
+
+def killed_at(number: int, folder: Path, copy: Path) -> Handling:
+    """Leaves in `copy` what `kill -9` would leave while event `number` is handled: what the kernel has."""
+    count = 0
+
+    def handling(_: Event) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            shutil.copytree(folder, copy)
+
+    return handling
+
+
+def is_on_tape(folder: Path) -> Handling:
+    """The check of the order: whoever handles an event finds it on the tape, before its digest is."""
+
+    def handling(event: Event) -> None:
+        last = list(read_tape(folder).records)[-1:]
+        assert [(one.event, one.digest) for one in last] == [(event, None)], "handled before it was on the tape"
+
+    return handling
+
+
+def without_digest(folder: Path) -> list[int]:
+    """The check of completeness: events whose decisions nobody could hold a replay to."""
+    return [record.seq for record in read_tape(folder).records if record.digest is None]

@@ -1,0 +1,342 @@
+"""Breaks each promise once, by a patch of the code, and sees its check fail: a check that cannot fail keeps nothing.
+
+Beside each broken one the same check passes on the code as it is.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import DataError
+from app.feeds.alignment import Aligner, FeedEvent
+from app.feeds.finality import Known, SeriesTrack
+from app.models import FLAT, Candle, Event, Fill, LateCandle, Slice
+from app.runtime import live_session
+from app.runtime.digest import digest_of
+from app.runtime.journal import Journal, Tape, read_tape
+from app.runtime.live_session import Books
+from app.runtime.runtime import TradingRuntime
+from app.trading.safety import SafetyMonitor
+from tests.integration.processes import strategy_file
+from tests.integration.sessions import market_slices
+from tests.live_weather import SYMBOLS, check_promises, history, run_feed
+from tests.parity.both import run_both
+from tests.parity.test_reference import random_case
+from tests.promises.recording import is_on_tape, killed_at, record, recover, replay, with_strategy, without_digest
+from tests.scripted_live import LiveExchange, Weather
+
+SLICES = 230  # 30 of them warm-up
+KILLED_AT = 120
+DIFFERENTLY = r"event (\d+) \(Slice\) was decided on differently"
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> list[Slice]:
+    return market_slices(tmp_path_factory.mktemp("cache"), seed=3)[:SLICES]
+
+
+async def test_kept_the_tape_gives_the_session(slices: list[Slice], tmp_path: Path) -> None:
+    live = await record(tmp_path / "live", slices)
+    assert live.count(b"\n") > 50
+    assert await replay(tmp_path / "live", tmp_path / "tape") == live
+    assert without_digest(tmp_path / "live") == []
+
+
+# No wall clock.
+
+
+async def test_a_strategy_that_reads_the_clock_is_named(slices: list[Slice], tmp_path: Path) -> None:
+    own = strategy_file(
+        tmp_path,
+        "import time\n"
+        "if self.count % 7 == 0:\n"
+        "    return long(stop=candle.close * (0.9 + time.perf_counter_ns() % 9973 * 1e-6))\n"
+        "return FLAT",
+    )
+    config = with_strategy(f"{own}:Own")
+    await record(tmp_path / "live", slices, config)
+    with pytest.raises(DataError, match=DIFFERENTLY) as raised:
+        await replay(tmp_path / "live", tmp_path / "tape", config)
+    assert not slices[_number(raised) - 1].warmup, "nothing is decided there"
+
+
+async def test_a_stage_that_reads_the_clock_is_named(
+    slices: list[Slice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SafetyMonitor.gate
+
+    async def gate(self: SafetyMonitor) -> Any:
+        await real(self)
+        # The end of a reading's digits is as good as a coin.
+        return None if time.perf_counter_ns() // 100 % 2 else "halted"
+
+    monkeypatch.setattr(SafetyMonitor, "gate", gate)
+    await record(tmp_path / "live", slices)
+    with pytest.raises(DataError, match=DIFFERENTLY):
+        await replay(tmp_path / "live", tmp_path / "tape")
+
+
+# One order of the stages.
+
+
+def decide_first(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Strategy before broker: an order fills on the very candle that it was decided on."""
+
+    async def handle(runtime: TradingRuntime, events: Sequence[Event]) -> None:
+        for event in events:
+            if type(event) is Slice and not event.warmup:
+                asked = runtime.host.asked
+                runtime.account.marks |= {candle.symbol: candle.close for candle in event.candles}
+                runtime.account.time_ms = event.close_time_ms
+                for candle in runtime.host.absorb(event):
+                    on_candle, view = asked[candle.symbol]
+                    signal = await on_candle(candle, view)
+                    if signal is not FLAT:
+                        await runtime._act(candle, runtime.host.check(signal, candle))
+                silenced = {symbol: (_flat, view) for symbol, (_, view) in asked.items()}
+                kept = dict(asked)
+                asked.update(silenced)
+                await original(runtime, (event,))
+                asked.update(kept)
+            else:
+                await original(runtime, (event,))
+
+    return handle
+
+
+async def _flat(*_: Any) -> Any:
+    return FLAT
+
+
+async def test_a_reordered_stage_is_refused_by_the_tape(
+    slices: list[Slice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(tmp_path / "live", slices)
+    monkeypatch.setattr(TradingRuntime, "handle", decide_first(TradingRuntime.handle))
+    with pytest.raises(DataError, match=DIFFERENTLY):
+        await replay(tmp_path / "live", tmp_path / "tape")
+
+
+async def test_a_reordered_stage_is_refused_by_the_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where the tape was written by the same wrong code, it is right about itself: the rules say otherwise.
+    monkeypatch.setattr(TradingRuntime, "handle", decide_first(TradingRuntime.handle))
+    with pytest.raises(AssertionError, match="fill 1:"):
+        await asyncio.to_thread(run_both, random_case(1), tmp_path)
+
+
+# An event is in the kernel before it is handled.
+
+
+async def test_kept_every_event_is_on_the_tape_while_it_is_handled(slices: list[Slice], tmp_path: Path) -> None:
+    await record(tmp_path / "live", slices[:60], handling=is_on_tape(tmp_path / "live"))
+
+
+async def test_a_dropped_flush_is_seen_by_the_handler(
+    slices: list[Slice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _keep_in_the_process(monkeypatch)
+    with pytest.raises(AssertionError, match="handled before it was on the tape"):
+        await record(tmp_path / "live", slices[:60], handling=is_on_tape(tmp_path / "live"))
+
+
+async def test_a_dropped_flush_loses_a_fill(
+    slices: list[Slice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("kept", "broken"):
+        if name == "broken":
+            _keep_in_the_process(monkeypatch)
+        folder, left = tmp_path / name, tmp_path / f"{name}-killed"
+        await record(folder, slices, handling=killed_at(KILLED_AT, folder, left))
+        told = (left / "trades.csv").read_bytes()  # what the world had seen when it was killed
+        recovered = await replay(left, tmp_path / f"{name}-recovered")
+        assert told.count(b"\n") > 10
+        assert recovered.startswith(told) == (name == "kept")
+
+
+def _keep_in_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A buffer of the process, as a file object has one: gone with `kill -9`.
+    real, waiting = Journal._append, list[bytes]()
+
+    def append(journal: Journal, content: bytes) -> None:
+        if content.startswith(b'["head"'):
+            real(journal, content)
+            return
+        waiting.append(content)
+        if len(waiting) >= 128:
+            for one in waiting:
+                real(journal, one)
+            waiting.clear()
+
+    monkeypatch.setattr(Journal, "_append", append)
+
+
+# Every event has its digest, and each digest all that was decided.
+
+
+async def test_an_event_without_its_digest_is_found(
+    slices: list[Slice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Journal.done
+
+    def done(journal: Journal, seq: int, digest: str) -> None:
+        if seq != KILLED_AT:
+            real(journal, seq, digest)
+
+    monkeypatch.setattr(Journal, "done", done)
+    await record(tmp_path / "live", slices)
+    assert without_digest(tmp_path / "live") == [KILLED_AT]
+
+
+async def test_a_digest_that_was_skipped_is_named(
+    slices: list[Slice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 0
+
+    def skipping(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], decisions: Sequence[Any]) -> str:
+        nonlocal count
+        count += 1
+        return previous if count == KILLED_AT else digest_of(previous, runtime, fills, decisions)
+
+    monkeypatch.setattr(live_session, "digest_of", skipping)
+    await record(tmp_path / "live", slices)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match=DIFFERENTLY) as raised:
+        await replay(tmp_path / "live", tmp_path / "tape")
+    assert _number(raised) == KILLED_AT
+
+
+# Candles once, and in order.
+
+WEATHER = Weather(frame_copies=0.5, frame_loss=0.2)
+
+
+def check_feed() -> None:
+    """The check of a live feed in rough weather: what it promises, and that it is history."""
+    exchange = LiveExchange(SYMBOLS, WEATHER, 4)
+    events = run_feed(exchange)
+    check_promises(events, exchange)
+    assert events == history(exchange)
+
+
+def test_kept_a_feed_says_each_candle_once_and_in_order() -> None:
+    check_feed()
+
+
+@pytest.mark.parametrize(("twice", "caught"), [(True, "slices rise"), (False, "slices rise")])
+def test_a_feed_that_says_a_slice_twice_or_out_of_order_is_caught(
+    twice: bool, caught: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Aligner.next_event
+    waiting: list[FeedEvent] = []
+
+    def next_event(aligner: Aligner, now_ms: int) -> FeedEvent | None:
+        if len(waiting) == 1 and aligner.slices >= 5:
+            return waiting.pop()
+        event = real(aligner, now_ms)
+        if isinstance(event, Slice) and aligner.slices == 4:
+            waiting.append(event)
+            return event if twice else real(aligner, now_ms)
+        return event
+
+    monkeypatch.setattr(Aligner, "next_event", next_event)
+    with pytest.raises(AssertionError, match=caught):
+        check_feed()
+
+
+def test_a_feed_that_forgets_what_it_said_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without this memory the copy of a final frame is news.
+    def add_final(track: SeriesTrack, candle: Candle) -> bool:
+        if candle.open_time_ms < track.next_ms:
+            track.returned.append(candle)
+        else:
+            track._ready.setdefault(candle.open_time_ms, candle)
+            track.closed_ms = max(track.closed_ms, candle.open_time_ms + track.step_ms)
+        return True
+
+    monkeypatch.setattr(SeriesTrack, "add_final", add_final)
+    with pytest.raises(AssertionError, match="each once, in order"):
+        check_feed()
+
+
+def test_a_feed_that_does_not_wait_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A slice goes as soon as one symbol is there: the others come late, within the limit.
+    real = Aligner._is_settled
+
+    def is_settled(aligner: Aligner) -> bool:
+        waited_for = aligner._waited_for()
+        return real(aligner) or any(
+            track.next_ms == aligner._slot_ms and track.known(track.next_ms) is Known.FINAL for track in waited_for
+        )
+
+    monkeypatch.setattr(Aligner, "_is_settled", is_settled)
+    with pytest.raises(AssertionError, match=r"USDT minute \d+"):
+        check_feed()
+
+
+# Recovery replays everything.
+
+
+async def test_kept_a_recovery_gives_the_session_without_the_kill(slices: list[Slice], tmp_path: Path) -> None:
+    left = tmp_path / "killed"
+    live = await record(tmp_path / "live", slices, handling=killed_at(KILLED_AT, tmp_path / "live", left))
+    assert without_digest(left) == [KILLED_AT]
+    assert await recover(left, slices) == live
+    assert await replay(left, tmp_path / "tape") == live
+
+
+@pytest.mark.parametrize("keeps_number", [False, True])
+async def test_a_recovery_of_one_event_less_is_refused_by_its_tape(
+    keeps_number: bool, slices: list[Slice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "killed"
+    await record(tmp_path / "live", slices, handling=killed_at(KILLED_AT, tmp_path / "live", left))
+
+    async def replay_less(books: Books, tape: Tape) -> None:
+        *most, last = tape.records
+        for one in most:
+            await books.handle(one.event)
+        books.last_seq = last.seq if keeps_number else last.seq - 1
+
+    monkeypatch.setattr(Books, "replay", replay_less)
+    await recover(left, slices)
+    monkeypatch.undo()
+    caught = DIFFERENTLY if keeps_number else f"event {KILLED_AT + 1} is missing, {KILLED_AT} follows"
+    with pytest.raises(DataError, match=caught):
+        await replay(left, tmp_path / "tape")
+    doubled = [one.event for one in read_tape(left).records] if keeps_number else []
+    assert not doubled or doubled.count(doubled[KILLED_AT - 1]) == 2, "what it did not replay it asked for again"
+
+
+async def test_a_recovery_that_overlooks_a_late_candle_is_refused_by_its_tape(
+    slices: list[Slice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not the last event but one of another kind: the seam of a restart is not the only place.
+    late = LateCandle(slices[40].candles[1])
+    cut = Slice(slices[40].close_time_ms, (slices[40].candles[0],), False)
+    told: list[Any] = [*slices[:40], cut, late, *slices[41:]]
+    left = tmp_path / "killed"
+    await record(tmp_path / "live", told, handling=killed_at(KILLED_AT, tmp_path / "live", left))
+
+    async def replay_slices(books: Books, tape: Tape) -> None:
+        for one in tape.records:
+            if isinstance(one.event, Slice):
+                await books.handle(one.event)
+            books.last_seq = one.seq
+
+    monkeypatch.setattr(Books, "replay", replay_slices)
+    await recover(left, slices)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match=DIFFERENTLY) as raised:
+        await replay(left, tmp_path / "tape")
+    assert _number(raised) == KILLED_AT + 1
+
+
+def _number(raised: pytest.ExceptionInfo[DataError]) -> int:
+    found = re.search(DIFFERENTLY, str(raised.value))
+    assert found is not None
+    return int(found[1])
