@@ -48,7 +48,8 @@ class SessionLog:
         halted = view.books.runtime.safety.halted
         if type(event) is Slice and not fills and not decisions and not self._stale and halted == self._halted:
             return
-        time = iso_ms(view.books.runtime.account.time_ms)
+        time_ms = view.books.runtime.account.time_ms
+        time = iso_ms(time_ms) if time_ms else None
         self._tell_event(event, time)
         for one in decisions:
             order_id = None if one.order is None else one.order.order_id
@@ -83,7 +84,7 @@ class SessionLog:
         """A note of the feed or of the commands."""
         self._tell("note", text=text)
 
-    def _tell_event(self, event: Event, time: str) -> None:
+    def _tell_event(self, event: Event, time: str | None) -> None:
         if isinstance(event, Slice):
             stale = event.stale if isinstance(event, MarkedSlice) else ()
             if isinstance(event, MarkedSlice) and event.late:
@@ -98,7 +99,7 @@ class SessionLog:
         elif isinstance(event, Stop):
             self._tell("stopped", time=time, why=event.why)
 
-    def _tell_latch(self, view: SessionView, event: Event, time: str) -> None:
+    def _tell_latch(self, view: SessionView, event: Event, time: str | None) -> None:
         safety = view.books.runtime.safety
         if safety.halted and not self._halted:
             self._tell("halted", time=time, why=safety.trips[-1].why)

@@ -29,6 +29,7 @@ from tests.candle_columns import MINUTE_MS
 from tests.golden.make_tape import CONFIG, COUNT, START_MS, WARMUP, events
 
 NAME = "paper_test"
+OPEN_AFTER = 45  # so many events of the market, and a position is open
 Step = Event | Callable[[], object]
 
 

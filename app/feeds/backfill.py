@@ -60,8 +60,8 @@ class Looks:
 
     def read(self, page: Page, question: Question) -> list[Candle] | None:
         """The candles that are final by this answer, its absences noted; None if it cannot be believed."""
-        track, step_ms = self._track, self._track.step_ms
-        shown, silent = page.present(step_ms), page.silent_about(step_ms)
+        track = self._track
+        silent = page.silent_about(track.step_ms)
         known = track.anchors(page.told_from_ms, page.told_until_ms)
         left_out = intersect(known, silent)
         track.trust(page.columns.open_time_ms.tolist())

@@ -30,6 +30,7 @@ __all__ = ["FeedTimes", "LinkState", "LiveStart", "WebsocketFeed"]
 _ASK_TIME_S = 10.0
 _POLL_S = 30.0
 _MOMENT_S = 0.001
+_TURNS, _ROOM_S = 10, 0.01
 
 
 class WebsocketFeed:
@@ -177,11 +178,19 @@ class WebsocketFeed:
             while (event := aligner.next_event(self._clock.candle_ms)) is not None:
                 self._count(event, aligner)
                 await queue.put((event,))
+                await self._until_taken(queue)
                 self._drain()
             if aligner.done:
                 return
             self._pose_questions(aligner)
             await self._wake.wait()
+
+    async def _until_taken(self, queue: EventQueue) -> None:
+        """Whether a slice is late is said when it goes, so none waits in the queue behind a consumer that is slow."""
+        turns = 0
+        while not queue.empty():
+            await self._sleep(0.0 if turns < _TURNS else _ROOM_S)
+            turns += 1
 
     def _drain(self) -> None:
         """The frames that came, one after the other."""

@@ -103,6 +103,8 @@ class InputComparison:
         beat = _Beat(-1)
         for event in events:
             if isinstance(event, Slice):
+                # A stop that the session went on after kept everything as it was: it decided nothing.
+                beat.commands = [one for one in beat.commands if not isinstance(one, Stop)]
                 if beat.slice is not None or beat.late or beat.commands:
                     yield beat
                 beat = _Beat(event.close_time_ms, event)

@@ -61,8 +61,9 @@ def sections(source: Source, seen: Seen) -> list[Section]:
         rules = instruments(source.settings).get(seen.symbol, Instrument())
         exposure = source.settings.trading_mode.safety.max_exposure
         told.append(Section("Sizing", list(_sizing(seen.sizing, own, rules, risk.model_dump(), exposure))))
-    if seen.signal is not None and seen.signal.action in (Action.LONG, Action.SHORT):
-        told.append(Section("Gate", list(_gate(source, seen))))
+    if seen.decision is not None and seen.decision.action is not Action.EXIT:
+        reached = seen.sizing is not None and seen.sizing.refusal is None and seen.decision.outcome not in _BEFORE_RISK
+        told.append(Section("Gate" if reached else "Gate (not reached)", list(_gate(source, seen))))
     told.append(Section("Outcome", list(_outcome(source, seen))))
     return [section for section in told if section.lines]
 
@@ -187,8 +188,8 @@ def _gate(source: Source, seen: Seen) -> Iterator[tuple[str, str]]:
     yield "kill switch", "TRIPPED" if seen.halted else "not tripped"
     yield "open and pending", f"{seen.taken}, must be below max_open_positions {safety.max_open_positions}"
     drawdown, daily_loss = seen.losses
-    yield "drawdown", f"{drawdown:.4%} of the peak {_number(seen.peak)}, trips at {_share(safety.max_drawdown)}"
-    yield "loss of the day", f"{daily_loss:.4%}, trips at {_share(safety.max_daily_loss)}"
+    yield "drawdown", f"{drawdown:.4%} of the peak {_number(seen.peak)}, {_limit(safety.max_drawdown)}"
+    yield "loss of the day", f"{daily_loss:.4%}, {_limit(safety.max_daily_loss)}"
     late = [what for what, holds in (("late", seen.is_late), ("stale", seen.is_stale)) if holds]
     yield "feed", " and ".join(late) or "in time"
 
@@ -265,8 +266,8 @@ def _prices(candle: Candle) -> str:
     return ", ".join(f"{name} {_number(value)}" for name, value in values)
 
 
-def _share(limit: float | None) -> str:
-    return "no limit (off)" if limit is None else f"{limit:.2%}"
+def _limit(limit: float | None) -> str:
+    return "no limit" if limit is None else f"trips at {limit:.2%}"
 
 
 def _number(value: float | str | None) -> str:

@@ -99,7 +99,8 @@ def _account(shown: Shown, status: Mapping[str, Any]) -> Iterator[Line]:
     ]
     if status["halted"]:
         trip = status["halts"][-1]
-        yield [_label("HALTED", _BAD), (trip["why"], _BAD), (f" since {_moment(trip['time_ms'])}", "")]
+        since = f" since {_moment(trip['time_ms'])}" if trip["time_ms"] else " since before the first slice"
+        yield [_label("HALTED", _BAD), (trip["why"], _BAD), (since, "")]
         yield [_label(""), (f"`python -m app resume {shown.folder} --why ...` releases it", _WARN)]
 
 

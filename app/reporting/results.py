@@ -114,6 +114,7 @@ def _kill_switch(facts: RunFacts, first_ms: int | None, last_ms: int | None) -> 
     if not facts.trips or first_ms is None or last_ms is None:
         return None
     time_ms, why = facts.trips[0]
+    time_ms = max(time_ms, first_ms)  # a kill that waited for the session comes before its first slice
     return {
         "time": iso_ms(time_ms),
         "why": why,

@@ -47,7 +47,7 @@ class RiskOutput(msgspec.Struct, frozen=True):
     sized_by: Bound
 
 
-class Sizing(msgspec.Struct):
+class Sizing(msgspec.Struct, gc=False):
     """Every number between an entry signal and its order, in the order in which they are computed.
 
     None is what was not computed any more because a check before it refused. `limit` is the least of the three bounds,

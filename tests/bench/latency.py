@@ -149,7 +149,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", type=int, default=1_000)
     parser.add_argument("--speed", type=float, default=600.0, help="times real time")
+    parser.add_argument("--realtime", action="store_true", help="nobody else may take the core (Linux, as root)")
     args = parser.parse_args()
+    if args.realtime:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))
     probe = Probe()
     words = ("--generate", "7", "--symbols", ",".join(SYMBOLS), "--start", START, "--speed", args.speed, "--no-limit")
     with tempfile.TemporaryDirectory() as name, running_testnet(*words) as url:

@@ -103,7 +103,7 @@ def test_the_arithmetic_line_by_line(tmp_path: Path, capsys: Capture) -> None:
         "loss of the day": told["sections"]["Gate"]["loss of the day"],
         "feed": "in time",
     }
-    assert told["sections"]["Gate"]["drawdown"].endswith("trips at no limit (off)")
+    assert told["sections"]["Gate"]["drawdown"].endswith(", no limit")
 
 
 @pytest.mark.parametrize(

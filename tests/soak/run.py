@@ -22,7 +22,7 @@ from tests.soak.session import BEGIN_MS, HOUR_MS, Sample, Soak
 
 _SETTLING_MS = 6 * HOUR_MS
 _GROWTH_MAX = 0.10
-_HEADER = "| day | RSS MiB | descriptors | sockets | tasks | connections | late slices | lag s |\n|---|---|---|---|---|---|---|---|"
+_COLUMNS = ("day", "RSS MiB", "descriptors", "sockets", "tasks", "connections", "late slices", "lag s")
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def main() -> int:
 
 def _run(soak: Soak, record: Path) -> int:
     began_s = time.monotonic()
-    print(_HEADER, flush=True)
+    print(f"| {' | '.join(_COLUMNS)} |\n{'|---' * len(_COLUMNS)}|", flush=True)
     proof = Proof(soak)
     days: list[dict[str, Any]] = []
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 import pytest
 
@@ -206,7 +207,7 @@ def test_a_fault_is_asked_again_for_ever_with_growing_waits() -> None:
     assert 20 < len(times) < 200
     assert backfill.faults == len(times)
     assert track.asked_ms == 0
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert max(gaps) <= 15.1
 
 

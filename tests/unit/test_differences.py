@@ -123,6 +123,11 @@ def test_commands_have_their_place() -> None:
     assert [d.said for d in stopped] == [f"stop (SIGTERM) in A, after the slice that closes {at(3)}"]
 
 
+def test_a_stop_that_the_session_went_on_after_decided_nothing() -> None:
+    a = slices(0, 1, 2)
+    assert found([*a[:2], Stop("SIGTERM"), *a[2:]], slices(0, 1, 2)) == []
+
+
 def test_indicators_that_start_elsewhere() -> None:
     said = f"the indicators start elsewhere: the first slice closes {at(1)} in A and {at(4)} in B"
     assert found(slices(*range(9), warmup=5), slices(*range(3, 9), warmup=5)) == [

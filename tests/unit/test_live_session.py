@@ -15,7 +15,7 @@ from app.models import EndOfData, Event, Kill, Stop
 from app.runtime.control import CommandWatch, send_command
 from app.runtime.journal import read_tape
 from tests.integration.processes import PROJECT
-from tests.live_sessions import BLOCKING, Live, live, market, wait_for_ever
+from tests.live_sessions import BLOCKING, OPEN_AFTER, Live, live, market, wait_for_ever
 
 
 def ctrl_c() -> None:
@@ -56,8 +56,8 @@ async def test_every_event_is_on_the_tape_before_it_is_handled(tmp_path: Path) -
 
 async def test_a_stop_is_a_command_in_the_queue(tmp_path: Path) -> None:
     made = live(tmp_path)
-    assert await made.run(*market()[:30], ctrl_c, wait_for_ever) == "stopped"
-    assert made.taped() == [*market()[:30], Stop("SIGINT")]
+    assert await made.run(*market()[:OPEN_AFTER], ctrl_c, wait_for_ever) == "stopped"
+    assert made.taped() == [*market()[:OPEN_AFTER], Stop("SIGINT")]
     assert made.books.runtime.account.positions == {}
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import copy
+from importlib import import_module
 from typing import Any
 
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import ClientConnectionResetError, WSMsgType, web
 
 from app.errors import ConfigError
 from app.feeds.live_stream import Frame, LiveStream, read_frame
@@ -14,8 +15,8 @@ from tests.made import BTC
 
 MESSAGE: dict[str, Any] = {
     "e": "kline", "E": 65_000, "s": "BTCUSDT",
-    "k": {"t": 60_000, "T": 119_999, "s": "BTCUSDT", "i": "1m", "o": "10.5", "h": "12", "l": "9", "c": "11", "v": "3.25",
-          "x": False},
+    "k": {"t": 60_000, "T": 119_999, "s": "BTCUSDT", "i": "1m", "o": "10.5", "h": "12", "l": "9", "c": "11",
+          "v": "3.25", "x": False},
 }  # fmt: skip
 MARKETS = {BTC: {"id": "BTCUSDT", "lowercaseId": "btcusdt", "symbol": BTC, "base": "BTC", "quote": "USDT",
                  "type": "spot", "spot": True, "contract": False, "option": False, "active": True}}  # fmt: skip
@@ -144,6 +145,24 @@ async def test_a_drop_and_a_refused_handshake_are_dialled_again() -> None:
         await listening.until(lambda: len(listening.frames) == 3)
         assert listening.links == [True, False, True]
         assert server.dials == 3
+
+
+async def test_a_link_that_is_cut_before_the_subscription_goes_out_is_dialled_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # ccxt hands on what aiohttp raised, no error of its own.
+    client = import_module("ccxt.async_support.base.ws.client").Client
+    send, cuts = client.send, [ClientConnectionResetError("Cannot write to closing transport")]
+
+    async def cut_once(link: Any, message: Any) -> Any:
+        if cuts:
+            raise cuts.pop()
+        return await send(link, message)
+
+    monkeypatch.setattr(client, "send", cut_once)
+    async with Server("two", "two") as server, Listening(server, 5.0) as listening:
+        await listening.until(lambda: len(listening.frames) == 2)
+        assert server.dials == 2
 
 
 async def test_a_link_that_says_nothing_is_dialled_again() -> None:

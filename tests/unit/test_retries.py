@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import ConfigError, DataError, RateLimitError, RefusedError, UnavailableError
 from app.feeds.limiter import RateLimiter
-from app.feeds.retries import Asker, RetryPolicy
+from app.feeds.retries import Asker, RetryPolicy, jittered_s
 from app.runtime import clock
 
 POLICY = RetryPolicy(tries=5, base_s=2.0, longest_s=9.0, patience_s=100.0, limit_answers=3)
@@ -132,3 +132,10 @@ async def test_only_a_long_wait_is_worth_a_note(waits: Waits) -> None:
 async def test_a_fault_gives_its_place_at_the_limiter_back(waits: Waits) -> None:
     waits.limiter.note_limit(1)
     assert await waits.ask(answering(*[UnavailableError("busy")] * 3)) == "answer"
+
+
+def test_a_wait_is_drawn_up_to_a_bound_that_doubles_and_ends() -> None:
+    for failures, most_s in ((1, 0.5), (2, 1.0), (3, 2.0), (9, 30.0), (10_000, 30.0)):
+        drawn = [jittered_s(failures, 0.5, 30.0) for _ in range(200)]
+        assert all(0.0 <= wait_s <= most_s for wait_s in drawn)
+        assert max(drawn) > most_s / 2 > min(drawn)

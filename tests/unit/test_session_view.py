@@ -10,7 +10,7 @@ import pytest
 from app.errors import OutputError
 from app.models import EndOfData, Event, MarkedSlice, Slice, Stop
 from app.runtime.journal import read_tape
-from tests.live_sessions import Live, link, live, market
+from tests.live_sessions import OPEN_AFTER, Live, link, live, market
 
 
 async def handled(run: Path, *events: Event, overrides: tuple[str, ...] = ()) -> Live:
@@ -80,7 +80,7 @@ async def test_the_last_files_of_a_stop_and_of_one_that_keeps_its_positions(tmp_
     assert json.loads((tmp_path / "stopped/results.json").read_text()) == results
     assert results["status"] == "stopped"
     assert json.loads((tmp_path / "stopped/status.json").read_text())["ended"] == "stopped"
-    kept = await handled(tmp_path / "kept", *market()[:30], Stop("SIGTERM"), overrides=("on_stop=keep",))
+    kept = await handled(tmp_path / "kept", *market()[:OPEN_AFTER], Stop("SIGTERM"), overrides=("on_stop=keep",))
     assert kept.view.finish(kept=True, status="stopped")["status"] == "kept"
     assert not (tmp_path / "kept/results.json").exists()
     assert (tmp_path / "kept/manifest.json").exists()
