@@ -29,7 +29,7 @@ check: $(INSTALLED) ## format, lint and types
 	$(BIN)/mypy
 
 test: check ## check, then all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4
 
 bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; then fetching and latency on the testnet
 	$(BIN)/python -m tests.bench.run

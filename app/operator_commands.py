@@ -76,8 +76,9 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
         yield f"pending     {symbol}"
     signals = sum(content["funnel"]["signals"].values())
     yield f"funnel      {signals:,} signals, {content['funnel']['orders_submitted']:,} orders"
-    if content["feed"]:
-        yield "late        " + ", ".join(f"{name} {count}" for name, count in sorted(content["feed"].items()))
+    late = {name: count for name, count in sorted(content["feed"].items()) if count}
+    if late:
+        yield "late        " + ", ".join(f"{name} {count:,}" for name, count in late.items())
 
 
 def _state(content: dict[str, Any]) -> str:

@@ -93,7 +93,11 @@ class PaperRunner:
             RunFolder.create(folder.trades.stem, run)  # refused if the run has finished
             books = Books(build_runtime(plan.settings, plan.strategy, recorder := plan.recorder(folder)), recorder)
             view = SessionView(plan, folder, books)
-            await books.replay(tape)
+            try:
+                await books.replay(tape)
+            except BaseException:
+                recorder.close()
+                raise
             books.runtime.ended = False  # it was stopped with `on_stop: keep`, and goes on
             journal = Journal(run, tape.header, next_seq=books.last_seq + 1, resume=True)
             start = LiveStart(plan.period.start_ms, None, view.last_close_ms, view.seen)

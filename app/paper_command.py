@@ -6,8 +6,9 @@ at all, holds no session up; the report is that of a backtest. It decides nothin
 
 import argparse
 import asyncio
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from app.aside import Aside
 from app.backtest import DEFAULT_CACHE, DEFAULT_CONFIG, BacktestResults
 from app.backtest_command import symbols_of
-from app.errors import ConfigError
+from app.errors import ConfigError, RateLimitError, UnavailableError
 from app.log import make_log
 from app.models import Decision, Event, Fill, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.paper import PaperRunner
@@ -23,12 +24,16 @@ from app.reporting.console import render_report
 from app.reporting.live_screen import clock_text, fill_words
 from app.reporting.progress import wanted
 from app.reporting.run_folder import to_json
+from app.runtime.journal import has_tape
 from app.session_log import SessionLog
 from app.session_view import SessionView
 from app.times import iso_ms, parse_time_ms
 
 if TYPE_CHECKING:
     from app.live_view import LiveView
+
+_INTERRUPTED = 130
+_WAIT_FIRST_S, _WAIT_LONGEST_S = 5.0, 60.0
 
 
 def run_paper(args: argparse.Namespace) -> int:
@@ -53,15 +58,16 @@ def run_paper(args: argparse.Namespace) -> int:
     if args.log_json or args.log_file is not None:
         teller.log = SessionLog(make_log(as_json=args.log_json, file=args.log_file, on_terminal=False), aside)
     runner.on_session, runner.tell = teller.begin, teller.say
-    try:
-        if wanted() and not args.json and not args.log_json:
-            from app.live_view import LiveView
+    if wanted() and not args.json and not args.log_json:
+        from app.live_view import LiveView
 
-            teller.screen = LiveView()
-            results = asyncio.run(_run_shown(runner, teller.screen))
-        else:
-            results = asyncio.run(runner.run_async())
+        teller.screen = LiveView()
+    try:
+        results = asyncio.run(_run_shown(runner, teller))
         teller.end(results["status"])
+    except KeyboardInterrupt:
+        print("onetape: stopped before the session ran; nothing was traded since it last did", file=sys.stderr)
+        return _INTERRUPTED
     finally:
         aside.close()
     if aside.lost:
@@ -70,9 +76,25 @@ def run_paper(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _run_shown(runner: PaperRunner, screen: "LiveView") -> BacktestResults:
-    async with screen.shown():
-        return await runner.run_async()
+async def _run_shown(runner: PaperRunner, teller: "SessionTeller") -> BacktestResults:
+    async with contextlib.nullcontext() if teller.screen is None else teller.screen.shown():
+        return await run_on(runner, teller.say)
+
+
+async def run_on(
+    runner: PaperRunner, say: Callable[[str], None], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> BacktestResults:
+    """Until the session ends. One that has begun waits for an exchange that does not answer, however long."""
+    wait_s = _WAIT_FIRST_S
+    while True:
+        try:
+            return await runner.run_async()
+        except (UnavailableError, RateLimitError) as error:
+            if runner.out is None or not has_tape(Path(runner.out)):
+                raise
+            say(f"{error}; the session goes on when the exchange answers, next try in {wait_s:.0f} s")
+        await sleep(wait_s)
+        wait_s = min(2 * wait_s, _WAIT_LONGEST_S)
 
 
 class SessionTeller:

@@ -47,6 +47,8 @@ def _rehearse(folder: Path, url: str, end: str) -> int:
     period = json.loads((live / "results.json").read_text())["requested"]
     span = ("--start", period["start"], "--end", period["end"], "--cache", str(folder / "history-cache"))
     _run("--mode", "backtest", *PROFILE, *there, *span, "--out", str(history), quiet=True)
+    print("compared: live with history\n", flush=True)
+    _run("compare", str(live), str(history), "--cache", str(folder / "history-cache"), "--cache", str(folder / "cache"))
     logs = {name: _trade_log(run) for name, run in (("live", live), ("tape", tape), ("history", history))}
     rows = logs["live"].count(b"\n") - 1
     same = len(set(logs.values())) == 1

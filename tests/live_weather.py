@@ -36,6 +36,7 @@ def run_feed(
     start: LiveStart | None = None,
     consumer_s: Callable[[int], float] | None = None,
     states: list[LinkState] | None = None,
+    on_state: Callable[[LinkState], None] | None = None,
     cache: CandleCache = _CACHE,
 ) -> list[FeedEvent]:
     """Everything that the feed puts, until the candle of minute `candles - 1` has closed."""
@@ -60,6 +61,7 @@ def run_feed(
                 start=start or LiveStart(START_MS, None),
                 end_ms=START_MS + candles * MINUTE_MS,
                 link=lambda: exchange,
+                on_state=on_state,
             )
             if states is not None:
                 states.append(feed.state)

@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "app.paper_command": (
         *NOUNS, "app.aside", "app.backtest", "app.backtest_command", "app.live_view", "app.log", "app.paper",
-        "app.reporting", "app.session_log", "app.session_view", "app.tape_replay",
+        "app.reporting", "app.runtime.journal", "app.session_log", "app.session_view", "app.tape_replay",
     ),
     "app.aside": (),
     "app.live_view": ("app.aside", "app.reporting.live_screen", "app.runtime.clock", "app.session_view"),

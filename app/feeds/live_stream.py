@@ -105,13 +105,14 @@ class LiveStream:
         import aiohttp
         import ccxt
 
-        quiet, waited_s, sign = 0, 0.0, None
+        quiet, waited_s = 0, 0.0
+        sign: list[int | None] = []
         while True:
             frames = self._frames
             try:
                 async with asyncio.timeout(self._silence_s):
                     await client.watch_ohlcv_for_symbols(self._wanted)
-                    quiet = 0
+                quiet, sign = 0, client.sign_of_life()
             except TimeoutError:
                 waited_s += self._silence_s
                 quiet += self._frames == frames
@@ -120,7 +121,7 @@ class LiveStream:
                         return 0.0
                     continue
                 before, sign = sign, client.sign_of_life()
-                if ((sign is None or sign == before) and self._frames == frames) or quiet >= _QUIET_SILENCES:
+                if sign in (before, [None]) or quiet >= _QUIET_SILENCES:
                     return 0.0
             except (ccxt.BaseError, OSError, aiohttp.ClientError):
                 # ccxt passes on what sending raised: the link was cut between the handshake and the subscription.
@@ -188,9 +189,9 @@ def _stream_class(base: Any) -> Any:
         def is_dialling(self) -> bool:
             return any(not client.isConnected for client in self.clients.values())
 
-        def sign_of_life(self) -> Any:
-            # Changes with whatever the link says, pongs included.
-            return [getattr(client, "last_message_at", None) for client in self.clients.values()] or None
+        def sign_of_life(self) -> list[int | None]:
+            # Changes with whatever the link says, pongs included; None: not a word yet.
+            return [getattr(client, "last_message_at", None) for client in self.clients.values()]
 
     return Stream
 

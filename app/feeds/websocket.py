@@ -251,9 +251,10 @@ class WebsocketFeed:
             self._clock.note_time(await self._provider.server_time_ms(self._symbols, self._timeframe))
         except ExchangeError:
             self._time_faults += 1
-            return
-        self._advanced_s = clock.monotonic_s()
-        self._wake.set()
+        else:
+            self._advanced_s = clock.monotonic_s()
+            self._wake.set()
+        self._tell()  # in quiet times, too, others see how it is
 
     # What others see.
 

@@ -1,4 +1,4 @@
-"""Live is history within the lateness limit, and never a wrong, doubled or out-of-order candle beyond it: some seeds."""
+"""Live is history within the lateness limit; beyond it no candle is wrong, doubled or out of order: some seeds."""
 
 import pytest
 

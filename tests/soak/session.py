@@ -56,6 +56,7 @@ class Soak:
     days: float
     speed: float
     folder: Path
+    late_candles: int = 2
     seed: int = 7
     samples: list[Sample] = field(default_factory=list)
 
@@ -82,7 +83,14 @@ class Soak:
 
     def command(self, *words: str | Path) -> list[str]:
         """`python -m app` with the soak's profile."""
-        return [sys.executable, "-m", "app", *map(str, words), "--config", str(write_profile(self.folder))]
+        return [
+            sys.executable,
+            "-m",
+            "app",
+            *map(str, words),
+            "--config",
+            str(write_profile(self.folder, self.late_candles)),
+        ]
 
     def _session(self, url: str, on_sample: Callable[[Sample], None]) -> None:
         words = ("--mode", "paper", "--end", iso_ms(self.end_ms), "--exchange-url", url, "--out", self.live, "--json")
@@ -127,12 +135,12 @@ class Soak:
         return int(state_of(url)["connections"])
 
 
-def write_profile(folder: Path) -> Path:
+def write_profile(folder: Path, late_candles: int = 2) -> Path:
     """Coin tosses on the soak's symbols, below `folder`; its live.yaml."""
     config = folder / "config"
     if not config.exists():
         config.mkdir()
-        (config / "live.yaml").write_text(json.dumps(LIVE))
+        (config / "live.yaml").write_text(json.dumps({**LIVE, "feed": {"late_candles": late_candles}}))
         (config / "risk.json").write_text('{"max_position_pct": 0.1}')
         safety = {"max_exposure": 0.5, "max_drawdown": None, "kill_switch_file": str(folder / "KILL")}
         (config / "trading_mode.yaml").write_text(json.dumps({**MODE, "safety": safety}))

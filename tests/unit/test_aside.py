@@ -1,6 +1,7 @@
 """What is done aside: in order, never in the caller's time, and what fails is dropped and counted."""
 
 import threading
+from functools import partial
 
 from app import aside
 from app.aside import Aside
@@ -9,7 +10,7 @@ from app.aside import Aside
 def test_calls_are_made_in_order_and_all_of_them_before_it_closes() -> None:
     made, found = Aside(), list[int]()
     for number in range(1000):
-        made.do(lambda number=number: found.append(number))
+        made.do(partial(found.append, number))
     assert made.close()
     assert (found, made.lost, made.fault) == (list(range(1000)), 0, "")
     assert made.close()
@@ -34,7 +35,7 @@ def test_a_call_that_hangs_holds_nobody_up() -> None:
     while made.waiting:
         pass
     for number in range(aside._WAITING_MAX + 5):
-        made.do(lambda number=number: found.append(number))
+        made.do(partial(found.append, number))
     assert (made.lost, made.waiting) == (5, aside._WAITING_MAX)
     assert not made.close(0.05)
     go_on.set()

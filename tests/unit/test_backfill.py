@@ -190,8 +190,9 @@ def asking(
 
 
 def test_it_stops_asking_when_it_knows() -> None:
-    track, times, _ = asking([range(NEXT + 2)], 60.0)
+    track, times, backfill = asking([range(NEXT + 2)], 60.0)
     assert len(times) == 1
+    assert backfill._looks._last is None, "and remembers nothing of it"
     assert track.known(NEXT * MINUTE_MS) is Known.FINAL
     assert track.asked_ms is None
 

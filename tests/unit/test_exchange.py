@@ -305,3 +305,10 @@ def test_ccxt_is_not_imported_before_an_exchange_is_opened() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+async def test_a_stream_gets_the_markets_it_needs_as_plain_data(exchange: CandleExchange) -> None:
+    await exchange.markets(BTC, "1m")
+    rows = exchange.market_rows(["BTC/USDT"])
+    assert list(rows) == ["BTC/USDT"]
+    assert rows["BTC/USDT"]["lowercaseId"] == "btcusdt"

@@ -56,6 +56,20 @@ def test_other_exchanges_are_refused() -> None:
         LiveStream("kraken", [BTC], "1m", {}, silence_s=1.0)
 
 
+async def test_what_is_put_right_in_the_library() -> None:
+    stream = LiveStream("binanceus", [BTC], "1m", MARKETS, silence_s=9.0)
+    client = stream._opened()
+    try:
+        link = client.client("wss://example.invalid/ws/0")
+        assert client.is_spot_url(link)
+        client.ws_dial_backoff[link.url] = {"attempts": 9, "until": client.milliseconds() + 60_000}
+        assert client.ws_dial_delay(link.url) == 0.0, "ours is the one backoff"
+        assert link.keepAlive == 3_000, "a dead link is noticed by its pongs within the silence"
+        assert not client.enableRateLimit
+    finally:
+        await client.close()
+
+
 class Server:
     """A websocket on the loopback that does what a test tells it, connection by connection."""
 
@@ -85,12 +99,12 @@ class Server:
         self.dials += 1
         if script == "refuse":
             return web.Response(status=503, headers={"Retry-After": "0.3"})
-        socket = web.WebSocketResponse(autoping=script != "dead")
+        socket = web.WebSocketResponse(autoping=script not in ("dead", "fades"))
         await socket.prepare(request)
         self.open += 1
         try:
             self.subscribed.append(await socket.receive_json())
-            for number in range({"two": 2, "drop": 1, "garbage": 0}.get(script, 0)):
+            for number in range({"two": 2, "drop": 1, "fades": 1}.get(script, 0)):
                 await socket.send_json(message(event=65_000 + number, x=number == 1))
             if script == "garbage":
                 await socket.send_json(message(o=None))
@@ -167,8 +181,15 @@ async def test_a_link_that_is_cut_before_the_subscription_goes_out_is_dialled_ag
 
 async def test_a_link_that_says_nothing_is_dialled_again() -> None:
     async with Server("dead", "two") as server, Listening(server, 0.3) as listening:
-        await listening.until(lambda: len(listening.frames) == 2)
+        await listening.until(lambda: len(listening.frames) == 2, 2.0)  # silence, hanging up, a short wait
         assert server.dials == 2
+
+
+async def test_a_link_that_falls_silent_is_dialled_again() -> None:
+    async with Server("fades", "two") as server, Listening(server, 0.4) as listening:
+        await listening.until(lambda: len(listening.frames) == 3, 2.6)
+        assert server.dials == 2
+        assert listening.links == [True, False, True]
 
 
 async def test_pongs_alone_keep_a_quiet_link_for_some_time_but_not_for_ever() -> None:

@@ -107,7 +107,7 @@ async def test_a_picture_that_fails_is_dropped(tmp_path: Path, monkeypatch: pyte
         if what == "terminal":
             terminal.fault = OSError(5, "Input/output error")  # the window was closed
         else:
-            monkeypatch.setattr(made.view, "status", lambda: {}["a bug"])
+            monkeypatch.setattr(made.view, "status", [].pop)
         await asyncio.sleep(0.1)
         assert view.drawn <= count + 2
         terminal.fault = None
@@ -141,6 +141,6 @@ async def test_a_terminal_that_was_resized_is_cleared_first(monkeypatch: pytest.
     async with view.shown():
         await drawn(view, 3)
         assert clear not in terminal.getvalue()
-        shape.size = (60, 20)  # type: ignore[assignment]
+        shape.size = (60, 20)
         await drawn(view, view.drawn + 3)
         assert terminal.getvalue().count(clear) == 1

@@ -78,7 +78,7 @@ def test_the_figures() -> None:
     assert said["funnel"] == "3 signals, 1 orders"
     assert lines(last_slice_ms=None)["last slice"] == "none yet"
     assert lines(peak=0.0)["drawdown"] == "0.00 %"
-    assert lines(feed={"late_slices": 2})["late"] == "late_slices 2"
+    assert lines(feed={"late_slices": 2, "stale_symbols": 0})["late"] == "late_slices 2"
     assert lines(pending=["A/B"])["pending"] == "A/B"
     halted = lines(halted=True, halts=[{"time_ms": 0, "why": "drawdown 20.1%, the limit is 20.00%"}])
     assert halted["HALTED"] == "drawdown 20.1%, the limit is 20.00%; `python -m app resume RUN --why ...` releases it"

@@ -9,9 +9,10 @@ import pytest
 
 from app.aside import Aside
 from app.cli import main
+from app.errors import DataError, RateLimitError, UnavailableError
 from app.models import Action, Decision, EndOfData, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.paper import PaperRunner
-from app.paper_command import SessionTeller, event_lines
+from app.paper_command import SessionTeller, event_lines, run_on
 from tests.live_sessions import live, market
 from tests.made import BTC, candle, fill, slice_of
 
@@ -49,13 +50,16 @@ def in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     async def run_async(self: PaperRunner) -> object:
         made = live(tmp_path / "run")
+
+        def slow_kill(event: Event, _: float) -> None:
+            if isinstance(event, Kill):
+                made.view.note_slow(event, 61.0)
+
         assert self.on_session is not None
         assert self.tell is not None
         self.on_session(made.view, True)
         self.tell("a note of the feed")
-        await made.run(
-            *market(), slow_s=0.0, on_slow=lambda event, _: isinstance(event, Kill) and made.view.note_slow(event, 61.0)
-        )
+        await made.run(*market(), slow_s=0.0, on_slow=slow_kill)
 
         class Results(dict[str, object]):
             folder = tmp_path / "run"
@@ -166,3 +170,43 @@ def test_what_does_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.splitlines()[-1] == (
         "onetape: --symbols does not go with --tape: the tape has its own"
     )
+
+
+async def test_a_session_that_has_begun_waits_for_the_exchange(tmp_path: Path) -> None:
+    made = live(tmp_path / "run")
+    made.close()
+    faults: list[Exception] = [UnavailableError("no answer"), RateLimitError("429"), *[UnavailableError("x")] * 5]
+    said, slept = list[str](), list[float]()
+
+    class Runner:
+        out: Path | None = tmp_path / "run"
+
+        async def run_async(self) -> str:
+            if faults:
+                raise faults.pop(0)
+            return "results"
+
+    async def sleep(wait_s: float) -> None:
+        slept.append(wait_s)
+
+    runner = Runner()
+    assert await run_on(runner, said.append, sleep) == "results"  # type: ignore[arg-type, comparison-overlap]
+    assert slept == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
+    assert said[0] == "no answer; the session goes on when the exchange answers, next try in 5 s"
+    # One that never began says what is wrong at once; other faults are nobody's to wait for.
+    for out, fault in ((None, UnavailableError("a")), (tmp_path, UnavailableError("a")), (runner.out, DataError("b"))):
+        runner.out = out
+        faults.append(fault)
+        with pytest.raises(type(fault)):
+            await run_on(runner, said.append, sleep)  # type: ignore[arg-type]
+
+
+def test_ctrl_c_before_the_session_runs_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def run_async(self: PaperRunner) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PaperRunner, "run_async", run_async)
+    assert main(["--mode", "paper"]) == 130
+    assert capsys.readouterr().err.startswith("onetape: stopped before the session ran")

@@ -86,6 +86,16 @@ def test_warm_up_then_what_closed_since_then_the_stream(tmp_path: Path) -> None:
     assert rest == [*late, *history(live)[1:]], "minute 0 is more than two candles late"
 
 
+def test_a_revised_warm_up_candle_is_told_too(tmp_path: Path) -> None:
+    live = exchange()
+    old = true_candle(BTC, START_MS - MINUTE_MS)
+    live.overrides[BTC, old.open_time_ms] = changed = type(old)(BTC, "1m", old.open_time_ms, 1.0, 2.0, 1.0, 2.0, 9.0)
+    lose(live, BTC, range(2, 4))
+    start = LiveStart(START_MS, START_MS - 50 * MINUTE_MS)
+    events = run_feed(live, start=start, cache=filled(tmp_path, range(-50, 0)))
+    assert [event for event in events if isinstance(event, RevisedCandle)] == [RevisedCandle(changed)]
+
+
 def test_a_resumed_session_goes_on_after_its_last_slice() -> None:
     live = exchange(begin_s=301.0)
     start = LiveStart(
@@ -102,6 +112,13 @@ def test_slices_after_a_long_outage_are_late_and_whole() -> None:
     events = run_feed(away)
     assert [one.candles for one in events if isinstance(one, Slice)] == [one.candles for one in history(away)]
     assert [minute(one) for one in events if isinstance(one, MarkedSlice) and one.late] == [2, 3, 4, 5]
+
+
+def test_in_an_outage_others_see_that_rest_fails() -> None:
+    told: list[int] = []
+    away = exchange(outages=[(125.0, 485.0)], drops=[(125.0, 485.0)])
+    run_feed(away, on_state=lambda state: told.append(state.rest_faults))
+    assert len(set(told)) > 3 and told == sorted(told)
 
 
 def test_a_slice_goes_without_a_symbol_whose_candle_cannot_be_had() -> None:
