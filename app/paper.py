@@ -5,6 +5,7 @@ handled; changed code or settings do not continue a tape. Which feed is behind i
 """
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,7 @@ class PaperRunner:
             plan, folder = plan_of_tape(tape, run)
             _refuse_changes(tape, plan, Supply(cache).complete(settings))
             RunFolder.create(folder.trades.stem, run)  # refused if the run has finished
+            await _verify(tape, plan, folder)
             books = Books(build_runtime(plan.settings, plan.strategy, recorder := plan.recorder(folder)), recorder)
             view = SessionView(plan, folder, books)
             try:
@@ -179,6 +181,16 @@ def plan_of_tape(tape: Tape, run: Path) -> tuple[RunPlan, RunFolder]:
 def _has_traded(run: Path) -> bool:
     # A session that ended in its warm-up has decided nothing: it begins anew, and its tape is written over.
     return any(isinstance(record.event, Slice) and not record.event.warmup for record in read_tape(run).records)
+
+
+async def _verify(tape: Tape, plan: RunPlan, folder: RunFolder) -> None:
+    # Into files of its own first: a tape that is refused must leave the session's trade log as it was.
+    with tempfile.TemporaryDirectory() as aside:
+        recorder = plan.recorder(RunFolder(Path(aside), folder.trades.stem))
+        try:
+            await Books(build_runtime(plan.settings, plan.strategy, recorder), recorder).replay(tape)
+        finally:
+            recorder.close()
 
 
 def _refuse_changes(tape: Tape, plan: RunPlan, settings: Settings) -> None:

@@ -58,7 +58,7 @@ def _rehearse(folder: Path, url: str, end: str) -> int:
 
 def _trade_log(run: Path) -> bytes:
     results = json.loads((run / "results.json").read_text())
-    return (run / results["files"]["trades"]).read_bytes()
+    return (run / str(results["files"]["trades"])).read_bytes()
 
 
 def _run(*words: str, quiet: bool = False) -> None:

@@ -146,7 +146,7 @@ def draw_weather(seed: int, *, beyond: bool) -> Weather:
         updates=random.choice((0, 1, 3)),
         drops=draw_spans(random, 2, 25.0),
         silences=draw_spans(random, 2, 15.0),
-        answer_faults=random.choice((0.0, 0.3, 0.7)),
+        answer_faults=random.choice((0.0, 0.3, 0.6)),
         latency_s=random.choice((0.05, 0.4)),
         holes={
             (symbol, minute)

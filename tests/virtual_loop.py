@@ -1,14 +1,17 @@
 """An event loop on which time passes only when nothing else can happen: it jumps to the next timer.
 
 The rule: a run on it depends on nothing but its input, and waiting costs nothing; the local clock of app.runtime.clock
-shows the same time. Real sockets, threads and processes have no place on it.
+shows the same time, and the jitter of waits is drawn anew from the same seed. Real sockets, threads and processes have
+no place on it.
 """
 
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from random import Random
 from typing import Any, TypeVar
 
+from app.feeds import retries
 from app.runtime import clock
 
 Result = TypeVar("Result")
@@ -44,8 +47,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def run_virtual(main: Coroutine[Any, Any, Result]) -> Result:
     """`asyncio.run` on a virtual clock; tasks that are left over are an error."""
     loop = VirtualLoop()
-    real = clock.monotonic_s
-    clock.monotonic_s = loop.time
+    real = clock.monotonic_s, retries._JITTER
+    clock.monotonic_s, retries._JITTER = loop.time, Random(1)  # type: ignore[assignment]
     try:
         result = loop.run_until_complete(main)
         left = [task for task in asyncio.all_tasks(loop) if not task.done()]
@@ -53,7 +56,7 @@ def run_virtual(main: Coroutine[Any, Any, Result]) -> Result:
             raise RuntimeError(f"tasks left behind: {left}")
         return result
     finally:
-        clock.monotonic_s = real
+        clock.monotonic_s, retries._JITTER = real
         for task in asyncio.all_tasks(loop):
             task.cancel()
         loop.run_until_complete(loop.shutdown_asyncgens())

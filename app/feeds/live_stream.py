@@ -107,7 +107,8 @@ class LiveStream:
 
         quiet, waited_s = 0, 0.0
         sign: list[int | None] = []
-        while True:
+        client.is_gone = False
+        while not client.is_gone:  # else ccxt would dial by itself, and nobody would know
             frames = self._frames
             try:
                 async with asyncio.timeout(self._silence_s):
@@ -125,7 +126,8 @@ class LiveStream:
                     return 0.0
             except (ccxt.BaseError, OSError, aiohttp.ClientError):
                 # ccxt passes on what sending raised: the link was cut between the handshake and the subscription.
-                return float(client.retry_after_s)
+                break
+        return float(client.retry_after_s)
 
     def _opened(self) -> Any:
         import ccxt.pro
@@ -163,6 +165,7 @@ def _stream_class(base: Any) -> Any:
     class Stream(base):  # type: ignore[misc]  # ccxt's classes have no types
         on_kline: Any = None
         retry_after_s = 0.0
+        is_gone = False  # the link that was dialled last
         leaving: Any = None
 
         def is_spot_url(self, client: Any) -> bool:
@@ -173,7 +176,12 @@ def _stream_class(base: Any) -> Any:
 
         def on_error(self, client: Any, error: Any) -> None:
             self.retry_after_s = getattr(client, "last_retry_after", None) or 0.0
+            self.is_gone |= client in self.clients.values()
             super().on_error(client, error)
+
+        def on_close(self, client: Any, error: Any) -> None:
+            self.is_gone |= client in self.clients.values()
+            super().on_close(client, error)
 
         def on_connected(self, client: Any, message: Any = None) -> None:
             super().on_connected(client, message)

@@ -20,6 +20,7 @@ from app.feeds.base import EventQueue
 from app.feeds.websocket import LiveStart
 from app.models import Event, Kill, Resume, Slice, Stop
 from app.paper import PaperRunner
+from app.runtime import live_session
 from app.runtime.control import send_command, session_lock
 from app.runtime.journal import read_tape
 from app.session_view import SessionView
@@ -301,3 +302,17 @@ def test_settings_that_differ_are_named_by_their_keys() -> None:
     assert differing({"a": {"b": 1, "c": [1]}}, {"a": {"b": 1, "c": [2]}, "d": None}) == ["a.c"]
     assert differing({"a": 1}, {"a": 1.0, "b": 2}) == ["a", "b"]
     assert differing({"a": {}}, {"a": {}}) == []
+
+
+async def test_a_tape_that_is_refused_leaves_the_trade_log_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_after(monkeypatch, 45)
+    await trade(tmp_path / "run", "on_stop=keep")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").glob("*.csv")}
+    assert any(len(content.splitlines()) > 3 for content in before.values())
+    with monkeypatch.context() as other:
+        other.setattr(live_session, "digest_of", lambda *_: "another decision")
+        with pytest.raises(DataError, match="was decided on differently"):
+            await trade(tmp_path / "run", "on_stop=keep")
+    assert {path: path.read_bytes() for path in (tmp_path / "run").glob("*.csv")} == before
