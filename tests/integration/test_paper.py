@@ -34,6 +34,12 @@ def test_a_storm_within_the_limit_changes_no_byte(seed: int) -> None:
     assert sum(outcome.state["faults"].values()) > 0
 
 
+def test_beyond_the_limit_live_is_its_tape_and_compare_names_what_was_late() -> None:
+    outcome = LiveCase(candles=20, speed=200.0).storm(2)
+    assert outcome.problem == ""
+    assert outcome.feed.get("late_slices", 0) > 0
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_kill_changes_no_byte(seed: int) -> None:
     assert FAST.kill(seed).problem == ""

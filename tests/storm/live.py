@@ -106,10 +106,14 @@ class LiveCase:
             return f"the session ended at {results['requested']['end']}, not at {self.end}"
         if _trades(folder / "tape") != _trades(live):
             return "the tape gives another trade log than the session"
-        same = _trades(folder / "history") == _trades(live)
-        if not same and not results["feed"]:
+        if _trades(folder / "history") == _trades(live):
+            return ""
+        if not results["feed"]:
             return "history gives another trade log than the session, and nothing was late"
-        return ""
+        caches = ("--cache", str(folder / "cache"), "--cache", str(folder / "other"))
+        compare = [sys.executable, "-m", "app", "compare", str(live), str(folder / "history"), *caches]
+        done = subprocess.run(compare, cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
+        return f"compare does not explain it: {done.stdout[-800:]}{done.stderr[-300:]}" if done.returncode else ""
 
 
 def _kill_after(command: list[str], after_s: float) -> None:
