@@ -72,3 +72,11 @@ class OrderError(OnetapeError):
 
 class OutputError(OnetapeError):
     """Results that cannot be written where they were asked for."""
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """What a task group wraps: the thing that went wrong itself, a programming error before an expected fault."""
+    while isinstance(error, BaseExceptionGroup):
+        bugs = [inner for inner in error.exceptions if not isinstance(inner, OnetapeError)]
+        error = (bugs or error.exceptions)[0]
+    return error

@@ -1,9 +1,9 @@
 """One symbol's missing candles, asked for by REST until the exchange has said what it has, however long that takes.
 
-The rule: a row is final if the exchange shows a later one, or shows the same twice after its close; an open time has no
-candle when two answers with other bounds, which hold the known candles around and a later one, have none there (four,
-where there is no later one), and the exchange has shown that time went on. An answer that leaves out what is known
-counts for nothing. It hands out nothing itself.
+The rule: a row is final if the exchange shows a later one, or the same again some time after its close; an open time
+has no candle when two answers with other bounds, which hold the known candles around and a later one, have none there
+(four, where there is no later one), and the exchange has shown that time went on. An answer that leaves out what is
+known counts for nothing. It hands out nothing itself.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _AROUND = 100  # candles before what is missing: an answer that hides some shows it by these
 _OTHER_BOUNDS = 50  # looks until the same bounds come again
-_TAIL_LOOKS = 4  # answers that must agree where nothing after a gap shows that they are whole
+_TAIL_LOOKS = 4  # answers that must agree where nothing after a gap, or no other symbol, shows that they are right
 _BASE_S, _LONGEST_S = 0.5, 15.0
 _POLL_GROWTH = 1.5
 
@@ -43,7 +43,9 @@ class Looks:
     def __init__(self, track: SeriesTrack, timeframe: str, page_candles: int) -> None:
         self._track, self._timeframe, self._page_candles = track, timeframe, page_candles
         self._count = 0
+        self.is_cut = False  # the last answer was full, so that more may follow at once
         self._last: Candle | None = None
+        self._times_same = 0  # so often in a row the newest row was this one, after its close
         self._denied: list[Ranges] = [()] * _TAIL_LOOKS  # by one answer, by two ...
         self._denied_inside: Ranges = ()  # by one that showed a later candle
 
@@ -61,6 +63,7 @@ class Looks:
     def read(self, page: Page, question: Question) -> list[Candle] | None:
         """The candles that are final by this answer, its absences noted; None if it cannot be believed."""
         track = self._track
+        self.is_cut = page.told_until_ms < question.wanted[-1][1]
         silent = page.silent_about(track.step_ms)
         known = track.anchors(page.told_from_ms, page.told_until_ms)
         left_out = intersect(known, silent)
@@ -73,14 +76,15 @@ class Looks:
         if last is not None:
             track.note_forming(last.open_time_ms)
         # What closed since it was asked proves nothing: the answer may be older than that.
-        final = candles if last is not None and self._is_twice(last, question) else candles[:-1]
+        final = candles if last is not None and self._is_settled(last, question) else candles[:-1]
         track.note_absent(self._agreed(clip(silent, track.next_ms, question.closed_ms), last))
         self._last = last
         return final
 
     def forget(self) -> None:
         """The question is answered; a new one is not answered by old looks."""
-        self._last, self._denied, self._denied_inside = None, [()] * _TAIL_LOOKS, ()
+        self._last, self._times_same = None, 0
+        self._denied, self._denied_inside = [()] * _TAIL_LOOKS, ()
 
     def _candles(self, page: Page) -> list[Candle]:
         symbol, timeframe = self._track.symbol, self._timeframe
@@ -89,10 +93,13 @@ class Looks:
         rows = zip(*(column[max(0, first) :].tolist() for column in page.columns), strict=True)
         return [Candle(symbol, timeframe, *row) for row in rows]
 
-    def _is_twice(self, last: Candle, question: Question) -> bool:
-        """The newest candle there is, over by the exchange's time, and the same as in the look before."""
-        is_over = last.open_time_ms < max(question.closed_ms, question.over_ms)
-        return is_over and self._last == last
+    def _is_settled(self, last: Candle, question: Question) -> bool:
+        """The newest candle there is, over, and the same again; by time alone it takes longer, for clocks are wrong."""
+        if last.open_time_ms >= max(question.closed_ms, question.over_ms):
+            self._times_same = 0
+            return False
+        self._times_same = self._times_same + 1 if last == self._last else 1
+        return self._times_same >= (2 if last.open_time_ms < question.closed_ms else _TAIL_LOOKS)
 
     def _agreed(self, silent: Ranges, last: Candle | None) -> Ranges:
         """What by now enough answers have no candle for. Bounds always differ: each look counts on."""
@@ -166,6 +173,7 @@ class Backfill:
             self._answered(news)
             if news or not left:
                 wait_s = self._settle_s
+            if not left or (news and self._looks.is_cut):
                 continue
             await self._sleep(self._settle_s)
             with contextlib.suppress(TimeoutError):

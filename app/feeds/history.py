@@ -10,7 +10,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from app.errors import ConfigError, OutputError, RefusedError
+from app.errors import ConfigError, OutputError, RefusedError, first_cause
 from app.feeds.cache import CandleCache
 from app.feeds.coverage import missing_ranges
 from app.feeds.exchange import CandleExchange
@@ -181,7 +181,7 @@ class HistoricalDataProvider:
                     )
                     tasks.create_task(fetch.run())
         except BaseExceptionGroup as group:
-            raise _first_cause(group) from None
+            raise first_cause(group) from None
 
     async def _open(self, symbols: Sequence[str], timeframe: str) -> None:
         """Connects, if that is not done yet, and learns the market data of the symbols."""
@@ -275,9 +275,3 @@ def _duration(ms: int) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit} {'ahead of' if ms > 0 else 'behind'}"
     return f"{seconds:.0f} seconds {'ahead of' if ms > 0 else 'behind'}"
-
-
-def _first_cause(group: BaseException) -> BaseException:
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return group

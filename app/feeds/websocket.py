@@ -10,7 +10,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from app.errors import ExchangeError, RefusedError
+from app.errors import ExchangeError, RefusedError, first_cause
 from app.feeds.alignment import Aligner, FeedEvent, Patience
 from app.feeds.backfill import Backfill, Looks, Question
 from app.feeds.base import EventQueue
@@ -85,7 +85,7 @@ class WebsocketFeed:
                 for helper in helpers:
                     helper.cancel()
         except BaseExceptionGroup as group:
-            raise _first_cause(group) from None
+            raise first_cause(group) from None
 
     # Start-up.
 
@@ -287,9 +287,3 @@ class WebsocketFeed:
         state.missing = tuple(track.symbol for track in tracks if track.asked_ms is not None)
         if self._on_state is not None:
             self._on_state(state)
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -14,7 +14,7 @@ from math import inf
 from types import FrameType
 from typing import Any
 
-from app.errors import DataError, OnetapeError
+from app.errors import DataError, OnetapeError, first_cause
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
 from app.models import Decision, EndOfData, Event, Fill, Reason, Stop
 from app.reporting.recorder import RunRecorder
@@ -95,7 +95,7 @@ class LiveSession:
                 for task in background:
                     task.cancel()
         except BaseException as error:
-            raise _first_cause(error) from None
+            raise first_cause(error) from None
         return "stopped" if isinstance(self.last, Stop) else "finished"
 
     async def _obey_what_waited(self) -> None:
@@ -162,10 +162,3 @@ def _stop_signals(
     finally:
         for known, handler in before.items():
             signal.signal(known, handler)
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        bugs = [inner for inner in error.exceptions if not isinstance(inner, OnetapeError)]
-        error = (bugs or error.exceptions)[0]
-    return error

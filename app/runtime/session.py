@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from app.errors import OnetapeError
+from app.errors import first_cause
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
 from app.models import EndOfData, Reason, Stop
 from app.reporting.funnel import Funnel
@@ -56,7 +56,7 @@ class Session:
         except BaseException as error:
             await self.runtime.flatten(Reason.ERROR)
             self._finish_files()
-            raise _first_cause(error) from None
+            raise first_cause(error) from None
         self._finish_files()
         return "stopped" if stops else "finished"
 
@@ -159,11 +159,3 @@ def _rare_garbage_collection() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    # A task group wraps what went wrong; the user wants the thing itself, an expected fault least of all.
-    while isinstance(error, BaseExceptionGroup):
-        bugs = [inner for inner in error.exceptions if not isinstance(inner, OnetapeError)]
-        error = (bugs or error.exceptions)[0]
-    return error

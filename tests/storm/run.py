@@ -2,13 +2,16 @@
 
 Fetching: fifty storms and thirty kills of thirty days of four symbols must end in the files of an import. Paper: thirty
 storms and fifty kills of a session of half an hour must give the trade log of its tape and of the exchange's history.
+The live feed in the process, on a virtual clock: ten thousand seeds within the lateness limit, ten thousand beyond it.
 Resumable: what passed is written to logs/storm.json as it comes and not done again. A case that fails is kept there
 with what was wrong, printed with the command that replays it, and the whole ends with exit status 1.
 """
 
 import argparse
 import json
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from tests.storm.live import LiveCase
 from tests.storm.weather import PROJECT, kill, storm
 
 _DAYS = 30
+_SEEDS = 500  # of the live feed in the process, on a virtual clock, a case
 _PAPER_STORM = LiveCase(candles=30, speed=20.0)  # at this speed an outage of a storm stays within the lateness limit
 _PAPER_KILL = LiveCase(candles=40, speed=40.0)
 
@@ -50,11 +54,25 @@ def _paper(of: Callable[[int], Any]) -> Callable[[int], Case]:
     return case
 
 
+def _feed(mode: str) -> Callable[[int], Case]:
+    def case(number: int) -> Case:
+        began_s = time.monotonic()
+        first = (number - 1) * _SEEDS
+        command = [sys.executable, "-m", "tests.live_weather", mode, str(first), str(_SEEDS)]
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+        problem = done.stderr[-800:] if done.returncode else ""
+        return Case(problem, time.monotonic() - began_s, {"seeds": f"{first} to {first + _SEEDS - 1}"})
+
+    return case
+
+
 _CASES: dict[str, tuple[int, Callable[[int], Case]]] = {
     "fetch-storm": (50, _fetch(storm)),
     "fetch-kill": (30, _fetch(kill)),
     "paper-storm": (30, _paper(_PAPER_STORM.storm)),
     "paper-kill": (50, _paper(_PAPER_KILL.kill)),
+    "feed-within": (20, _feed("within")),
+    "feed-beyond": (20, _feed("beyond")),
 }
 
 

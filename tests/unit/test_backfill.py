@@ -66,9 +66,15 @@ def test_the_last_row_is_final_when_it_is_the_same_twice_after_its_close() -> No
     assert reading.read(range(NEXT + 1), close=101.0) == [NEXT]
 
 
+def test_by_time_alone_the_last_row_has_to_be_the_same_four_times() -> None:
+    reading = Reading()
+    reading.asked = question(NEXT, closed=NEXT, over=NEXT + 1)
+    assert [reading.read(range(NEXT + 1)) for _ in range(4)] == [[], [], [], [NEXT]]
+
+
 def test_the_same_twice_before_the_close_is_nothing() -> None:
     reading = Reading()
-    reading.asked = question(closed=NEXT, over=NEXT)
+    reading.asked = question(NEXT, closed=NEXT, over=NEXT)
     assert [reading.read(range(NEXT + 1)) for _ in range(6)] == [[]] * 6
 
 
@@ -201,6 +207,19 @@ def test_two_looks_are_some_time_apart() -> None:
     track, times, _ = asking([[*range(NEXT), NEXT + 1]], 60.0)
     assert track.known(NEXT * MINUTE_MS) is Known.ABSENT
     assert len(times) == 2 and times[1] - times[0] >= 0.999
+
+
+def test_looks_at_a_candle_without_a_later_one_are_some_time_apart_although_older_ones_are_news() -> None:
+    wanted = question(NEXT, NEXT + 1, closed=NEXT + 2)
+    track, times, _ = asking([range(NEXT + 2)], 30.0, wanted)
+    assert track.known((NEXT + 1) * MINUTE_MS) is Known.FINAL
+    assert len(times) == 2 and times[1] - times[0] >= 0.999
+
+
+def test_a_full_answer_is_followed_by_the_next_at_once() -> None:
+    track, times, _ = asking([range(NEXT + 2_000)], 30.0, question(*range(NEXT, NEXT + 1_500), closed=NEXT + 1_600))
+    assert track.known((NEXT + 1_499) * MINUTE_MS) is Known.FINAL
+    assert len(times) == 2 and times[1] == times[0]
 
 
 def test_a_fault_is_asked_again_for_ever_with_growing_waits() -> None:
