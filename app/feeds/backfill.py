@@ -53,8 +53,8 @@ class Looks:
         """Since when, until when, and how many: the gap, known candles before it, and what may follow it."""
         step_ms, (first_ms, _) = self._track.step_ms, question.wanted[0]
         last_ms = max(question.wanted[-1][1], question.closed_ms)
-        anchor_ms = self._track.newest_anchor_ms()
-        before_ms = first_ms if anchor_ms is None else min(first_ms, anchor_ms)
+        anchor_ms = self._track.newest_before_ms(first_ms)
+        before_ms = first_ms if anchor_ms is None else anchor_ms
         self._count += 1
         since_ms = max(0, before_ms - (_AROUND + self._count % _OTHER_BOUNDS) * step_ms)
         end_ms = last_ms + 2 * step_ms

@@ -120,9 +120,10 @@ class SeriesTrack:
         """The oldest open time that is remembered, or the next one."""
         return next(iter(self._handed), self.next_ms)
 
-    def newest_anchor_ms(self) -> int | None:
-        """The newest open time below `next_ms` of which it is known that the exchange has a candle."""
-        return max((time_ms for time_ms, doubts in self._anchors.items() if doubts < _DOUBTS), default=None)
+    def newest_before_ms(self, time_ms: int) -> int | None:
+        """The newest open time before this one of which it is known that the exchange has a candle."""
+        sure = (anchor_ms for anchor_ms, doubts in self._anchors.items() if doubts < _DOUBTS)
+        return max((known_ms for known_ms in (*sure, *self._ready) if known_ms < time_ms), default=None)
 
     def anchors(self, since_ms: int, end_ms: int) -> Ranges:
         """Open times in `[since_ms, end_ms)` that the exchange has shown."""

@@ -183,10 +183,11 @@ def asking(
             answered=lambda _: None,
         )
         task = asyncio.create_task(backfill.run())
-        backfill.pose(posed or question(NEXT, closed=NEXT + 1), 0)
+        first = posed or question(NEXT, closed=NEXT + 1)
+        backfill.pose(first, 0)
         for _ in range(int(seconds * 10)):
             await asyncio.sleep(0.1)
-            if not track.wanted((NEXT + 1) * MINUTE_MS):
+            if not track.wanted(first.wanted[-1][1]):
                 backfill.pose(question(closed=NEXT + 1), 0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -81,7 +81,8 @@ def test_answers_are_held_to_what_the_exchange_has_shown() -> None:
     series.add_final(candle(at=3))
     assert series.anchors(0, 10 * MINUTE_MS) == ((0, 2 * MINUTE_MS), *at(3))
     assert series.anchors(MINUTE_MS, 2 * MINUTE_MS) == at(1)
-    assert series.newest_anchor_ms() == MINUTE_MS
+    assert series.newest_before_ms(2 * MINUTE_MS) == MINUTE_MS
+    assert series.newest_before_ms(9 * MINUTE_MS) == 3 * MINUTE_MS, "what waits to go out is known, too"
     for _ in range(3):
         series.doubt(at(0))
     series.trust([0])
@@ -90,7 +91,7 @@ def test_answers_are_held_to_what_the_exchange_has_shown() -> None:
     for _ in range(4):
         series.doubt(at(0, 1))
     assert series.anchors(0, 2 * MINUTE_MS) == (), "so many in a row, and it is gone"
-    assert series.newest_anchor_ms() is None
+    assert series.newest_before_ms(2 * MINUTE_MS) is None
 
 
 def test_what_one_answer_shows_the_next_one_must_hold() -> None:
