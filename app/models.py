@@ -204,6 +204,17 @@ class Decision(msgspec.Struct, frozen=True):
     tag: str
 
 
+class HeldRange(msgspec.Struct, gc=False):
+    """What the prices did while a position was held; the one thing of a position that changes.
+
+    `lowest` and `highest` begin at the entry price. `target_touched`: a candle touched the target and did not pass it.
+    """
+
+    lowest: float
+    highest: float
+    target_touched: bool = False
+
+
 class Position(msgspec.Struct, frozen=True):
     """An open position. `entry_price` is after slippage, `entry_commission` what the OPEN fill cost.
 
@@ -224,6 +235,7 @@ class Position(msgspec.Struct, frozen=True):
     floor: float
     ceiling: float
     tag: str
+    held: HeldRange
 
     def unrealised(self, mark: float) -> float:
         """`side * quantity * (mark - entry) - entry commission` (RULES, Cash + equity accounting)."""
@@ -231,7 +243,12 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Fill(msgspec.Struct, frozen=True):
-    """One row of the trade log: an OPEN or a CLOSE, with the account as it stood right after it."""
+    """One row of the trade log: an OPEN or a CLOSE, with the account as it stood right after it.
+
+    `candle_volume` is that of the candle it was filled in, None where it was filled at a mark. A CLOSE has the trade's
+    greatest loss and gain while it was held, in currency, before costs but after the entry's slippage, at least 0:
+    over the whole candles held, on the exit's candle no further than the exit price (PEERS, MAE and MFE).
+    """
 
     time_ms: int
     symbol: str
@@ -252,3 +269,7 @@ class Fill(msgspec.Struct, frozen=True):
     sized_by: Bound | None
     both_levels: bool
     tag: str
+    candle_volume: float | None = None
+    mae: float | None = None
+    mfe: float | None = None
+    target_touched: bool = False

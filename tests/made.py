@@ -5,7 +5,7 @@ The rule: every default is a plain round number, so that expected money can be c
 
 from typing import Any
 
-from app.models import Bound, Candle, EntryOrder, Fill, Position, Reason, Side, Slice
+from app.models import Bound, Candle, EntryOrder, Fill, HeldRange, Position, Reason, Side, Slice
 from app.trading.account import Account
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
@@ -69,6 +69,7 @@ def position(**changes: Any) -> Position:
     }
     fields["signed_quantity"] = fields["side"] * fields["quantity"]
     fields["floor"], fields["ceiling"] = sorted((fields["stop"], fields["target"]))
+    fields.setdefault("held", HeldRange(fields["entry_price"], fields["entry_price"]))
     return Position(**fields)
 
 

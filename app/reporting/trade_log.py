@@ -18,14 +18,15 @@ _encode = msgspec.json.Encoder().encode
 COLUMNS = (
     "timestamp", "symbol", "action", "side", "price", "quantity", "commission", "slippage", "balance", "equity",
     "realized_pnl", "reason", "trade_id", "stop_loss", "take_profit", "order_id", "sized_by", "both_levels", "tag",
+    "candle_volume", "mae", "mfe", "target_touched",
 )  # fmt: skip
 
 
 class TradeLog(RowLog):
     """One row a fill."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, COLUMNS)
+    def __init__(self, path: Path, kept_bytes: int | None = None) -> None:
+        super().__init__(path, COLUMNS, kept_bytes)
 
     def write(self, fill: Fill) -> None:
         """Append one fill."""
@@ -46,14 +47,18 @@ def csv_row(fill: Fill) -> str:
             fill.realized_pnl,
             fill.stop,
             fill.target,
+            fill.candle_volume,
+            fill.mae,
+            fill.mfe,
         )
     )
-    money, stop, target = numbers[1:-1].decode().rsplit(",", 2)
+    money, stop, target, *seen = numbers[1:-1].decode().rsplit(",", 5)
+    volume, mae, mfe = ("" if number == "null" else number for number in seen)
     return (
         f"{iso_ms(fill.time_ms)},{quoted(fill.symbol)},{'OPEN' if fill.opens else 'CLOSE'},"
         f"{'LONG' if fill.side > 0 else 'SHORT'},{money},{fill.reason},{fill.trade_id},"
         f"{stop},{target},{fill.order_id or ''},{fill.sized_by or ''},{int(fill.both_levels)},"
-        f"{quoted(fill.tag)}\n"
+        f"{quoted(fill.tag)},{volume},{mae},{mfe},{int(fill.target_touched)}\n"
     )
 
 

@@ -9,10 +9,19 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.models import Decision, Fill
+from app.models import Decision, Fill, Position
 from app.runtime.runtime import TradingRuntime
 
 FIRST = "0" * 16
+# Named one by one: what is only told of a fill or a position may grow, and a tape of last year still replays.
+_POSITION = (
+    "trade_id", "symbol", "side", "quantity", "signed_quantity", "entry_price", "entry_commission", "entry_time_ms",
+    "stop", "target", "floor", "ceiling", "tag",
+)  # fmt: skip
+_FILL = (
+    "time_ms", "symbol", "opens", "side", "price", "quantity", "commission", "slippage", "balance", "equity",
+    "realized_pnl", "reason", "trade_id", "stop", "target", "order_id", "sized_by", "both_levels", "tag",
+)  # fmt: skip
 _encode = msgspec.json.Encoder().encode
 
 
@@ -24,7 +33,7 @@ def digest_of(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], dec
         account.balance,
         account.equity(),
         account.marks,
-        list(account.positions.values()),
+        [_decided(position, _POSITION) for position in account.positions.values()],
         list(account.pending.values()),
         list(account.closing.values()),
         safety.halted,
@@ -33,5 +42,9 @@ def digest_of(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], dec
         dict(runtime.feed_counts),
         runtime.ended,
     )
-    content = _encode((previous, list(fills), list(decisions), state))
+    content = _encode((previous, [_decided(fill, _FILL) for fill in fills], list(decisions), state))
     return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _decided(of: Fill | Position, names: tuple[str, ...]) -> dict[str, object]:
+    return {name: getattr(of, name) for name in names}

@@ -11,19 +11,24 @@ from enum import StrEnum
 
 import msgspec
 
-from app.models import Candle, CloseOrder, EntryOrder, Fill, Order, Position, Reason, Side, Slice
+from app.models import Candle, CloseOrder, EntryOrder, Fill, HeldRange, Order, Position, Reason, Side, Slice
 from app.trading.account import Account
 
 
 @dataclass(frozen=True, slots=True)
 class FillRules:
-    """Costs and fill choices of trading_mode.yaml; rates are fractions (0.001 = 0.1 %)."""
+    """Costs and fill choices of trading_mode.yaml; rates are fractions (0.001 = 0.1 %).
+
+    `target_first` gives the optimistic answer where stop and target lie inside one candle. No setting turns it on: it
+    is there to show how wide the range of a result is.
+    """
 
     commission_rate: float = 0.001
     maker_commission_rate: float | None = None
     slippage_rate: float = 0.0005
     fill_at_close: bool = False
     target_on_touch: bool = False
+    target_first: bool = False
 
 
 class ExitRule(StrEnum):
@@ -58,7 +63,8 @@ class PaperTrader:
         self._target_commission_rate = rules.commission_rate if maker is None else maker
         self._fill_at_close = rules.fill_at_close
         self._target_on_touch = rules.target_on_touch
-        self._last_trade_id = 0
+        self._target_first = rules.target_first
+        self.last_trade_id = 0
 
     async def on_slice(self, slice_: Slice) -> None:
         """Step 1 of a slice: fills at the open, exits inside, marks at the close, symbol by symbol."""
@@ -73,19 +79,31 @@ class PaperTrader:
         if candle.volume > 0.0:
             if symbol in account.closing:
                 order = account.closing[symbol]
-                self._close(account.positions[symbol], candle.open, candle.open_time_ms, order.reason, order=order)
+                self._close(
+                    account.positions[symbol], candle.open, candle.open_time_ms, order.reason,
+                    order=order, candle_volume=candle.volume,
+                )  # fmt: skip
             if symbol in account.pending:
-                self._open(account.pending.pop(symbol), candle.open, candle.open_time_ms)
+                self._open(account.pending.pop(symbol), candle.open, candle.open_time_ms, candle.volume)
             if symbol in account.positions:
-                position = account.positions[symbol]
-                if candle.low <= position.floor or candle.high >= position.ceiling:
-                    out = self.exit_of(position, candle)
-                    if out is not None:
-                        self._close(
-                            position, out.price, out.time_ms, out.reason,
-                            is_limit=out.is_limit, both_levels=out.both_levels,
-                        )  # fmt: skip
+                self._hold(account.positions[symbol], candle)
         account.marks[symbol] = candle.close
+
+    def _hold(self, position: Position, candle: Candle) -> None:
+        held = position.held
+        if candle.low <= position.floor or candle.high >= position.ceiling:
+            out = self.exit_of(position, candle)
+            if out is not None:
+                self._close(
+                    position, out.price, out.time_ms, out.reason,
+                    is_limit=out.is_limit, both_levels=out.both_levels, candle_volume=candle.volume,
+                )  # fmt: skip
+                return
+            held.target_touched = True  # a stop that is touched closes: it was the target, touched and not passed
+        if candle.low < held.lowest:  # noqa: PLR1730 - min() costs more, and most candles set no new extreme
+            held.lowest = candle.low
+        if candle.high > held.highest:  # noqa: PLR1730
+            held.highest = candle.high
 
     async def submit(self, order: Order) -> None:
         """`next_open`: wait for the symbol's next traded candle. `close`: fill now, at the mark."""
@@ -124,13 +142,13 @@ class PaperTrader:
         """The only change of the balance: on CLOSE, by the realised PnL."""
         self._account.balance += realized_pnl
 
-    def _open(self, order: EntryOrder, price: float, time_ms: int) -> None:
+    def _open(self, order: EntryOrder, price: float, time_ms: int, candle_volume: float | None = None) -> None:
         account = self._account
         fill_price = price * (1.0 + order.side * self._slippage_rate)
         commission = self._commission_rate * fill_price * order.quantity
-        self._last_trade_id += 1
+        self.last_trade_id += 1
         account.positions[order.symbol] = Position(
-            trade_id=self._last_trade_id,
+            trade_id=self.last_trade_id,
             symbol=order.symbol,
             side=order.side,
             quantity=order.quantity,
@@ -143,6 +161,7 @@ class PaperTrader:
             floor=min(order.stop, order.target),
             ceiling=max(order.stop, order.target),
             tag=order.tag,
+            held=HeldRange(fill_price, fill_price),
         )
         self._on_fill(
             Fill(
@@ -158,13 +177,14 @@ class PaperTrader:
                 equity=account.equity(),
                 realized_pnl=0.0,
                 reason=Reason.SIGNAL,
-                trade_id=self._last_trade_id,
+                trade_id=self.last_trade_id,
                 stop=order.stop,
                 target=order.target,
                 order_id=order.order_id,
                 sized_by=order.sized_by,
                 both_levels=False,
                 tag=order.tag,
+                candle_volume=candle_volume,
             )
         )
 
@@ -184,10 +204,10 @@ class PaperTrader:
             return Exit(ExitRule.OPEN_AT_STOP, candle.open, open_ms, Reason.STOP_LOSS, False, False)
         if open_past_target:
             return Exit(ExitRule.OPEN_PAST_TARGET, candle.open, open_ms, Reason.TAKE_PROFIT, True, False)
-        if touches_stop:
+        if touches_stop and not (reaches_target and self._target_first):
             return Exit(ExitRule.STOP_TOUCHED, stop, close_ms, Reason.STOP_LOSS, False, reaches_target)
         if reaches_target:
-            return Exit(ExitRule.TARGET_REACHED, target, close_ms, Reason.TAKE_PROFIT, True, False)
+            return Exit(ExitRule.TARGET_REACHED, target, close_ms, Reason.TAKE_PROFIT, True, touches_stop)
         return None
 
     def _is_past(self, distance: float) -> bool:
@@ -203,6 +223,7 @@ class PaperTrader:
         is_limit: bool = False,
         order: CloseOrder | None = None,
         both_levels: bool = False,
+        candle_volume: float | None = None,
     ) -> None:
         # A target is a limit order: no slippage, and the maker's rate where one is configured.
         account = self._account
@@ -211,6 +232,9 @@ class PaperTrader:
         commission_rate = self._target_commission_rate if is_limit else self._commission_rate
         commission = commission_rate * fill_price * quantity
         realized_pnl = position.unrealised(fill_price) - commission
+        held, entry_price = position.held, position.entry_price
+        fell = quantity * (entry_price - min(held.lowest, fill_price))
+        rose = quantity * (max(held.highest, fill_price) - entry_price)
         del account.positions[symbol]
         account.closing.pop(symbol, None)
         self.apply_trade_result(realized_pnl)
@@ -235,5 +259,9 @@ class PaperTrader:
                 sized_by=None,
                 both_levels=both_levels,
                 tag=position.tag if order is None or not order.tag else order.tag,
+                candle_volume=candle_volume,
+                mae=fell if side > 0 else rose,
+                mfe=rose if side > 0 else fell,
+                target_touched=held.target_touched,
             )
         )

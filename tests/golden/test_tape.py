@@ -15,7 +15,7 @@ from app.runtime.journal import read_tape
 from app.tape_replay import TapeRunner
 
 FORMATS = sorted(Path(__file__).parent.glob("tape-format-*"))
-SHA256 = {"tape-format-1": "8922adeec23937e95f09b87d9f1fea40490828764f923a8716d40095c0937dc4"}
+SHA256 = {"tape-format-1": "1ab16a330a577f206b2069c9916102a7b1437ef752efbbd421608a90c6ac22ba"}
 
 
 @pytest.mark.parametrize("recorded", FORMATS, ids=lambda path: path.name)

@@ -93,6 +93,65 @@ async def test_the_first_exit_rule_that_holds(
 
 
 @pytest.mark.parametrize("side", list(Side))
+async def test_where_both_levels_lie_in_one_candle_the_optimist_takes_the_target(side: Side) -> None:
+    stop, target = (90.0, 120.0) if side is Side.LONG else (110.0, 80.0)
+    rules = FillRules(commission_rate=0.0, slippage_rate=0.0, target_first=True)
+    for high, low, expected in (
+        (125.0, 75.0, (target, Reason.TAKE_PROFIT, True)),
+        (100.0 + 10.0 * (side < 0), 100.0 - 10.0 * (side > 0), (stop, Reason.STOP_LOSS, False)),  # the stop alone
+    ):
+        paper, _, fills = await opened(rules, side=side, stop=stop, target=target)
+        await paper.on_slice(slice_of(candle(100.0, at=2, high=high, low=low)))
+        assert [(fill.price, fill.reason, fill.both_levels) for fill in fills] == [expected]
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_the_worst_and_the_best_of_a_trade_end_with_its_exit(side: Side) -> None:
+    def mirrored(**levels: float) -> dict[str, float]:
+        return {name: 100.0 + side * (level - 100.0) for name, level in levels.items()}
+
+    async def held(paper: PaperTrader, at: int, top: float, bottom: float, first: float = 100.0) -> None:
+        high, low = sorted(mirrored(top=top, bottom=bottom).values(), reverse=True)
+        await paper.on_slice(slice_of(candle(100.0, at=at, high=high, low=low, **mirrored(open=first))))
+
+    levels = mirrored(stop=90.0, target=120.0)
+    rules = FillRules(commission_rate=0.01, slippage_rate=0.0)
+
+    paper, _, fills = await opened(rules, side=side, **levels)  # 2 from 100
+    await held(paper, 2, top=110.0, bottom=97.0)
+    await held(paper, 3, top=120.0, bottom=99.0)  # at the target, not past it
+    await held(paper, 4, top=119.0, bottom=80.0)  # stopped at 90; whether 119 came before, nobody knows
+    assert [(fill.mae, fill.mfe, fill.target_touched, fill.candle_volume) for fill in fills] == [
+        (20.0, 40.0, True, 1.0)
+    ]  # fmt: skip
+
+    paper, _, fills = await opened(rules, side=side, **levels)
+    await held(paper, 2, top=130.0, bottom=95.0)  # out at 120: what came after it does not count
+    assert [(fill.mae, fill.mfe, fill.target_touched) for fill in fills] == [(0.0, 40.0, False)]
+
+    paper, _, fills = await opened(rules, side=side, **levels)
+    await held(paper, 2, top=110.0, bottom=97.0)
+    await held(paper, 3, top=100.0, bottom=70.0, first=85.0)  # a gap
+    assert [(fill.mae, fill.mfe) for fill in fills] == [(30.0, 20.0)]
+
+    paper, _, fills = await opened(rules, side=side, **levels)
+    await held(paper, 2, top=110.0, bottom=97.0)
+    await paper.close_all_positions(Reason.END_OF_DATA)
+    assert [(fill.mae, fill.mfe, fill.candle_volume) for fill in fills] == [(6.0, 20.0, None)]
+
+
+async def test_the_worst_and_the_best_of_a_trade_begin_on_the_candle_of_its_fill_with_its_slippage() -> None:
+    paper, _, fills = trader(FillRules(commission_rate=0.0, slippage_rate=0.01))
+    await paper.on_slice(slice_of(candle(100.0)))
+    await paper.submit(entry())
+    await paper.on_slice(slice_of(candle(100.0, at=1, high=105.0, low=98.0, volume=7.0)))
+    assert [(fill.mae, fill.mfe, fill.candle_volume) for fill in fills] == [(None, None, 7.0)]
+    await paper.on_slice(slice_of(candle(100.0, at=2, high=119.0, low=91.0, volume=0.0)))  # nobody traded
+    await paper.close_all_positions(Reason.END_OF_DATA)
+    assert (fills[1].mae, fills[1].mfe) == (2.0 * (101.0 - 98.0), 2.0 * (105.0 - 101.0))
+
+
+@pytest.mark.parametrize("side", list(Side))
 async def test_touch_takes_the_target_where_through_does_not(side: Side) -> None:
     stop, target = (90.0, 120.0) if side is Side.LONG else (110.0, 80.0)
     for on_touch in (False, True):

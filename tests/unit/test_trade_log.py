@@ -35,9 +35,11 @@ def test_an_open_and_a_close() -> None:
     )  # fmt: skip
     assert csv_row(opening) == (
         "2025-10-30T00:01:00.000Z,BTC/USDT,OPEN,SHORT,0.1,2.0,0.0,0.0,10020.0,10020.0,0.0,signal,1,90.0,110.0,3,"
-        "risk_per_trade,0,cross\n"
+        "risk_per_trade,0,cross,,,,0\n"
     )
-    closing = parsed(csv_row(fill(both_levels=True)))
+    seen = {"candle_volume": 3.5, "mae": 0.0, "mfe": 22.0, "target_touched": True}
+    closing = parsed(csv_row(fill(both_levels=True, **seen)))
+    assert [closing[name] for name in seen] == ["3.5", "0.0", "22.0", "1"]
     assert (closing["action"], closing["side"], closing["reason"]) == ("CLOSE", "LONG", "take_profit")
     assert (closing["order_id"], closing["sized_by"], closing["both_levels"], closing["tag"]) == ("", "", "1", "")
 
