@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.backtest import BacktestResults, ConfigBacktestRunner, run_config_backtest
+    from app.run_results import RunResults, load_run
     from app.settings import validate_all_configs
 
 __version__ = "0.1.0"
-__all__ = ["BacktestResults", "ConfigBacktestRunner", "run_config_backtest", "validate_all_configs"]
+__all__ = [
+    "BacktestResults", "ConfigBacktestRunner", "RunResults", "load_run", "run_config_backtest", "validate_all_configs",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +21,10 @@ def __getattr__(name: str) -> Any:
         import app.backtest
 
         return getattr(app.backtest, name)
+    if name in ("RunResults", "load_run"):
+        import app.run_results
+
+        return getattr(app.run_results, name)
     if name == "validate_all_configs":
         from app.settings import validate_all_configs
 

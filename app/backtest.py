@@ -6,7 +6,7 @@ The same session as the command line's, the same numbers, as a mapping; trades a
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from app.feeds.replay import ReplayFeed
 from app.reporting.recorder import Progress
 from app.reporting.run_folder import RunFolder, write_json
 from app.run_plan import RunPlan
+from app.run_results import RunResults
 from app.runtime import clock
 from app.runtime.period import Period, months_of_run
 from app.runtime.session import Session, build_runtime
@@ -26,8 +27,6 @@ from app.strategies.loader import check_settings, startup_candles
 from app.times import file_time, parse_time_ms, timeframe_ms
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from app.feeds.fetch_report import FetchProgress, FetchReport
 
 DEFAULT_CONFIG = Path("config/live.yaml")
@@ -36,50 +35,12 @@ _PROJECT = Path(__file__).resolve().parents[1]
 SAMPLE_CONFIG, SAMPLE_CACHE = _PROJECT / "config/sample/live.yaml", _PROJECT / "data/sample"
 
 
-class BacktestResults(Mapping[str, Any]):
-    """The content of results.json as a mapping, with the run's folder and its rows."""
+class BacktestResults(RunResults):
+    """What `load_run()` gives, of a run that has just ended; `elapsed_s` is what the replay took."""
 
     def __init__(self, content: Mapping[str, Any], folder: Path, elapsed_s: float) -> None:
-        self._content = content
-        self.folder = folder
+        super().__init__(content, folder)
         self.elapsed_s = elapsed_s
-
-    def __getitem__(self, key: str) -> Any:
-        return self._content[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._content)
-
-    def __len__(self) -> int:
-        return len(self._content)
-
-    def __repr__(self) -> str:
-        earned, trades = self["performance"]["total_return_pct"], self["performance"]["total_trades"]
-        return f"<BacktestResults {earned:+.2f} %, {trades} trades, {self.folder}>"
-
-    @property
-    def trades(self) -> "pd.DataFrame":
-        """The trade log, one row a fill, `timestamp` as UTC datetimes."""
-        import pandas as pd
-
-        return pd.read_csv(
-            self.folder / self["files"]["trades"],
-            parse_dates=["timestamp"],
-            keep_default_na=False,  # a tag may read NA
-            na_values={"order_id": [""]},
-            dtype={"order_id": "Int64"},
-        )
-
-    @property
-    def equity(self) -> "pd.DataFrame":
-        """Columns equity and balance, indexed by the close time of each slice (UTC)."""
-        import pandas as pd
-        from arro3.io import read_parquet
-
-        table = read_parquet(self.folder / self["files"]["equity"]).read_all()
-        columns = {name: table[name].to_numpy() for name in table.column_names}
-        index = pd.to_datetime(columns.pop("timestamp_ms"), unit="ms", utc=True).rename("timestamp")
-        return pd.DataFrame(columns, index=index)
 
 
 @dataclass
@@ -103,6 +64,8 @@ class ConfigBacktestRunner:
     tell: Callable[[str], None] | None = None
     fetch_progress: "Callable[[FetchProgress], None] | None" = None
     fetched: "Callable[[FetchReport], None] | None" = None
+    report: bool = False  # a page, report.html, made after the run's own files
+    target_first: bool = False  # for app/assumptions.py alone: no setting and no manifest knows of it
 
     def run(self) -> BacktestResults:
         """Run to the end; blocks, also where an event loop is running already (then in a thread of its own)."""
@@ -114,7 +77,7 @@ class ConfigBacktestRunner:
 
     async def run_async(self) -> BacktestResults:
         """Run inside the caller's event loop."""
-        plan = await self._plan()
+        plan = await self.plan()
         live = plan.settings.live
         feed = ReplayFeed(
             CandleCache(Path(self.cache)),
@@ -128,7 +91,7 @@ class ConfigBacktestRunner:
         name = f"config_backtest_{file_time(plan.period.start_ms)}_{file_time(plan.period.end_ms)}"
         folder = RunFolder.create(name, None if self.out is None else Path(self.out))
         recorder = plan.recorder(folder, None if self.progress is None else self.progress(plan.period))
-        runtime = build_runtime(plan.settings, plan.strategy, recorder)
+        runtime = build_runtime(plan.settings, plan.strategy, recorder, self.target_first)
         began_s = clock.monotonic_s()
         failure: Exception | SystemExit | None = None
         try:
@@ -147,9 +110,14 @@ class ConfigBacktestRunner:
             raise RuntimeError("the strategy called sys.exit()") from failure
         if failure is not None:
             raise failure
+        if self.report:
+            from app.report.making import make_report
+
+            make_report(folder.folder, [CandleCache(Path(self.cache))])
         return BacktestResults(results, folder.folder, elapsed_s)
 
-    async def _plan(self) -> RunPlan:
+    async def plan(self) -> RunPlan:
+        """What would be run: settings, strategy, period, warm-up; candles that are missing are fetched first."""
         settings = self.settings()
         strategy = check_settings(settings)
         live = settings.live

@@ -20,7 +20,8 @@ from app.errors import ConfigError, DataError
 from app.feeds.cache import CandleCache
 from app.feeds.ranges import slots
 from app.log import Log, make_log
-from app.reporting.console import render_report
+from app.report_command import report_line
+from app.reporting.console import report_text
 from app.reporting.fetch_progress import FetchBar, teller
 from app.reporting.progress import BacktestProgress, wanted
 from app.reporting.run_folder import to_json
@@ -55,7 +56,11 @@ def run_backtest(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(to_json(dict(results)))
     else:
-        sys.stdout.write(render_report(results, results.folder, results.elapsed_s))
+        sys.stdout.write(report_text(results, results.folder, results.elapsed_s))
+    if not args.no_report:
+        sys.stdout.flush()  # the figures first, the page takes a moment
+        line = report_line(results.folder, [runner.cache])
+        sys.stdout.write("" if args.json else line)
     missing = results["missing_candles"]
     if args.max_missing is not None and missing > args.max_missing:
         raise DataError(f"{missing} candles are missing, --max-missing allows {args.max_missing}")

@@ -77,8 +77,12 @@ def _mode_parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder itself")
     parser.add_argument("--tape", metavar="RUN", help="replay the tape of a paper session instead of the cache")
+    parser.add_argument(
+        "--new-epoch", action="store_true", help="paper: go on with the session in --out after a change"
+    )
     parser.add_argument("--max-missing", type=_count, metavar="N", help="fail (status 2) if more candles are missing")
     parser.add_argument("--json", action="store_true", help="print results.json alone")
+    parser.add_argument("--no-report", action="store_true", help="make no report.html")
     parser.add_argument("--log-json", action="store_true", help="events as JSON lines on standard error")
     parser.add_argument(
         "--log-file", type=Path, metavar="FILE", help="events as JSON lines, appended, e.g. logs/onetape.jsonl"
@@ -88,12 +92,18 @@ def _mode_parser() -> argparse.ArgumentParser:
 
 
 def _command_parser() -> argparse.ArgumentParser:
+    from app.assumptions_command import add_assumptions_parser
     from app.data_commands import add_data_parser
+    from app.monte_carlo_command import add_monte_carlo_parser
     from app.operator_commands import add_operator_parsers
     from app.proof.compare_command import add_compare_parser
     from app.proof.reproduce_command import add_reproduce_parser
     from app.proof.why_command import add_why_parser
+    from app.report_command import add_report_parser
+    from app.research.checks.checks_command import add_checks_parsers
+    from app.search_command import add_search_parser
     from app.testnet.testnet_command import add_testnet_parser
+    from app.walk_forward_command import add_walk_forward_parser
 
     parser = _Parser(prog="python -m app", description="Onetape")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
@@ -103,6 +113,13 @@ def _command_parser() -> argparse.ArgumentParser:
     add_compare_parser(commands)
     add_why_parser(commands)
     add_reproduce_parser(commands)
+    add_report_parser(commands)
+    add_monte_carlo_parser(commands)
+    _add_profile(add_assumptions_parser(commands))
+    _add_profile(add_search_parser(commands))
+    _add_profile(add_walk_forward_parser(commands))
+    for parser_of_check in add_checks_parsers(commands):
+        _add_profile(parser_of_check)
     check = commands.add_parser("check", help="validate the configs and say what a run would do")
     _add_profile(check)
     check.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
@@ -135,6 +152,8 @@ def _run_mode(args: argparse.Namespace) -> int:
         from app.paper_command import run_paper
 
         return run_paper(args)
+    if args.new_epoch:
+        raise ConfigError("--new-epoch belongs to --mode paper: it goes on with a session after a change")
     if args.tape is not None:
         from app.paper_command import run_tape
 

@@ -57,6 +57,8 @@ def run_status(args: argparse.Namespace) -> int:
 def status_lines(content: dict[str, Any]) -> Iterator[str]:
     """For people."""
     yield f"session     {_state(content)}"
+    if content.get("epoch", 1) > 1:
+        yield f"epoch       {content['epoch']}"
     yield f"status      {_age(content['age_s'])} old{_doubt(content)}"
     last = content["last_slice_ms"]
     yield f"last slice  {'none yet' if last is None else short_time(last) + ' UTC'}"

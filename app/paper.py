@@ -1,39 +1,53 @@
 """A paper session: the live feed, the runtime that backtests, and the tape; begun, or continued where it stopped.
 
 The rule: what was recorded is replayed through the same runtime and its digests checked before one new event is
-handled; changed code or settings do not continue a tape. Which feed is behind is chosen here and nowhere else.
+handled; changed code or settings begin a new epoch, if asked to. Which feed is behind is chosen here and nowhere else.
 """
 
-import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from app.backtest import DEFAULT_CACHE, DEFAULT_CONFIG, BacktestResults
 from app.candle_supply import Supply
-from app.errors import ConfigError, OutputError
+from app.epochs import (
+    UNENDED_MS,
+    EpochStart,
+    changed_versions,
+    changes,
+    epoch_header,
+    epoch_note,
+    epoch_notes,
+    epoch_start,
+    has_traded,
+    header_of,
+    late_sifter,
+    plan_of_epoch,
+    refuse_other_logs,
+    refuse_what_cannot_go_on,
+    state_of,
+)
+from app.errors import ConfigError, DataError, OutputError
 from app.feeds.cache import CandleCache
 from app.feeds.history import HistoricalDataProvider
 from app.feeds.websocket import FeedTimes, LiveStart, WebsocketFeed
-from app.models import Decision, Event, Fill, Slice
-from app.reporting.manifest import code_sha256, sha256_json
+from app.models import Decision, Event, Fill
 from app.reporting.run_folder import RunFolder
-from app.run_plan import RunPlan, versions
+from app.run_plan import RunPlan
 from app.runtime import clock
 from app.runtime.control import CommandWatch, session_lock
-from app.runtime.journal import Journal, Tape, has_tape, read_tape
-from app.runtime.live_session import Books, LiveSession
+from app.runtime.journal import Epoch, Journal, Tape, has_tape, read_tape
+from app.runtime.live_session import Books, LiveSession, ReplayError
 from app.runtime.period import Period
 from app.runtime.session import build_runtime
+from app.session_state import SessionState, put_books, put_totals
 from app.session_view import SessionView
 from app.settings import Profile, Settings, load_settings
 from app.strategies.loader import check_settings, startup_candles
-from app.times import DAY_MS, TIME_MAX_MS, file_time, timeframe_ms
+from app.times import file_time, iso_ms, timeframe_ms
 
 _ROOT = Path("logs/paper")
-_UNENDED_MS = TIME_MAX_MS - DAY_MS
 
 
 @dataclass
@@ -49,6 +63,7 @@ class PaperRunner:
     cache: str | Path = DEFAULT_CACHE
     out: str | Path | None = None
     exchange_url: str | None = None
+    new_epoch: bool = False  # changed code or settings go on from the state that the last ones left
     tell: Callable[[str], None] | None = None
     on_event: "Callable[[SessionView, Event, Sequence[Fill], Sequence[Decision]], None] | None" = None
     on_session: "Callable[[SessionView, bool], None] | None" = None  # before the first new event; True: continued
@@ -61,8 +76,13 @@ class PaperRunner:
         cache = CandleCache(Path(self.cache))
         provider = HistoricalDataProvider(cache, settings.live.exchange, url=self.exchange_url, tell=self.tell)
         async with provider:
-            if self.out is not None and has_tape(Path(self.out)) and _has_traded(Path(self.out)):
-                return await self._continue(settings, cache, provider, Path(self.out))
+            if self.out is not None and has_tape(Path(self.out)):
+                last = read_tape(Path(self.out)).epochs[-1]
+                # A session that ended in its warm-up has decided nothing: it begins anew, its tape is written over.
+                if last.number > 1 or has_traded(last):
+                    return await self._continue(settings, cache, provider, Path(self.out))
+            elif self.new_epoch:
+                raise ConfigError(f"--new-epoch goes on with a session: --out {self.out or 'DIR'} holds no tape of one")
             return await self._begin(settings, cache, provider)
 
     async def _begin(self, settings: Settings, cache: CandleCache, provider: HistoricalDataProvider) -> BacktestResults:
@@ -78,10 +98,11 @@ class PaperRunner:
         plan = RunPlan(settings, strategy, self._period(start_ms), warmup, start_ms - warmup * length_ms, mode="paper")
         folder = RunFolder.create(f"paper_{file_time(start_ms)}", None if self.out is None else Path(self.out), _ROOT)
         with session_lock(folder.folder):
-            journal = Journal(folder.folder, _header(plan))
+            header = header_of(plan, folder.trades.stem)
+            plan = replace(plan, epochs=[epoch_note(1, header)])
+            journal = Journal(folder.folder, header)
             start = LiveStart(plan.period.start_ms, plan.warmup_start_ms)
-            books = Books(build_runtime(settings, strategy, recorder := plan.recorder(folder)), recorder)
-            view = SessionView(plan, folder, books)
+            view = SessionView(plan, folder, _books(plan, folder))
             return await self._trade(view, provider, journal, start)
 
     async def _continue(
@@ -89,24 +110,116 @@ class PaperRunner:
     ) -> BacktestResults:
         with session_lock(_existing(run)):
             tape = read_tape(run)
-            plan, folder = plan_of_tape(tape, run)
-            _refuse_changes(tape, plan, Supply(cache).complete(settings))
-            RunFolder.create(folder.trades.stem, run)  # refused if the run has finished
-            await _verify(tape, plan, folder)
-            books = Books(build_runtime(plan.settings, plan.strategy, recorder := plan.recorder(folder)), recorder)
-            view = SessionView(plan, folder, books)
-            try:
-                await books.replay(tape)
-            except BaseException:
-                recorder.close()
-                raise
-            books.runtime.ended = False  # it was stopped with `on_stop: keep`, and goes on
-            journal = Journal(run, tape.header, next_seq=books.last_seq + 1, resume=True)
-            start = LiveStart(plan.period.start_ms, None, view.last_close_ms, view.seen)
-            return await self._trade(view, provider, journal, start)
+            epoch = tape.epochs[-1]
+            RunFolder.create(epoch.header["trades"], run)  # refused if the run has finished
+            changed = changes(epoch.header, Supply(cache).complete(settings), check_settings(settings))
+            if self.new_epoch:
+                changed += changed_versions(epoch.header)
+            elif changed:
+                raise ConfigError(
+                    f"{run} was begun with other code or settings; changed since: {' and '.join(changed)}. Continue "
+                    "with what it was begun with, or with --new-epoch, or begin anew in another --out"
+                )
+            if not changed:
+                try:
+                    return await self._go_on(provider, run, tape)
+                except ReplayError as error:
+                    if not self.new_epoch:
+                        raise
+                    changed = [f"what the code uses ({error})"]
+            return await self._begin_epoch(settings, cache, provider, run, tape, changed)
+
+    async def _go_on(self, provider: HistoricalDataProvider, run: Path, tape: Tape) -> BacktestResults:
+        """The last epoch, where it stopped; ReplayError before anything is written."""
+        epoch = tape.epochs[-1]
+        plan, folder = plan_of_epoch(tape, epoch, run)
+        state = state_of(epoch)
+        if state is not None:
+            refuse_other_logs(folder, epoch, state.logs)
+            if not has_traded(epoch):  # half a warm-up is none
+                return await self._trade_epoch(plan, folder, epoch_start(tape), epoch.header["changed"], provider)
+        await _verify(plan, folder, epoch, state)
+        if self.new_epoch:
+            self._say(f"{run}: nothing has changed since its epoch {epoch.number} began, so it goes on without another")
+        view = SessionView(plan, folder, _books(plan, folder, state))
+        view.recall(state)
+        books = view.books
+        try:
+            await books.replay(epoch)
+        except BaseException:
+            books.recorder.close()
+            raise
+        if books.undecided is not None:
+            self._say(
+                f"event {books.undecided} of the tape had not been decided on when the session broke off; it is now"
+            )
+        books.runtime.ended = False  # it was stopped with `on_stop: keep`, and goes on
+        journal = Journal(run, epoch.header, next_seq=books.last_seq + 1, resume=True)
+        start = LiveStart(plan.period.start_ms, None, view.last_close_ms, view.seen)
+        return await self._trade(view, provider, journal, start)
+
+    async def _begin_epoch(
+        self,
+        settings: Settings,
+        cache: CandleCache,
+        provider: HistoricalDataProvider,
+        run: Path,
+        tape: Tape,
+        changed: Sequence[str],
+    ) -> BacktestResults:
+        """Other code or settings go on from the state that the last ones left."""
+        start = epoch_start(tape)
+        before = tape.epochs[start.number - 2]
+        refuse_what_cannot_go_on(run, before.header, settings, start.state)
+        live, length_ms = settings.live, timeframe_ms(settings.live.timeframe)
+        await provider.server_time_ms(live.symbols, live.timeframe)
+        await provider.keep_market_data()
+        settings = Supply(cache).complete(settings)
+        strategy = check_settings(settings)
+        warmup = startup_candles(settings, strategy())
+        warmup_start_ms = start.state.last_close_ms - warmup * length_ms
+        period = self._period(tape.header["start_ms"])
+        plan = RunPlan(settings, strategy, period, warmup, warmup_start_ms, mode="paper", epochs=epoch_notes(tape))
+        if before is not tape.epochs[-1]:
+            plan = replace(plan, epochs=plan.epochs[:-1])  # the one that did not come past its warm-up
+        return await self._trade_epoch(plan, RunFolder(run, tape.header["trades"]), start, changed, provider)
+
+    async def _trade_epoch(
+        self,
+        plan: RunPlan,
+        folder: RunFolder,
+        start: EpochStart,
+        changed: Sequence[str],
+        provider: HistoricalDataProvider,
+    ) -> BacktestResults:
+        state = start.state
+        try:
+            header = epoch_header(plan, folder, start, changed)
+            known = [one for one in plan.epochs if one["number"] < start.number]
+            plan = replace(plan, epochs=[*known, epoch_note(start.number, header)])
+            books = _books(plan, folder, state)
+        except (DataError, OSError) as error:
+            raise DataError(
+                f"{error}; start it once with the code and settings it was begun with, which writes its logs anew"
+            ) from error
+        books.last_seq = start.next_seq - 1
+        view = SessionView(plan, folder, books)
+        view.recall(state)
+        journal = Journal(folder.folder, header, next_seq=start.next_seq, segment=start.segment)
+        self._say(
+            f"epoch {start.number} begins after {iso_ms(state.last_close_ms)}; changed: {' and '.join(changed)}; "
+            f"{len(state.books.positions)} open positions go on as they are"
+        )
+        live_start = LiveStart(state.last_close_ms, plan.warmup_start_ms)
+        return await self._trade(view, provider, journal, live_start, start)
 
     async def _trade(
-        self, view: "SessionView", provider: HistoricalDataProvider, journal: Journal, start: LiveStart
+        self,
+        view: SessionView,
+        provider: HistoricalDataProvider,
+        journal: Journal,
+        start: LiveStart,
+        epoch: EpochStart | None = None,
     ) -> BacktestResults:
         settings, books, folder = view.plan.settings, view.books, view.folder
         live = settings.live
@@ -122,7 +235,7 @@ class PaperRunner:
         )
         view.on_event = self.on_event
         if self.on_session is not None:
-            self.on_session(view, start.warmup_start_ms is None)
+            self.on_session(view, start.warmup_start_ms is None or epoch is not None)
         session = LiveSession(
             feed,
             books,
@@ -131,6 +244,9 @@ class PaperRunner:
             CommandWatch(folder.folder, Path(settings.trading_mode.safety.kill_switch_file), self.tell),
             slow_s=timeframe_ms(live.timeframe) / 1000.0,
             on_slow=view.note_slow,
+            first=() if epoch is None else epoch.carried,
+            sift=None if epoch is None else late_sifter(epoch.state, view.plan.period.start_ms),
+            state=view.state,
         )
         began_s = clock.monotonic_s()
         status = "failed"
@@ -149,73 +265,37 @@ class PaperRunner:
         return BacktestResults(results, folder.folder, clock.monotonic_s() - began_s)
 
     def _period(self, start_ms: int) -> Period:
-        end_ms = self.end_ms if self.end_ms is not None else _UNENDED_MS
+        end_ms = self.end_ms if self.end_ms is not None else UNENDED_MS
         return Period(start_ms, end_ms, "on the exchange's stream")
 
-
-def _header(plan: RunPlan) -> dict[str, Any]:
-    settings = plan.settings.model_dump(mode="json")
-    return {
-        "settings": settings,
-        "settings_sha256": sha256_json(settings),
-        "strategy_sha256": plan.strategy.source_sha256,
-        "code_sha256": code_sha256(),
-        "versions": dict(versions()),
-        "start_ms": plan.period.start_ms,
-        "warmup": plan.warmup,
-        "warmup_start_ms": plan.warmup_start_ms,
-        "trades": f"paper_{file_time(plan.period.start_ms)}",
-    }
+    def _say(self, text: str) -> None:
+        if self.tell is not None:
+            self.tell(text)
 
 
-def plan_of_tape(tape: Tape, run: Path) -> tuple[RunPlan, RunFolder]:
-    """What a tape's header says of its session, and the files of the run folder."""
-    header = tape.header
-    settings = load_settings(header["settings"])
-    strategy = check_settings(settings)
-    period = Period(header["start_ms"], _UNENDED_MS, "on the exchange's stream")
-    plan = RunPlan(settings, strategy, period, header["warmup"], header["warmup_start_ms"], mode="paper")
-    return plan, RunFolder(run, header["trades"])
+def _books(plan: RunPlan, folder: RunFolder, state: SessionState | None = None) -> Books:
+    """Runtime and files; those of the epoch that begins with `state` go on from it."""
+    recorder = plan.recorder(folder, kept=None if state is None else state.logs)
+    books = Books(build_runtime(plan.settings, plan.strategy, recorder), recorder)
+    if state is not None:
+        put_books(state.books, books.runtime)
+        put_totals(state.totals, recorder)
+        books.digest = state.digest
+    return books
 
 
-def _has_traded(run: Path) -> bool:
-    # A session that ended in its warm-up has decided nothing: it begins anew, and its tape is written over.
-    return any(isinstance(record.event, Slice) and not record.event.warmup for record in read_tape(run).records)
-
-
-async def _verify(tape: Tape, plan: RunPlan, folder: RunFolder) -> None:
+async def _verify(plan: RunPlan, folder: RunFolder, epoch: Epoch, state: SessionState | None) -> None:
     # Into files of its own first: a tape that is refused must leave the session's trade log as it was.
     with tempfile.TemporaryDirectory() as aside:
         recorder = plan.recorder(RunFolder(Path(aside), folder.trades.stem))
         try:
-            await Books(build_runtime(plan.settings, plan.strategy, recorder), recorder).replay(tape)
+            books = Books(build_runtime(plan.settings, plan.strategy, recorder), recorder)
+            if state is not None:
+                put_books(state.books, books.runtime)
+                books.digest = state.digest
+            await books.replay(epoch)
         finally:
             recorder.close()
-
-
-def _refuse_changes(tape: Tape, plan: RunPlan, settings: Settings) -> None:
-    header, asked = tape.header, settings.model_dump(mode="json")
-    changed = []
-    if sha256_json(asked) != header["settings_sha256"]:
-        changed.append(f"the settings ({', '.join(_differing(header['settings'], asked))})")
-    if plan.strategy.source_sha256 != header["strategy_sha256"]:
-        changed.append("the strategy's code")
-    if code_sha256() != header["code_sha256"]:
-        changed.append("Onetape's code")
-    if changed:
-        raise ConfigError(
-            f"{tape.folder.parent} was begun with other code or settings; changed since: {' and '.join(changed)}. "
-            "Continue with what it was begun with, or begin anew in another --out"
-        )
-
-
-def _differing(before: Any, now: Any, path: str = "") -> list[str]:
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        return [] if json.dumps(before) == json.dumps(now) else [path]
-    keys = sorted({*before, *now})
-    return [
-        found for key in keys for found in _differing(before.get(key), now.get(key), f"{path}.{key}" if path else key)
-    ]
 
 
 def _existing(run: Path) -> Path:

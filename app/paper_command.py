@@ -20,7 +20,8 @@ from app.errors import ConfigError, RateLimitError, UnavailableError
 from app.log import make_log
 from app.models import Decision, Event, Fill, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.paper import PaperRunner
-from app.reporting.console import render_report
+from app.report_command import report_line
+from app.reporting.console import report_text
 from app.reporting.live_screen import clock_text, fill_words
 from app.reporting.progress import wanted
 from app.reporting.run_folder import to_json
@@ -52,6 +53,7 @@ def run_paper(args: argparse.Namespace) -> int:
         cache=args.cache or DEFAULT_CACHE,
         out=args.out,
         exchange_url=args.exchange_url,
+        new_epoch=args.new_epoch,
     )
     aside = Aside()
     teller = SessionTeller(aside, lines=not args.json)
@@ -72,7 +74,8 @@ def run_paper(args: argparse.Namespace) -> int:
         aside.close()
     if aside.lost:
         print(f"onetape: {aside.lost} lines were lost ({aside.fault or 'too many waited'})", file=sys.stderr)
-    sys.stdout.write(to_json(dict(results)) if args.json else render_report(results, results.folder))
+    line = "" if args.no_report else report_line(results.folder, [runner.cache])
+    sys.stdout.write(to_json(dict(results)) if args.json else report_text(results, results.folder) + line)
     return 0
 
 
@@ -177,6 +180,8 @@ def run_tape(args: argparse.Namespace) -> int:
     for option in ("config", "start", "end", "interval", "symbols", "strategy", "exchange_url"):
         if getattr(args, option) is not None:
             raise ConfigError(f"--{option.replace('_', '-')} does not go with --tape: the tape has its own")
-    results = asyncio.run(TapeRunner(Path(args.tape), args.out).run_async())
-    sys.stdout.write(to_json(dict(results)) if args.json else render_report(results, results.folder))
+    runner = TapeRunner(Path(args.tape), args.out, tell=lambda text: print(f"onetape: {text}", file=sys.stderr))
+    results = asyncio.run(runner.run_async())
+    line = "" if args.no_report else report_line(results.folder, [args.cache or DEFAULT_CACHE])
+    sys.stdout.write(to_json(dict(results)) if args.json else report_text(results, results.folder) + line)
     return 0

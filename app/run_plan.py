@@ -14,12 +14,13 @@ import numpy as np
 import pydantic
 
 import app
+from app.errors import DataError
 from app.feeds.cache import MonthFile
 from app.feeds.series import SeriesCoverage
 from app.models import Event, Slice
-from app.reporting.equity import EquityLog
+from app.reporting.equity import EquityLog, kept_rows
 from app.reporting.manifest import build_manifest
-from app.reporting.recorder import Progress, RunRecorder
+from app.reporting.recorder import LogLengths, Progress, RunRecorder
 from app.reporting.results import RunFacts, Shortfall, build_results
 from app.reporting.run_folder import RunFolder, writing
 from app.reporting.signal_log import SignalLog
@@ -42,15 +43,26 @@ class RunPlan:
     warmup_start_ms: int
     months: Sequence[MonthFile] = ()
     mode: str = "backtest"
+    epochs: Sequence[Mapping[str, Any]] = ()  # of a session or a tape: what began, when, and what had changed
+    tape: Mapping[str, Any] | None = None  # which tape was replayed, if one was
 
-    def recorder(self, folder: RunFolder, progress: Progress | None = None) -> RunRecorder:
-        """The observer that writes the run's files; OutputError if the folder cannot be written."""
+    def recorder(
+        self, folder: RunFolder, progress: Progress | None = None, *, kept: LogLengths | None = None
+    ) -> RunRecorder:
+        """The observer that writes the run's files; OutputError if the folder cannot be written.
+
+        `kept`: how much of the files that are there stays, for a new epoch; otherwise they begin anew.
+        """
+        trades_bytes, signals_bytes, rows = (None, None, 0) if kept is None else kept
         with writing(folder.folder):
+            earlier = kept_rows(folder.equity, rows)
             equity_log = EquityLog(folder.equity, self.settings.trading_mode.starting_balance)
             try:
-                logs = TradeLog(folder.trades), equity_log, progress, SignalLog(folder.signals)
-                return RunRecorder(self.settings.live.symbols, *logs)
-            except OSError:
+                if self.mode == "paper" or self.epochs:
+                    equity_log.keep_rows(earlier)
+                logs = TradeLog(folder.trades, trades_bytes), equity_log, progress
+                return RunRecorder(self.settings.live.symbols, *logs, SignalLog(folder.signals, signals_bytes))
+            except (OSError, DataError):
                 equity_log.close()
                 raise
 
@@ -79,14 +91,19 @@ class RunPlan:
             files=folder.files(),
             feed=dict(runtime.feed_counts),
             mode=self.mode,
+            marks=dict(account.marks),
+            target_rate=self.settings.trading_mode.maker_commission_rate,
         )
-        return build_results(
+        content = build_results(
             facts, recorder, runtime.funnel, account.starting_balance, account.balance, account.equity()
         )
+        if self.epochs:
+            content["epochs"] = [{key: one[key] for key in ("number", "start", "changed")} for one in self.epochs]
+        return content
 
     def manifest(self, folder: RunFolder) -> dict[str, Any]:
         """The content of manifest.json."""
-        return build_manifest(
+        content = build_manifest(
             settings=self.settings.model_dump(mode="json"),
             start=iso_ms(self.period.start_ms),
             end=iso_ms(self.period.end_ms),
@@ -95,6 +112,8 @@ class RunPlan:
             versions=versions(),
             outputs={"trades": folder.trades, "equity": folder.equity, "signals": folder.signals},
         )
+        content |= {"epochs": list(self.epochs)} if self.epochs else {}
+        return content | ({"tape": dict(self.tape)} if self.tape is not None else {})
 
     def _shortfalls(self, status: str, series: Sequence[SeriesCoverage], recorder: RunRecorder) -> list[Shortfall]:
         length_ms = timeframe_ms(self.settings.live.timeframe)

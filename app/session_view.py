@@ -7,7 +7,7 @@ continued says the same as one that never stopped.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from app.errors import OnetapeError
@@ -18,6 +18,7 @@ from app.run_plan import EventCoverage, RunPlan
 from app.runtime.control import write_status
 from app.runtime.live_session import Books
 from app.runtime.period import Period
+from app.session_state import SessionState, books_of, encode_state, totals_of
 
 _STATUS_S = 1.0
 _FILLS_SHOWN = 10
@@ -63,6 +64,23 @@ class SessionView:
         if self.on_event is not None:
             self.on_event(self, event, fills, decisions)
 
+    def state(self, seq: int) -> bytes:
+        """All that a later epoch would need to go on after event `seq`."""
+        books, recorder = self.books, self.books.recorder
+        parts = books_of(books.runtime), totals_of(recorder), recorder.lengths()
+        coverage = list(self.coverage.series.values())
+        return encode_state(SessionState(seq, books.digest, *parts, self.seen, self.last_close_ms or 0, coverage))
+
+    def recall(self, state: SessionState | None) -> None:
+        """What an earlier epoch had seen; its warm-up is not this one's."""
+        if state is None:
+            return
+        self.seen.update(state.seen)
+        self.last_close_ms = state.last_close_ms
+        for series in state.coverage:
+            if series.symbol in self.coverage.series:
+                self.coverage.series[series.symbol] = replace(series, warmup_candles=0)
+
     def note_link(self, state: LinkState) -> None:
         """The feed's own counts."""
         self.link = state
@@ -88,6 +106,7 @@ class SessionView:
             "exchange": live.exchange,
             "symbols": list(live.symbols),
             "timeframe": live.timeframe,
+            "epoch": self.plan.epochs[-1]["number"] if self.plan.epochs else 1,
             "last_slice_ms": self.last_close_ms,
             "link": None if self.link is None else asdict(self.link),
             "equity": account.equity(),
@@ -123,14 +142,7 @@ class SessionView:
         recorder = self.books.recorder
         recorder.finish()
         last_ms = self.last_close_ms or self.plan.period.start_ms
-        plan = RunPlan(
-            self.plan.settings,
-            self.plan.strategy,
-            Period(self.plan.period.start_ms, last_ms, self.plan.period.note),
-            self.plan.warmup,
-            self.plan.warmup_start_ms,
-            mode="paper",
-        )
+        plan = replace(self.plan, period=Period(self.plan.period.start_ms, last_ms, self.plan.period.note))
         series = list(self.coverage.series.values())
         results = plan.results("kept" if kept else status, "", series, self.books.runtime, recorder, self.folder)
         write_json(self.folder.manifest, plan.manifest(self.folder))

@@ -5,6 +5,7 @@ and in order, and what came late says so. A seed that fails prints the command t
 """
 
 import asyncio
+import json
 import sys
 import tempfile
 import traceback
@@ -129,29 +130,30 @@ def check_promises(events: Sequence[FeedEvent], exchange: LiveExchange, candles:
                 assert exchange.weather.outages, f"{symbol} minute {minute} is missing"
 
 
-def draw_spans(random: Random, most: int, longest_s: float) -> list[Span]:
+def draw_spans(random: Random, most: int, longest_s: float, candles: int = CANDLES) -> list[Span]:
     """A few stretches of the session."""
-    begins = [random.uniform(62, CANDLES * 60) for _ in range(random.randint(0, most))]
+    begins = [random.uniform(62, candles * 60) for _ in range(random.randint(0, most))]
     return [(begin, begin + random.uniform(0, longest_s)) for begin in begins]
 
 
-def draw_weather(seed: int, *, beyond: bool) -> Weather:
+def draw_weather(seed: int, *, beyond: bool, symbols: Sequence[str] = SYMBOLS, candles: int = CANDLES) -> Weather:
     """Every kind of fault, from none to most of the time; `beyond`: outages longer than anybody waits."""
     random = Random(f"weather {seed}")
+    most = 2 * candles // CANDLES
     weather = Weather(
         frame_loss=random.choice((0.0, 0.1, 0.5, 0.95)),
         frame_copies=random.choice((0.0, 0.3)),
         frame_delay=random.choice((0.0, 0.5)),
         frame_delay_s=random.choice((1.0, 5.0, 90.0)),
         updates=random.choice((0, 1, 3)),
-        drops=draw_spans(random, 2, 25.0),
-        silences=draw_spans(random, 2, 15.0),
+        drops=draw_spans(random, most, 25.0, candles),
+        silences=draw_spans(random, most, 15.0, candles),
         answer_faults=random.choice((0.0, 0.3, 0.6)),
         latency_s=random.choice((0.05, 0.4)),
         holes={
             (symbol, minute)
-            for symbol in SYMBOLS
-            for minute in range(CANDLES - 1)
+            for symbol in symbols
+            for minute in range(candles - 1)
             if random.random() < 0.15
         } if random.random() < 0.5 else set(),
         skew_ms=random.choice((0, 0, 0, 30_000, -30_000)),
@@ -159,9 +161,9 @@ def draw_weather(seed: int, *, beyond: bool) -> Weather:
     if weather.skew_ms:  # a clock that is ahead is seen by frames of forming candles, and by nothing else
         weather.updates, weather.frame_loss = 3, min(weather.frame_loss, 0.1)
     if beyond:
-        weather.drops = [*weather.drops, *draw_spans(random, 1, 400.0)]
-        weather.outages = draw_spans(random, 2, 500.0)
-        weather.outage_of = random.choice((None, *SYMBOLS))
+        weather.drops = [*weather.drops, *draw_spans(random, 1, 400.0, candles)]
+        weather.outages = draw_spans(random, 2, 500.0, candles)
+        weather.outage_of = random.choice((None, *symbols))
     return weather
 
 
@@ -186,7 +188,9 @@ def check_seeds(mode: str, first: int, count: int) -> None:
 
 if __name__ == "__main__":
     try:
-        check_seeds(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+        seeds = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+        check_seeds(sys.argv[1], int(sys.argv[2]), seeds)
+        print(json.dumps({"seeds": seeds}))
     except Exception:
         traceback.print_exc()
         sys.exit(1)

@@ -197,6 +197,6 @@ def record_events(folder: Path, events: Sequence[Event], *overrides: str) -> Pat
     settings = load_settings(CONFIG, overrides)
     journal = Journal(folder, _header(settings, check_settings(settings)))
     for event in events:
-        journal.write(event)
+        journal.done(journal.write(event), "0" * 16)
     journal.close()
     return folder

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from app.errors import RateLimitError, UnavailableError
 from app.feeds.exchange import CandleExchange
@@ -20,6 +21,7 @@ from tests.candle_columns import MINUTE_MS, START_MS
 
 FIRST_MS = START_MS - 400 * MINUTE_MS  # the exchange has candles from here on
 Span = tuple[float, float]  # seconds since the start
+_LIES = ("empty", "missing", "cut")
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Weather:
     silences: Sequence[Span] = ()  # the link says nothing
     answer_faults: float = 0.0
     faults: Sequence[str] = ("unavailable", "empty", "missing", "duplicate", "disorder", "cut", "hang", "limited")
+    lies_from_s: float = 0.0  # before it no answer leaves out what is there
     outages: Sequence[Span] = ()  # REST fails, the time too
     outage_of: str | None = None  # only this symbol's candles
     latency_s: float = 0.2
@@ -45,10 +48,12 @@ class Weather:
 class LiveExchange(CandleExchange):
     """REST and stream of `symbols`, time as the running loop has it."""
 
-    def __init__(self, symbols: Sequence[str], weather: Weather, seed: int, *, begin_s: float = 0.0) -> None:
+    def __init__(
+        self, symbols: Sequence[str], weather: Weather, seed: int, *, begin_s: float = 0.0, market: int = 0
+    ) -> None:
         self.id, self.host, self.on_weight = "scripted", "scripted", None
         self.page_candles = 1000
-        self.symbols, self.weather = list(symbols), weather
+        self.symbols, self.weather, self.market = list(symbols), weather, market
         self._begin_ms = START_MS + int(begin_s * 1000)
         self._random = Random(f"rest {seed}")
         self._frames_random = Random(f"frames {seed}")
@@ -73,7 +78,7 @@ class LiveExchange(CandleExchange):
         minute = (open_time_ms - START_MS) // MINUTE_MS
         if now_ms < open_time_ms or open_time_ms < FIRST_MS or (symbol, minute) in self.weather.holes:
             return None
-        final = true_candle(symbol, open_time_ms)
+        final = true_candle(symbol, open_time_ms, self.market)
         part = (now_ms - open_time_ms) / MINUTE_MS
         if part >= 1.0:
             return final
@@ -136,7 +141,7 @@ class LiveExchange(CandleExchange):
         if (symbol, open_time_ms) in self.overrides:
             return _row(self.overrides[symbol, open_time_ms])
         candle = self.candle(symbol, open_time_ms, now_ms) if open_time_ms + MINUTE_MS > now_ms else None
-        return _true_row(symbol, open_time_ms) if candle is None else _row(candle)
+        return _true_row(symbol, open_time_ms, self.market) if candle is None else _row(candle)
 
     def _fault(self, symbol: str) -> str | None:
         in_a_row = self._faulty_in_a_row.get(symbol, 0)
@@ -144,7 +149,8 @@ class LiveExchange(CandleExchange):
             self._faulty_in_a_row[symbol] = 0
             return None
         self._faulty_in_a_row[symbol] = in_a_row + 1
-        return self._random.choice(list(self.weather.faults))
+        fault = self._random.choice(list(self.weather.faults))
+        return "unavailable" if fault in _LIES and self.now_s < self.weather.lies_from_s else fault
 
     def _fail_in_an_outage(self, symbol: str | None) -> None:
         weather = self.weather
@@ -193,16 +199,22 @@ class LiveExchange(CandleExchange):
 
 
 @cache
-def true_candle(symbol: str, open_time_ms: int) -> Candle:
-    """A final candle."""
+def true_candle(symbol: str, open_time_ms: int, market: int = 0) -> Candle:
+    """A final candle; in every market but the first, nobody trades in one minute of thirteen."""
     minute = open_time_ms // MINUTE_MS
-    base = 100.0 + (minute * 7919 + len(symbol) * 31 + ord(symbol[0])) % 1009 / 8.0
-    return Candle(symbol, "1m", open_time_ms, base, base + 2.5, base - 1.25, base + 0.5, 1.0 + minute % 13)
+    mixed = (
+        crc32(f"{market} {symbol} {minute}".encode()) if market else minute * 7919 + len(symbol) * 31 + ord(symbol[0])
+    )
+    base = 100.0 + mixed % 1009 / 8.0
+    volume = float(mixed // 1009 % 13) if market else 1.0 + minute % 13
+    if volume == 0.0:
+        return Candle(symbol, "1m", open_time_ms, base, base, base, base, 0.0)
+    return Candle(symbol, "1m", open_time_ms, base, base + 2.5, base - 1.25, base + 0.5, volume)
 
 
 @cache
-def _true_row(symbol: str, open_time_ms: int) -> list[Any]:
-    return _row(true_candle(symbol, open_time_ms))
+def _true_row(symbol: str, open_time_ms: int, market: int) -> list[Any]:
+    return _row(true_candle(symbol, open_time_ms, market))
 
 
 def _row(candle: Candle) -> list[Any]:

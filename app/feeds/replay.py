@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 
 from app.feeds.base import EventQueue
-from app.feeds.cache import CandleCache
-from app.feeds.series import Rows, SeriesCoverage, SeriesReader
+from app.feeds.series import CandleSource, Rows, SeriesCoverage, SeriesReader
 from app.models import Candle, Slice
 from app.runtime import clock
 from app.times import timeframe_ms
@@ -26,7 +25,7 @@ class ReplayFeed:
 
     def __init__(
         self,
-        cache: CandleCache,
+        cache: CandleSource,
         symbols: Sequence[str],
         timeframe: str,
         *,

@@ -3,16 +3,26 @@
 Counts what it passes: warm-up, candles of the run, gaps. It invents nothing and skips nothing inside its range.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from app.feeds.cache import CandleCache, CandleColumns
-from app.feeds.month_file import Int64Array
+from app.feeds.month_file import CandleColumns, Int64Array
 from app.times import month_of, timeframe_ms
 
 Rows = tuple[list[int], list[float], list[float], list[float], list[float], list[float]]
+
+
+class CandleSource(Protocol):
+    """Where months of candles are read from: the cache, or what was loaded from it before."""
+
+    def months(self, symbol: str, timeframe: str) -> Sequence[str]:
+        """The months that there are, ascending."""
+
+    def read(self, symbol: str, timeframe: str, month: str) -> CandleColumns:
+        """The candles of one of them, ascending."""
 
 
 @dataclass(slots=True)
@@ -32,7 +42,7 @@ class SeriesReader:
 
     def __init__(
         self,
-        cache: CandleCache,
+        cache: CandleSource,
         symbol: str,
         timeframe: str,
         warmup_start_ms: int,

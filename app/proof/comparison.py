@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from app.errors import DataError
 from app.feeds.cache import CandleCache
 from app.models import Reason, Refusal
 from app.proof.differences import NAMES, Cause, Difference, InputComparison
@@ -60,7 +61,8 @@ def compare(a: Run, b: Run, caches: Sequence[CandleCache]) -> Comparison:
     timed, notes = _input_differences(a, b, caches)
     later_fills = _LaterFills([] if static else timed, a.length_ms, unknown=bool(static))
     outputs = compare_outputs(a, b, later_fills.judge)
-    comparison = Comparison(a, b, outputs, [*static, *timed], notes)
+    differences = sorted([*static, *timed], key=lambda one: -1 if one.time_ms is None else one.time_ms)
+    comparison = Comparison(a, b, outputs, differences, notes)
     if not outputs.are_same:
         _explain(comparison)
         comparison.later[Cause.FILL] += later_fills.after(outputs.first)
@@ -123,7 +125,10 @@ def _input_differences(a: Run, b: Run, caches: Sequence[CandleCache]) -> tuple[l
     symbols = [symbol for symbol in a.symbols if symbol in b.symbols]
     if a.timeframe != b.timeframe or not symbols:
         return [], ["the candles were not compared: the runs have no symbol and timeframe in common"]
-    inputs = [inputs_of(run, caches) for run in (a, b)]
+    try:
+        inputs = [inputs_of(run, caches) for run in (a, b)]
+    except DataError as error:
+        return [], [f"the candles were not compared: {error}"]
     unknown = [name for name, own in zip(NAMES, inputs, strict=True) if not own.are_known]
     if unknown:
         return [], [f"the inputs of {' and '.join(unknown)} are not known: no tape, and no candles in its manifest"]

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.epochs import state_of
 from app.errors import DataError
 from app.feeds.cache import CandleCache
 from app.models import Candle, EndOfData, Event, LateCandle, Slice
 from app.proof.run_files import Run
-from app.proof.run_inputs import Inputs, inputs_of, named
-from app.runtime.journal import Tape, has_tape, read_tape
+from app.proof.run_inputs import Inputs, inputs_of, named, replayed_tape
+from app.runtime.journal import Epoch, Tape, has_tape, read_tape
+from app.session_state import SessionState
 from app.settings import Settings, load_settings
 from app.strategies.loader import LoadedStrategy, check_settings
 from app.times import iso_ms, timeframe_ms
@@ -28,12 +30,20 @@ class Source:
     settings: Settings
     strategy: LoadedStrategy
     about: Mapping[str, Any]
-    recorded: Tape | Inputs
+    recorded: Epoch | Inputs
+    last_seq: int | None = None
+
+    @property
+    def state(self) -> SessionState | None:
+        """What it goes on from, if it is a later epoch of a session."""
+        return state_of(self.recorded) if isinstance(self.recorded, Epoch) else None
 
     def events(self) -> Iterator[Event]:
         """All of them, from the start each time; the end of the data last, where it is not on the tape already."""
-        if isinstance(self.recorded, Tape):
+        if isinstance(self.recorded, Epoch):
             for record in self.recorded.records:
+                if self.last_seq is not None and record.seq > self.last_seq:
+                    break
                 yield record.event
         else:
             yield from self.recorded.events()
@@ -42,18 +52,19 @@ class Source:
     @property
     def may_be_late(self) -> bool:
         """Whether candles may come after their slice."""
-        return isinstance(self.recorded, Tape)
+        return isinstance(self.recorded, Epoch)
 
 
-def source_of(folder: Path, caches: Sequence[CandleCache]) -> Source:
-    """What is needed to run it again; DataError if it cannot be had."""
+def source_of(folder: Path, caches: Sequence[CandleCache], time_ms: int | None = None) -> Source:
+    """What is needed to run it again, of several epochs the one that `time_ms` lies in; DataError if it is gone."""
     if has_tape(folder):
-        tape = read_tape(folder)
-        return _source(folder, tape.header, tape)
+        return _of_tape(folder, read_tape(folder), time_ms, None)
     run = Run.open(folder)
+    if run.tape is not None:
+        return _of_tape(folder, read_tape(replayed_tape(run)), time_ms, run.tape_last_seq)
     inputs = inputs_of(run, caches)
     if not inputs.are_known:
-        raise DataError(f"{folder}: it has no tape and names no candles; ask the run whose tape it replayed")
+        raise DataError(f"{folder}: it has no tape and names neither one nor candles; run it again")
     if inputs.candles is not None and inputs.candles.lost:
         raise DataError(
             f"{folder}: candles of it are in no cache under the hash of its manifest: {named(inputs.candles.lost)}; "
@@ -103,9 +114,22 @@ def find(source: Source, symbol: str, time_ms: int) -> int:
     return slice_number
 
 
-def _source(folder: Path, about: Mapping[str, Any], recorded: Tape | Inputs) -> Source:
+def _of_tape(folder: Path, tape: Tape, time_ms: int | None, last_seq: int | None) -> Source:
+    chosen = tape.epochs[0]
+    for epoch in tape.epochs[1:]:
+        state = epoch.header["state"]
+        if time_ms is not None and state["last_close_ms"] < time_ms and not _is_beyond(epoch, last_seq):
+            chosen = epoch
+    return _source(folder, chosen.header, chosen, last_seq)
+
+
+def _is_beyond(epoch: Epoch, last_seq: int | None) -> bool:
+    return last_seq is not None and epoch.first_seq > last_seq
+
+
+def _source(folder: Path, about: Mapping[str, Any], recorded: Epoch | Inputs, last_seq: int | None = None) -> Source:
     settings = load_settings(about["settings"])
-    return Source(folder, settings, check_settings(settings), about, recorded)
+    return Source(folder, settings, check_settings(settings), about, recorded, last_seq)
 
 
 def _nothing_there(source: Source, time_ms: int, before_ms: int | None, after_ms: int | None) -> DataError:

@@ -14,6 +14,7 @@ from app.backtest import ConfigBacktestRunner
 from app.errors import ConfigError, DataError, OnetapeError
 from app.feeds.cache import CandleCache
 from app.proof.run_files import Run
+from app.proof.run_inputs import replayed_tape
 from app.proof.static_causes import differing_settings
 from app.reporting.manifest import code_sha256
 from app.tape_replay import TapeRunner
@@ -70,6 +71,8 @@ async def reproduce(run: Run, cache: CandleCache) -> Reproduction:
         try:
             if run.is_live:
                 await TapeRunner(run.folder, out).run_async()
+            elif run.tape is not None:
+                await TapeRunner(replayed_tape(run), out, run.tape_last_seq).run_async()
             else:
                 await _backtest(run, cache, out)
         except OnetapeError as error:
@@ -91,7 +94,7 @@ async def _backtest(run: Run, cache: CandleCache, out: Path) -> None:
 def _refuse_lost_candles(run: Run, cache: CandleCache) -> None:
     named = run.manifest["data"]
     if not named:
-        raise DataError("it has no tape and names no candles; reproduce the run whose tape it replayed")
+        raise DataError("it has no tape and names neither one nor candles")
     for series, months in named.items():
         symbol, _, timeframe = series.rpartition(" ")
         there = cache.months(symbol, timeframe)

@@ -69,13 +69,31 @@ class Run:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The three files of settings, defaults included."""
+        """The three files of settings, defaults included; of a session with several epochs those of the last."""
         return dict(self.manifest["settings"])
 
     @property
+    def epochs(self) -> Sequence[Mapping[str, Any]]:
+        """What the run was computed with, and from when on: a backtest has one epoch."""
+        own = {"number": 1, "start": self.manifest["period"]["start"], "changed": []}
+        return self.manifest.get("epochs") or [{**self.manifest, **own}]
+
+    @property
+    def tape(self) -> Mapping[str, Any] | None:
+        """Which tape it replayed: `run`, `sha256`, `last_seq`; None for any other run."""
+        about: Mapping[str, Any] | None = self.manifest.get("tape")
+        return about
+
+    @property
+    def tape_last_seq(self) -> int | None:
+        """The last event of the tape that it replayed; None: all of its own."""
+        return None if self.tape is None else self.tape["last_seq"]
+
+    @property
     def symbols(self) -> Sequence[str]:
-        """In config order."""
-        return list(self.settings["live"]["symbols"])
+        """In config order, those of all epochs."""
+        listed = (symbol for epoch in self.epochs for symbol in epoch["settings"]["live"]["symbols"])
+        return list(dict.fromkeys(listed))
 
     @property
     def timeframe(self) -> str:

@@ -6,13 +6,14 @@ lies; what is not found is said and never replaced by something near it. Nothing
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.errors import DataError
 from app.feeds.cache import CandleCache, CandleColumns
 from app.feeds.replay import ReplayFeed
 from app.models import Event, Slice
 from app.proof.run_files import Run
-from app.runtime.journal import read_tape
+from app.runtime.journal import has_tape, read_tape
 from app.settings import Settings, load_settings
 from app.strategies.loader import check_settings, startup_candles
 
@@ -53,10 +54,11 @@ class ManifestCandles(CandleCache):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where a run's events come from; `candles` is None for one with a tape."""
+    """Where a run's events come from; `candles` is None for one that was fed by the tape of `place`."""
 
     run: Run
     candles: ManifestCandles | None
+    place: Path | None = None
 
     @property
     def are_known(self) -> bool:
@@ -64,10 +66,16 @@ class Inputs:
         return self.candles is None or bool(self.candles.hashes)
 
     def events(self) -> Iterator[Event]:
-        """In their order, warm-up first."""
+        """In their order, warm-up first; that of a later epoch brings nothing new and is left out."""
         if self.candles is None:
-            for record in read_tape(self.run.folder).records:
-                yield record.event
+            tape, last_seq = read_tape(self.place or self.run.folder), self.run.tape_last_seq
+            for epoch in tape.epochs:
+                for record in epoch.records:
+                    if last_seq is not None and record.seq > last_seq:
+                        return
+                    is_warmup = isinstance(record.event, Slice) and record.event.warmup
+                    if epoch.number == 1 or not is_warmup:
+                        yield record.event
         else:
             for burst in self.bursts():
                 yield from burst
@@ -92,10 +100,25 @@ class Inputs:
 
 
 def inputs_of(run: Run, caches: Sequence[CandleCache]) -> Inputs:
-    """The run's tape, or the candles of its manifest from these caches."""
+    """The run's tape, the tape that it replayed, or the candles of its manifest from these caches."""
     if run.is_live:
         return Inputs(run, None)
+    if run.tape is not None:
+        return Inputs(run, None, replayed_tape(run))
     return Inputs(run, ManifestCandles(run.manifest["data"], caches))
+
+
+def replayed_tape(run: Run) -> Path:
+    """The run folder whose tape a run replayed; DataError if it is gone, or another one by now."""
+    about = run.tape
+    if about is None:
+        raise DataError(f"{run.folder} has replayed no tape")
+    place = Path(about["run"])
+    if not has_tape(place):
+        raise DataError(f"{run.folder} is a replay of the tape of {place}, which is not there any more")
+    if read_tape(place).sha256(about["last_seq"]) != about["sha256"]:
+        raise DataError(f"{run.folder} is a replay of the tape of {place}, which is another one now")
+    return place
 
 
 def settings_of(run: Run) -> Settings:

@@ -31,6 +31,7 @@ from app.reporting.recorder import RunRecorder
 from app.reporting.trade_log import TradeLog
 from app.runtime.runtime import TradingRuntime
 from app.runtime.session import build_runtime
+from app.session_state import put_books
 from app.strategies.base import Condition, Strategy, View
 from app.strategies.host import OnCandle
 from app.trading.paper import Exit, PaperTrader
@@ -216,6 +217,10 @@ async def _runtime(source: Source) -> AsyncIterator[_Watch]:
 
         recorder.on_fill = on_fill
         runtime = build_runtime(source.settings, source.strategy, recorder)
+        state = source.state
+        if state is not None:
+            put_books(state.books, runtime)
+            opened.update((position.trade_id, position) for position in state.books.positions)
         try:
             yield _Watch(runtime, recorder, opened)
         finally:

@@ -43,8 +43,9 @@ def run_why(args: argparse.Namespace) -> int:
     from app.reporting.run_folder import to_json
     from app.times import parse_time_ms
 
-    source = source_of(args.run_folder, caches_of(args.caches))
-    seen = asyncio.run(look(source, args.symbol, parse_time_ms(args.time)))
+    time_ms = parse_time_ms(args.time)
+    source = source_of(args.run_folder, caches_of(args.caches), time_ms)
+    seen = asyncio.run(look(source, args.symbol, time_ms))
     told = sections(source, seen)
     notes = changes(source)
     sys.stdout.write(to_json(as_json(source, seen, told, notes)) if args.json else render(source, seen, told, notes))

@@ -1,31 +1,49 @@
-"""The report on the console: the lines a user of the old system knows, then the funnel, exits, costs and symbols.
+"""The report on the console: the lines a user of the old system knows, then funnel, exits, costs, metrics, symbols.
 
-Takes the content of results.json and gives text; it computes no figure of its own. Plain text, aligned, the same on
-a terminal and in a pipe.
+Takes the content of results.json and gives blocks of text; it computes no figure of its own. In a pipe they are
+plain, always the same; on a terminal they are laid out for its width and coloured.
 """
 
-from collections.abc import Iterator, Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.reporting.console_blocks import Block, Grid, Lines, Row, Summary, Table, plain_text
+from app.reporting.console_metrics import metric_tables
 from app.times import parse_time_ms, short_time
 
-_LABEL_WIDTH = 22
+_COUNT_WIDTH = 10
 Results = Mapping[str, Any]
 
 
+def report_text(results: Results, folder: Path, elapsed_s: float | None = None) -> str:
+    """The whole report as it suits standard output: laid out for a terminal, plain for everything else."""
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return render_report(results, folder, elapsed_s)
+    from app.reporting.console_terminal import terminal_text
+
+    return terminal_text(report_blocks(results, folder, elapsed_s))
+
+
 def render_report(results: Results, folder: Path, elapsed_s: float | None = None) -> str:
-    """The whole report, lines ended with newlines."""
-    blocks = [
-        list(_head(results, elapsed_s)),
-        list(_summary(results, folder)),
-        list(_funnel(results)),
-        list(_exits(results)),
-        list(_costs(results)),
-        list(_per_symbol(results)),
-        list(_shortfalls(results)),
+    """The whole report in plain text, lines ended with newlines."""
+    return plain_text(report_blocks(results, folder, elapsed_s))
+
+
+def report_blocks(results: Results, folder: Path, elapsed_s: float | None = None) -> Sequence[Block]:
+    """The report from top to bottom; a block without content is left out."""
+    return [
+        Lines(tuple(_head(results, elapsed_s)), alarm=True),
+        Summary(tuple(_summary(results, folder))),
+        Table("Signal funnel", tuple(_funnel(results))),
+        *([Table("Exits by reason", tuple(_exits(results)))] if results["exits"] else []),
+        Table("Costs", tuple(_costs(results))),
+        *metric_tables(results),
+        *([_per_symbol(results)] if len(results["per_symbol"]) > 1 else []),
+        *([Lines(tuple(_shortfalls(results)))] if results["shortfalls"] else []),
     ]
-    return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
 
 def _head(results: Results, elapsed_s: float | None) -> Iterator[str]:
@@ -44,35 +62,34 @@ def _head(results: Results, elapsed_s: float | None) -> Iterator[str]:
         yield "STOPPED by the operator before the end of the period"
 
 
-def _summary(results: Results, folder: Path) -> Iterator[str]:
+def _summary(results: Results, folder: Path) -> Iterator[tuple[str, str]]:
     performance = results["performance"]
     candles = results["candles_processed"]["total"]
     period = results["period"]
-    yield _line("Period", f"{_time(period['start'])} to {_time(period['end'])} UTC, {results['timeframe']}")
-    yield _line(
+    yield ("Period", f"{_time(period['start'])} to {_time(period['end'])} UTC, {results['timeframe']}")
+    yield (
         "Candles processed",
         f"{candles:,} (warm-up {results['warmup_candles']:,}, missing {results['missing_candles']:,})",
     )
-    yield _line("Signals generated", f"{results['signals_generated']:,}")
-    yield _line("Orders submitted", f"{results['orders_submitted']:,}")
-    yield _line("Starting balance", _money(performance["starting_balance"]))
-    yield _line("Final balance", _money(performance["final_balance"]))
-    yield _line("Final equity", _money(performance["final_equity"]))
-    yield _line("Realized PnL", _money(performance["realized_pnl"], sign="+"))
-    yield _line("Total return", f"{performance['total_return_pct']:+.2f} %")
-    yield _line("Total trades", f"{performance['total_trades']:,}")
-    yield _line("Winning trades", f"{performance['winning_trades']:,}")
-    yield _line("Losing trades", f"{performance['losing_trades']:,}")
-    yield _line("Win rate", _percent(performance["win_rate"]))
-    yield _line("Peak equity", _money(performance["peak_equity"]))
-    yield _line("Max drawdown", f"{performance['max_drawdown_pct']:.2f} %")
-    yield _line("Trade log saved", str(folder / results["files"]["trades"]))
+    yield ("Signals generated", f"{results['signals_generated']:,}")
+    yield ("Orders submitted", f"{results['orders_submitted']:,}")
+    yield ("Starting balance", _money(performance["starting_balance"]))
+    yield ("Final balance", _money(performance["final_balance"]))
+    yield ("Final equity", _money(performance["final_equity"]))
+    yield ("Realized PnL", _money(performance["realized_pnl"], sign="+"))
+    yield ("Total return", f"{performance['total_return_pct']:+.2f} %")
+    yield ("Total trades", f"{performance['total_trades']:,}")
+    yield ("Winning trades", f"{performance['winning_trades']:,}")
+    yield ("Losing trades", f"{performance['losing_trades']:,}")
+    yield ("Win rate", _percent(performance["win_rate"]))
+    yield ("Peak equity", _money(performance["peak_equity"]))
+    yield ("Max drawdown", f"{performance['max_drawdown_pct']:.2f} %")
+    yield ("Trade log saved", str(folder / results["files"]["trades"]))
 
 
-def _funnel(results: Results) -> Iterator[str]:
+def _funnel(results: Results) -> Iterator[Row]:
     funnel = results["funnel"]
     signals = funnel["signals"]
-    yield "Signal funnel"
     yield _row("signals", results["signals_generated"], ", ".join(f"{n} {count:,}" for n, count in signals.items()))
     for label, key in (
         ("ignored", "ignored"),
@@ -88,23 +105,18 @@ def _funnel(results: Results) -> Iterator[str]:
     yield _row("entries filled", funnel["entries_filled"], "")
 
 
-def _exits(results: Results) -> Iterator[str]:
-    exits = results["exits"]
-    if not exits:
-        return
-    yield "Exits by reason"
-    for reason, totals in exits.items():
+def _exits(results: Results) -> Iterator[Row]:
+    for reason, totals in results["exits"].items():
         detail = f"win rate {_percent(totals['win_rate'])}, PnL {_money(totals['realized_pnl'], sign='+')}"
         yield _row(reason, totals["total_trades"], detail)
     both = results["stop_and_target_in_one_candle"]
     yield _row("stop and target", both, "trades with both levels in one candle, counted as stopped")
 
 
-def _costs(results: Results) -> Iterator[str]:
+def _costs(results: Results) -> Iterator[Row]:
     costs = results["costs"]
-    yield "Costs"
-    yield f"  {'commission':<{_LABEL_WIDTH}}{_money(costs['commission']):>14}"
-    yield f"  {'slippage':<{_LABEL_WIDTH}}{_money(costs['slippage']):>14}"
+    yield Row("commission", _money(costs["commission"]))
+    yield Row("slippage", _money(costs["slippage"]))
     short = results["short"]
     if short["total_trades"]:
         yield _row(
@@ -113,22 +125,18 @@ def _costs(results: Results) -> Iterator[str]:
         )  # fmt: skip
 
 
-def _per_symbol(results: Results) -> Iterator[str]:
-    per_symbol = results["per_symbol"]
-    if len(per_symbol) < 2:
-        return
-    width = max(len("Symbol"), *(len(symbol) for symbol in per_symbol))
-    yield f"{'Symbol':<{width}}{'candles':>12}{'trades':>9}{'win rate':>11}{'PnL':>14}"
-    for symbol, own in per_symbol.items():
-        pnl = _money(own["realized_pnl"], sign="+")
-        yield (
-            f"{symbol:<{width}}{own['candles']:>12,}{own['total_trades']:>9,}{_percent(own['win_rate']):>11}{pnl:>14}"
+def _per_symbol(results: Results) -> Grid:
+    rows = tuple(
+        (
+            symbol, f"{own['candles']:,}", f"{own['total_trades']:,}", _percent(own["win_rate"]),
+            _money(own["realized_pnl"], sign="+"),
         )
+        for symbol, own in results["per_symbol"].items()
+    )  # fmt: skip
+    return Grid(("Symbol", "candles", "trades", "win rate", "PnL"), rows, widths=(12, 9, 11, 14))
 
 
 def _shortfalls(results: Results) -> Iterator[str]:
-    if not results["shortfalls"]:
-        return
     yield "Candles that were not there (nothing is filled in)"
     for shortfall in results["shortfalls"]:
         parts = []
@@ -143,12 +151,8 @@ def _shortfalls(results: Results) -> Iterator[str]:
         yield f"  {shortfall['symbol']}: {'; '.join(parts)}"
 
 
-def _line(label: str, value: str) -> str:
-    return f"{label + ':':<{_LABEL_WIDTH}}{value}"
-
-
-def _row(label: str, count: int, detail: str) -> str:
-    return f"  {label:<{_LABEL_WIDTH}}{count:>10,}{'   ' + detail if detail else ''}".rstrip()
+def _row(label: str, count: int, detail: str) -> Row:
+    return Row(label, f"{count:,}", detail, _COUNT_WIDTH)
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

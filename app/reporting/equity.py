@@ -1,25 +1,31 @@
 """Equity rows on disk: `timestamp_ms, equity, balance`, one a slice, as `equity.parquet`.
 
 Rows go to disk in blocks, as an Arrow stream that survives a crash, and become Parquet at the end in bounded
-memory.
+memory. A live session keeps each row as it comes, too: a later epoch of it goes on from them.
 """
 
 import io
+import struct
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from arro3.core import Array, RecordBatch, RecordBatchReader
-from arro3.io import read_ipc_stream, write_ipc_stream, write_parquet
+from arro3.io import read_ipc_stream, read_parquet, write_ipc_stream, write_parquet
+
+from app.errors import DataError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+    from app.reporting.daily import EquityRows
+
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 _BLOCK_ROWS = 8_192
 _ROW_GROUP_ROWS = 65_536
+_ROW = struct.Struct("<qdd")
 
 
 class _Sink(io.FileIO):
@@ -53,12 +59,28 @@ class EquityLog:
         self._spill = self._spill_path.open("wb")
         self._header = _stream([])[: -len(_END_OF_STREAM)]
         self._spill.write(self._header)
+        self._kept: BinaryIO | None = None
+        self.rows = 0
+
+    def keep_rows(self, earlier: bytes = b"") -> None:
+        """From now on each row is in the kernel when `append` returns; before them the `earlier` ones (`kept_rows`)."""
+        path = _kept_path(self.path)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_bytes(earlier)
+        temporary.replace(path)
+        for begin in range(0, len(earlier), _BLOCK_ROWS * _ROW.size):
+            rows = list(_ROW.iter_unpack(earlier[begin : begin + _BLOCK_ROWS * _ROW.size]))
+            self.append(*(list(column) for column in zip(*rows, strict=True)))
+        self._kept = path.open("ab", buffering=0)
 
     def append(self, times_ms: Sequence[int], equities: Sequence[float], balances: Sequence[float]) -> None:
         """Rows of equal number; times strictly rising."""
         self._times_ms += times_ms
         self._equities += equities
         self._balances += balances
+        self.rows += len(times_ms)
+        if self._kept is not None:
+            self._kept.write(b"".join(map(_ROW.pack, times_ms, equities, balances)))
         if len(self._times_ms) >= _BLOCK_ROWS:
             self._spill_block()
 
@@ -85,6 +107,13 @@ class EquityLog:
             raise
         temporary.replace(self.path)
         self._spill_path.unlink()
+        if self._kept is not None:
+            self._kept.close()
+            _kept_path(self.path).unlink()
+
+    def source(self) -> "Path | EquityRows":
+        """Where the metrics read the rows."""
+        return self.path
 
     def _spill_block(self) -> None:
         if not self._times_ms:
@@ -106,6 +135,30 @@ class EquityLog:
     def close(self) -> None:
         """Give the file up without finishing; what was appended stays in the stream. Idempotent."""
         self._spill.close()
+        if self._kept is not None:
+            self._kept.close()
+
+
+def kept_rows(path: Path, count: int) -> bytes:
+    """The first `count` rows of an equity log, finished or not, for `keep_rows`; DataError if there are fewer."""
+    kept = _kept_path(path)
+    if kept.exists():
+        with kept.open("rb") as file:
+            rows = file.read(count * _ROW.size)
+    elif path.exists():
+        table = read_parquet(path).read_all()
+        names = ("timestamp_ms", "equity", "balance") if table.num_rows else ()
+        columns = [table[name].to_numpy()[:count].tolist() for name in names]
+        rows = b"".join(_ROW.pack(*row) for row in zip(*columns, strict=True))
+    else:
+        rows = b""
+    if len(rows) < count * _ROW.size:
+        raise DataError(f"{path}: its rows are {len(rows) // _ROW.size:,}, and were {count:,} when they were written")
+    return rows
+
+
+def _kept_path(path: Path) -> Path:
+    return path.with_name(path.stem + ".rows")
 
 
 def _batch(times_ms: "np.ndarray", equity: "np.ndarray", balance: "np.ndarray") -> RecordBatch:

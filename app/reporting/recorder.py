@@ -5,6 +5,7 @@ Per slice it only notes a row; counting and writing happen a block at a time. It
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 from app.errors import OutputError
 from app.models import Decision, Fill, Slice
@@ -17,6 +18,14 @@ from app.trading.account import EquityRows
 
 _FLUSH_ROWS = 128  # while rows and candles are still in the processor's cache
 Progress = Callable[[int, int], None]  # close time of the newest slice, candles so far
+
+
+class LogLengths(NamedTuple):
+    """How far a run's files go: bytes of the two logs, rows of the equity."""
+
+    trades_bytes: int
+    signals_bytes: int
+    equity_rows: int
 
 
 class RunRecorder:
@@ -35,6 +44,7 @@ class RunRecorder:
         self.equity_log = equity_log
         self.signal_log = signal_log
         self.candles: dict[str, int] = dict.fromkeys(symbols, 0)
+        self.first_opens: dict[str, float] = {}  # of the run, in the order in which the symbols began
         self.first_open_ms: int | None = None
         self.last_close_ms: int | None = None
         self._progress = progress
@@ -59,6 +69,11 @@ class RunRecorder:
             self.trade_log.flush()
             if self.signal_log is not None:
                 self.signal_log.flush()
+
+    def lengths(self) -> LogLengths:
+        """Of the files as the kernel has them: after a flush, all but the newest equity row."""
+        signals_bytes = 0 if self.signal_log is None else self.signal_log.written_bytes()
+        return LogLengths(self.trade_log.written_bytes(), signals_bytes, self.equity_log.rows)
 
     @property
     def new_fills(self) -> Sequence[Fill]:
@@ -116,8 +131,17 @@ class RunRecorder:
         del rows.slices[:count], rows.equities[:count], rows.balances[:count]
         self._count(slices)
 
+    def _note_first_opens(self, slices: Sequence[Slice]) -> None:
+        for slice_ in slices:
+            for candle in slice_.candles:
+                self.first_opens.setdefault(candle.symbol, candle.open)
+            if len(self.first_opens) == len(self.candles):
+                return
+
     def _count(self, slices: Sequence[Slice]) -> None:
         symbols = len(self.candles)
+        if len(self.first_opens) < symbols:
+            self._note_first_opens(slices)
         complete = len(slices)
         if symbols > 1:  # with one symbol every slice is complete
             ragged = [slice_ for slice_ in slices if len(slice_.candles) < symbols]

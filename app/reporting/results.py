@@ -11,6 +11,7 @@ from typing import Any
 from app.models import Side
 from app.reporting.equity import EquityLog
 from app.reporting.funnel import Funnel
+from app.reporting.metrics import RunFiles, run_metrics
 from app.reporting.recorder import RunRecorder
 from app.times import iso_ms
 
@@ -47,6 +48,8 @@ class RunFacts:
     files: Mapping[str, str]
     feed: Mapping[str, int] = field(default_factory=dict)  # what the world was late with; empty over history
     mode: str = "backtest"
+    marks: Mapping[str, float] = field(default_factory=dict)  # the last close of each symbol
+    target_rate: float | None = None  # commission of a target; None: that of every other fill
 
 
 def build_results(
@@ -57,10 +60,11 @@ def build_results(
     balance: float,
     equity: float,
 ) -> dict[str, Any]:
-    """The content of results.json; `balance` and `equity` are those after the last event."""
+    """The content of results.json; `balance` and `equity` are those after the last event. The files are complete."""
     tally = recorder.tally
     candles = dict(recorder.candles)
     first_ms, last_ms = recorder.first_open_ms, recorder.last_close_ms
+    metrics = run_metrics(_files(facts, recorder, starting_balance, equity))
     return {
         "format": FORMAT,
         "mode": facts.mode,
@@ -79,20 +83,55 @@ def build_results(
         "orders_submitted": funnel.orders_submitted,
         "funnel": {**funnel.as_dict(), "entries_filled": tally.opened},
         "kill_switch": _kill_switch(facts, first_ms, last_ms),
-        "performance": _performance(recorder.equity_log, recorder, starting_balance, balance, equity),
-        "exits": tally.exits_as_dict(),
+        "performance": {
+            **_performance(recorder.equity_log, recorder, starting_balance, balance, equity),
+            **metrics.performance,
+        },
+        "to_halt": metrics.to_halt,
+        "monthly": metrics.monthly,
+        "buy_and_hold": metrics.buy_and_hold,
+        "excursions": metrics.excursions,
+        "exits": {name: {**own, **metrics.per_reason[name]} for name, own in tally.exits_as_dict().items()},
         "stop_and_target_in_one_candle": tally.both_levels,
         "costs": {
             "commission": tally.commission,
             "slippage": tally.slippage,
             "total": tally.commission + tally.slippage,
+            **metrics.costs,
         },
-        "long": tally.by_side[Side.LONG].as_dict(),
-        "short": tally.by_side[Side.SHORT].as_dict(),
-        "per_symbol": {symbol: {"candles": candles[symbol], **tally.by_symbol[symbol].as_dict()} for symbol in candles},
+        "uncertainty": metrics.uncertainty,
+        "long": {**tally.by_side[Side.LONG].as_dict(), **metrics.long},
+        "short": {**tally.by_side[Side.SHORT].as_dict(), **metrics.short},
+        "per_symbol": {
+            symbol: {
+                "candles": candles[symbol],
+                **tally.by_symbol[symbol].as_dict(),
+                **metrics.per_symbol[symbol],
+            }
+            for symbol in candles
+        },
+        "per_tag": metrics.per_tag,
+        "tags_left_out": metrics.tags_left_out,
         "feed": {name: facts.feed[name] for name in sorted(facts.feed) if facts.feed[name]},
         "files": dict(facts.files),
     }
+
+
+def _files(facts: RunFacts, recorder: RunRecorder, starting_balance: float, equity: float) -> RunFiles:
+    start_ms = recorder.first_open_ms
+    tripped = None if start_ms is None or not facts.trips else max(facts.trips[0][0], start_ms)
+    return RunFiles(
+        trades=recorder.trade_log.source(),
+        equity=recorder.equity_log.source(),
+        starting_balance=starting_balance,
+        final_equity=equity,
+        start_ms=facts.start_ms if start_ms is None else start_ms,
+        symbols=tuple(recorder.candles),
+        first_opens=recorder.first_opens,
+        last_closes=facts.marks,
+        target_rate=facts.target_rate,
+        tripped_ms=tripped,
+    )
 
 
 def _performance(

@@ -4,19 +4,30 @@ The rule: text is quoted only where it could be taken for structure, numbers are
 to the same double. Nothing of the log is kept in memory.
 """
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
+from app.errors import DataError
+
 
 class RowLog:
-    """Writes one file; `close()` when the run is over."""
+    """Writes one file; `close()` when the run is over. `kept_bytes` of one that is there stay, the rest is cut off.
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    DataError where there are not so many, or of other columns.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], kept_bytes: int | None = None) -> None:
         self.path = path
-        self._file: TextIO = path.open("w", encoding="utf-8", newline="")
-        self._file.write(",".join(columns) + "\n")
+        header = ",".join(columns) + "\n"
+        if kept_bytes is None:
+            self._file: TextIO = path.open("w", encoding="utf-8", newline="")
+            self._file.write(header)
+            return
+        _cut(path, header, kept_bytes)
+        self._file = path.open("a", encoding="utf-8", newline="")
 
     def add(self, row: str) -> None:
         """A line with its end."""
@@ -29,6 +40,20 @@ class RowLog:
     def close(self) -> None:
         """Everything to the kernel; idempotent."""
         self._file.close()
+
+    def written_bytes(self) -> int:
+        """How long the file is, by what the kernel has of it."""
+        return os.fstat(self._file.fileno()).st_size
+
+
+def _cut(path: Path, header: str, kept_bytes: int) -> None:
+    size = path.stat().st_size if path.exists() else 0
+    if size < kept_bytes:
+        raise DataError(f"{path} is shorter ({size:,} bytes) than when its rows were written ({kept_bytes:,})")
+    with path.open("r+b") as file:
+        if file.readline() != header.encode():
+            raise DataError(f"{path} has other columns than this Onetape writes: it cannot be continued by it")
+        file.truncate(kept_bytes)
 
 
 @lru_cache(maxsize=1024)  # symbols and tags come again and again

@@ -22,8 +22,8 @@ COLUMNS = (
 class SignalLog(RowLog):
     """One row a signal."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, COLUMNS)
+    def __init__(self, path: Path, kept_bytes: int | None = None) -> None:
+        super().__init__(path, COLUMNS, kept_bytes)
 
     def write(self, decision: Decision) -> None:
         """Append one signal."""

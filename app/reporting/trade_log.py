@@ -7,12 +7,16 @@ log is kept in memory. Columns are RULES.md's, then Onetape's own.
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from app.models import Fill
 from app.reporting.row_log import RowLog, quoted
 from app.times import iso_ms
+
+if TYPE_CHECKING:
+    from app.reporting.trade_table import Fills
 
 _encode = msgspec.json.Encoder().encode
 COLUMNS = (
@@ -31,6 +35,10 @@ class TradeLog(RowLog):
     def write(self, fill: Fill) -> None:
         """Append one fill."""
         self._file.write(csv_row(fill))
+
+    def source(self) -> "Path | Fills":
+        """Where the metrics read the fills."""
+        return self.path
 
 
 def csv_row(fill: Fill) -> str:

@@ -9,9 +9,10 @@ refused. It decides nothing.
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ import msgspec
 from app.errors import DataError, NewerFormatError, OutputError
 from app.feeds.durable import sync_folder
 from app.models import Event
+from app.runtime.state_file import StateFile
 
-FORMAT = 1
+# 2: every event has its digest but the last one before the end, or before a new epoch; 1 left some out after a crash.
+FORMAT = 2
 FOLDER = "tape"
 _SEGMENT_BYTES = 64 << 20
 _SYNC_S = 0.5
@@ -32,7 +35,7 @@ _decode_event = msgspec.json.Decoder(Event).decode
 
 @dataclass(frozen=True)
 class Record:
-    """One event of the tape; `digest` is None where the session ended before it had decided."""
+    """One event of the tape; `digest` is None where the session broke off before it had decided."""
 
     seq: int
     event: Event
@@ -40,20 +43,35 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Tape:
-    """A tape as it lies on disk. `header` is that of its first segment; `torn_bytes` were cut off by a crash."""
+class Epoch:
+    """What one code with one set of settings recorded. `last_seq` is its last event that counts: the next epoch heard
+    anew what comes after it. None: it is the last epoch.
+    """
 
     folder: Path
+    number: int
     header: dict[str, Any]
-    torn_bytes: int
+    segments: tuple[Path, ...]
+    first_seq: int
+    last_seq: int | None
 
     @property
     def records(self) -> Iterator[Record]:
         """In order, from the first; DataError where the tape is damaged."""
+        for record in self.all_records:
+            if self.last_seq is not None and record.seq > self.last_seq:
+                return
+            yield record
+
+    @property
+    def all_records(self) -> Iterator[Record]:
+        """Those that do not count, too."""
         waiting: Record | None = None
-        for kind, seq, content in _entries(self.folder):
+        for path, kind, seq, content in _entries(self.segments, self.first_seq, may_be_torn=self.last_seq is None):
             if kind == "event":
                 if waiting is not None:
+                    if self.header["format"] > 1:
+                        raise DataError(f"{path} is damaged: event {waiting.seq} has no digest, and {seq} follows")
                     yield waiting
                 waiting = Record(seq, _decode_event(content), None)
             elif waiting is not None and waiting.seq == seq:
@@ -61,6 +79,38 @@ class Tape:
                 waiting = None
         if waiting is not None:
             yield waiting
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A tape as it lies on disk; `torn_bytes` were cut off by a crash."""
+
+    folder: Path
+    epochs: tuple[Epoch, ...]
+    torn_bytes: int
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """Of the session's beginning."""
+        return self.epochs[0].header
+
+    @property
+    def records(self) -> Iterator[Record]:
+        """Those of all epochs, in order."""
+        for epoch in self.epochs:
+            yield from epoch.records
+
+    def sha256(self, last_seq: int) -> str:
+        """Over the headers and the events up to one, however they were cut into segments; digests are left out."""
+        total = hashlib.sha256()
+        for epoch in self.epochs:
+            if epoch.number > 1 and epoch.first_seq > last_seq:
+                break
+            total.update(_encode({key: value for key, value in epoch.header.items() if key != "segment"}))
+            for _, kind, seq, content in _entries(epoch.segments, epoch.first_seq, may_be_torn=epoch.last_seq is None):
+                if kind == "event" and seq <= last_seq:
+                    total.update(b"\n" + content)
+        return total.hexdigest()
 
 
 def has_tape(run: Path) -> bool:
@@ -75,23 +125,32 @@ def read_tape(run: Path) -> Tape:
     segments = _segments(folder)
     if not segments:
         raise DataError(f"{run} holds no tape; a paper session writes one")
-    header: dict[str, Any] | None = None
-    for line, _ in _lines(segments[0]):
-        kind, _, content = _split(line, segments[0])
-        header = msgspec.json.decode(content) if kind == "head" else None
-        break
-    if header is None:
-        raise DataError(f"{segments[0]} is damaged: it does not begin with a header")
-    if header.get("format") != FORMAT:
-        raise NewerFormatError(f"{segments[0]} has tape format {header.get('format')}, this Onetape reads {FORMAT}")
-    whole = _whole_bytes(segments[-1])
-    return Tape(folder, header, segments[-1].stat().st_size - whole)
+    begun: list[tuple[dict[str, Any], int, list[Path]]] = []
+    for path in segments:
+        head = _head(path)
+        if head is None:
+            if not begun:
+                raise DataError(f"{path} is damaged: it does not begin with a header")
+        elif not begun or head[0].get("epoch", 1) > begun[-1][0].get("epoch", 1):
+            begun.append((*head, []))
+        begun[-1][2].append(path)
+    ends = [header["after"] for header, _, _ in begun[1:]]
+    epochs = [
+        Epoch(folder, header.get("epoch", 1), header, tuple(paths), first_seq, end)
+        for (header, first_seq, paths), end in zip(begun, [*ends, None], strict=True)
+    ]
+    return Tape(folder, tuple(epochs), segments[-1].stat().st_size - _whole_bytes(segments[-1]))
 
 
 class Journal:
-    """Writes a tape; one writer at a time. OutputError where the disk takes no more: then nothing may be handled."""
+    """Writes a tape; one writer at a time. OutputError where the disk takes no more: then nothing may be handled.
 
-    def __init__(self, run: Path, header: dict[str, Any], *, next_seq: int = 1, resume: bool = False) -> None:
+    `resume` goes on with the last segment; otherwise it begins this `segment`, an epoch's first, whatever lay there.
+    """
+
+    def __init__(
+        self, run: Path, header: dict[str, Any], *, next_seq: int = 1, resume: bool = False, segment: int = 1
+    ) -> None:
         self._folder = run / FOLDER
         self._header = {"format": FORMAT, **header}
         self._next_seq = next_seq
@@ -104,7 +163,12 @@ class Journal:
             if resume and segments:
                 self._cut_torn_tail(segments[-1])
             else:
-                self._begin_segment(1)
+                for path in reversed(segments[segment - 1 :]):
+                    path.unlink()
+                if segments[: segment - 1]:
+                    self._cut_torn_tail(segments[segment - 2])
+                self._begin_segment(segment)
+            self._state = StateFile(self._folder)
 
     def write(self, event: Event) -> int:
         """The event to the kernel; its sequence number."""
@@ -120,6 +184,10 @@ class Journal:
         """What was decided on an event."""
         self._append(b'["done",%d,%b]' % (seq, _encode(digest)))
 
+    def keep_state(self, state: bytes) -> None:
+        """The state after the event at hand, in the place of the one before."""
+        self._state.write(state)
+
     async def keep_synced(self) -> None:
         """Brings what was written to the disk, off the loop, at least every second; until cancelled."""
         while True:
@@ -128,9 +196,15 @@ class Journal:
                 self._synced = True
                 with self._writing():
                     await asyncio.to_thread(os.fsync, self._descriptor)
+                    await asyncio.to_thread(self._state.sync)
 
     def close(self) -> None:
         """Everything to the disk; idempotent."""
+        self._close_segment()
+        self._state.sync()
+        self._state.close()
+
+    def _close_segment(self) -> None:
         if self._descriptor >= 0:
             with contextlib.suppress(OSError):
                 os.fsync(self._descriptor)
@@ -147,7 +221,7 @@ class Journal:
         self._synced = False
 
     def _begin_segment(self, number: int) -> None:
-        self.close()
+        self._close_segment()
         path = self._folder / f"{number:06}.jsonl"
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         self._written = 0
@@ -175,14 +249,29 @@ def _segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]" * 6 + ".jsonl"))
 
 
-def _entries(folder: Path) -> Iterator[tuple[str, int, bytes]]:
-    """(kind, seq, content) of every whole line of every segment."""
-    segments = _segments(folder)
-    expected = 1
+def _head(path: Path) -> tuple[dict[str, Any], int] | None:
+    """A segment's header and the number of its first event; None if it has none, as where a crash cut it."""
+    for line, is_last in _lines(path):
+        if not _is_whole(line):
+            if is_last:
+                return None
+            raise DataError(f"{path} is damaged: a line in it does not match its checksum")
+        kind, seq, content = _split(line, path)
+        if kind != "head":
+            return None
+        header: dict[str, Any] = msgspec.json.decode(content)
+        if header.get("format") not in range(1, FORMAT + 1):
+            raise NewerFormatError(f"{path} has tape format {header.get('format')}, this Onetape reads up to {FORMAT}")
+        return header, seq
+    return None
+
+
+def _entries(segments: Sequence[Path], expected: int, *, may_be_torn: bool) -> Iterator[tuple[Path, str, int, bytes]]:
+    """(segment, kind, seq, content) of every whole line of the segments, whose first event is `expected`."""
     for path in segments:
         for line, is_last in _lines(path):
             if not _is_whole(line):
-                if is_last and path == segments[-1]:
+                if may_be_torn and is_last and path == segments[-1]:
                     return  # cut by a crash
                 raise DataError(f"{path} is damaged: a line in it does not match its checksum")
             kind, seq, content = _split(line, path)
@@ -190,7 +279,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, int, bytes]]:
                 if seq != expected:
                     raise DataError(f"{path} is damaged: event {expected} is missing, {seq} follows")
                 expected += 1
-            yield kind, seq, content
+            yield path, kind, seq, content
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, bool]]:

@@ -16,16 +16,20 @@ from typing import Any
 
 from app.errors import DataError, OnetapeError, first_cause
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
-from app.models import Decision, EndOfData, Event, Fill, Reason, Stop
+from app.models import Decision, EndOfData, Event, Fill, Reason, Slice, Stop
 from app.reporting.recorder import RunRecorder
 from app.runtime import clock
 from app.runtime.control import CommandWatch
 from app.runtime.digest import FIRST, digest_of
-from app.runtime.journal import Journal, Tape
+from app.runtime.journal import Epoch, Journal, Tape
 from app.runtime.runtime import TradingRuntime
 
 _AT_ONCE = 130  # exit status of a second Ctrl-C
 Observer = Callable[[Event, Sequence[Fill], Sequence[Decision]], None]
+
+
+class ReplayError(DataError):
+    """A recorded event is decided on differently by this code."""
 
 
 @dataclass
@@ -37,6 +41,7 @@ class Books:
     observer: Observer | None = None
     digest: str = FIRST
     last_seq: int = 0
+    undecided: int | None = None  # the tape's last event, where the session broke off before it had decided on it
 
     async def handle(self, event: Event) -> str:
         """One event to its end, its rows to the kernel; the digest."""
@@ -48,15 +53,21 @@ class Books:
             self.observer(event, fills, decisions)
         return self.digest
 
-    async def replay(self, tape: Tape) -> None:
-        """Every event of a tape, each digest checked; DataError at the first that differs."""
-        for record in tape.records:
+    async def replay(self, recorded: Tape | Epoch, last_seq: int | None = None) -> None:
+        """Every event of an epoch (of a tape that has but one), up to `last_seq`, each digest checked.
+
+        ReplayError at the first that differs.
+        """
+        for record in recorded.records:
+            if last_seq is not None and record.seq > last_seq:
+                return
             self.runtime.ended = False  # where it was stopped with `on_stop: keep`, it went on
             digest = await self.handle(record.event)
             self.last_seq = record.seq
+            self.undecided = record.seq if record.digest is None else None
             if record.digest is not None and record.digest != digest:
-                raise DataError(
-                    f"{tape.folder}: event {record.seq} ({type(record.event).__name__}) was decided on differently "
+                raise ReplayError(
+                    f"{recorded.folder}: event {record.seq} ({type(record.event).__name__}) was decided on differently "
                     f"when it was recorded ({record.digest}, now {digest}): the code, or what it uses, has changed"
                 )
 
@@ -65,7 +76,8 @@ class Books:
 class LiveSession:
     """Runs until the feed ends (`finished`) or an operator stops it (`stopped`).
 
-    `on_slow` hears of each event that took longer than `slow_s` of real time to handle.
+    `on_slow` hears of each event that took longer than `slow_s` of real time to handle. `first` comes before all
+    others, `sift` says what an event of the feed is here, `state` is asked for what a later epoch would need.
     """
 
     feed: Feed
@@ -75,6 +87,9 @@ class LiveSession:
     commands: CommandWatch | None = None
     slow_s: float = inf
     on_slow: Callable[[Event, float], None] | None = None
+    first: Sequence[Event] = ()
+    sift: Callable[[Event], Sequence[Event]] | None = None
+    state: Callable[[int], bytes] | None = None
     stops: list[Stop] = field(default_factory=list)
     last: Event | None = None
 
@@ -83,6 +98,12 @@ class LiveSession:
         queue: EventQueue = asyncio.Queue(QUEUE_BURSTS)
         runtime = self.books.runtime
         try:
+            if self.books.undecided is not None:
+                # It has been now, by the replay: a tape whose session goes on has a digest for every event.
+                self.journal.done(self.books.undecided, self.books.digest)
+                self.books.undecided = None
+            if self.state is not None and self.books.last_seq:
+                self.journal.keep_state(self.state(self.books.last_seq))
             await self._obey_what_waited()
             async with asyncio.TaskGroup() as tasks:
                 background = [tasks.create_task(self._feed(queue)), tasks.create_task(self.journal.keep_synced())]
@@ -100,14 +121,17 @@ class LiveSession:
 
     async def _obey_what_waited(self) -> None:
         """Commands that were given while nothing ran come before the first new slice."""
+        for event in self.first:
+            await self._handle_one(event)
         for command in () if self.commands is None else self.commands.waiting():
             await self._handle_one(command)
 
     async def _handle(self, events: Sequence[Event]) -> None:
         for event in events:
-            if self.books.runtime.ended:
-                return
-            await self._handle_one(event)
+            for one in (event,) if self.sift is None else self.sift(event):
+                if self.books.runtime.ended:
+                    return
+                await self._handle_one(one)
 
     async def _handle_one(self, event: Event) -> None:
         began_s = clock.monotonic_s()
@@ -122,6 +146,8 @@ class LiveSession:
             raise
         self.journal.done(seq, digest)
         self.last = event
+        if self.state is not None and not (isinstance(event, Slice) and event.warmup):
+            self.journal.keep_state(self.state(seq))
         if self.commands is not None:
             self.commands.handled(event)
         took_s = clock.monotonic_s() - began_s

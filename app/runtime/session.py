@@ -69,11 +69,13 @@ class Session:
             self.recorder.finish()
 
 
-def build_runtime(settings: Settings, strategy: LoadedStrategy, recorder: RunRecorder) -> TradingRuntime:
-    """The stages and their books, from settings; the same for every feed."""
+def build_runtime(
+    settings: Settings, strategy: LoadedStrategy, recorder: RunRecorder, target_first: bool = False
+) -> TradingRuntime:
+    """The stages and their books, from settings; the same for every feed. `target_first`: see FillRules."""
     live, mode = settings.live, settings.trading_mode
     account = Account(mode.starting_balance)
-    broker = PaperTrader(account, fill_rules(mode), recorder.on_fill)
+    broker = PaperTrader(account, fill_rules(mode, target_first), recorder.on_fill)
     safety = SafetyMonitor(
         account,
         SafetyLimits(
@@ -96,7 +98,7 @@ def build_runtime(settings: Settings, strategy: LoadedStrategy, recorder: RunRec
     )
 
 
-def fill_rules(mode: TradingModeSettings) -> FillRules:
+def fill_rules(mode: TradingModeSettings, target_first: bool = False) -> FillRules:
     """The broker's rules and costs."""
     return FillRules(
         commission_rate=mode.commission_rate,
@@ -104,6 +106,7 @@ def fill_rules(mode: TradingModeSettings) -> FillRules:
         slippage_rate=mode.slippage_rate,
         fill_at_close=mode.fill == "close",
         target_on_touch=mode.limit_fill == "touch",
+        target_first=target_first,
     )
 
 

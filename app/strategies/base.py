@@ -102,10 +102,12 @@ class Strategy:
 
     `timeframes`: coarser timeframes to look at through the view (multiples of the session's). `lookback`: how
     many candles the view keeps; 0 keeps none and is fastest. Constructor arguments are the strategy's
-    parameters (`strategy.params` in live.yaml); their annotations and defaults are checked.
+    parameters (`strategy.params` in live.yaml); their annotations and defaults are checked. `constraints` between
+    them, like `("fast < slow",)`, spare a search what the constructor would refuse.
     """
 
     timeframes: ClassVar[tuple[str, ...]] = ()
+    constraints: ClassVar[tuple[str, ...]] = ()
     lookback: ClassVar[int] = 100
 
     async def on_candle(self, candle: Candle, view: View) -> Signal:

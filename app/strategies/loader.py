@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.errors import ConfigError, OnetapeError, StrategyError
 from app.strategies.base import Strategy
+from app.strategies.constraints import Constraint, parse_constraints
 from app.times import TIMEFRAMES_MS
 
 if TYPE_CHECKING:
@@ -36,6 +37,20 @@ class LoadedStrategy:
     cls: type[Strategy]
     params: Mapping[str, Any]
     source_sha256: str
+
+    @property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """What the constructor takes, by name; the defaults are those of a parameter that is not given."""
+        return _accepted(self.cls)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What the strategy declares about its parameters."""
+        return parse_constraints(self.cls.constraints, list(self.parameters), self.name)
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Names and kinds of other parameters, without making an instance; ConfigError names the first wrong one."""
+        _checked(self.name, self.cls, dict(params))
 
     def __call__(self) -> Strategy:
         try:
@@ -55,6 +70,7 @@ def load_strategy(name: str, params: Mapping[str, Any] | None = None) -> LoadedS
     digest = hashlib.sha256(Path(file).read_bytes() if file else b"").hexdigest()
     loaded = LoadedStrategy(name, cls, _checked(name, cls, dict(params or {})), digest)
     _check_declared(name, loaded())
+    parse_constraints(cls.constraints, list(loaded.parameters), name)
     return loaded
 
 
@@ -93,8 +109,13 @@ def startup_candles(settings: "Settings", strategy: Strategy) -> int:
     """The warm-up in candles of the session; `auto` takes what makes the indicators independent of the start."""
     configured = settings.live.startup_candles
     if configured == "auto":
-        return strategy.settling_candles * _candles_per_strategy_candle(settings)
+        return settling_startup(settings, strategy)
     return configured
+
+
+def settling_startup(settings: "Settings", strategy: Strategy) -> int:
+    """What makes its indicators independent of the start, in candles of the session."""
+    return strategy.settling_candles * _candles_per_strategy_candle(settings)
 
 
 def _candles_per_strategy_candle(settings: "Settings") -> int:
@@ -189,11 +210,7 @@ def _check_declared(name: str, strategy: Strategy) -> None:
 
 
 def _checked(name: str, cls: type[Strategy], params: dict[str, Any]) -> dict[str, Any]:
-    accepted = {
-        key: parameter for key, parameter in inspect.signature(cls.__init__).parameters.items() if key != "self"
-    }
-    if cls.__init__ is object.__init__:
-        accepted = {}
+    accepted = _accepted(cls)
     for key, value in params.items():
         parameter = accepted.get(key)
         if parameter is None:
@@ -202,6 +219,12 @@ def _checked(name: str, cls: type[Strategy], params: dict[str, Any]) -> dict[str
             raise ConfigError(f"strategy.params.{key}: {name} has no such parameter; {hint}")
         _check_type(key, value, parameter.annotation)
     return params
+
+
+def _accepted(cls: type[Strategy]) -> dict[str, inspect.Parameter]:
+    if cls.__init__ is object.__init__:
+        return {}
+    return {key: parameter for key, parameter in inspect.signature(cls.__init__).parameters.items() if key != "self"}
 
 
 def _check_type(key: str, value: object, annotation: object) -> None:

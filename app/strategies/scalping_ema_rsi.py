@@ -22,6 +22,11 @@ class ScalpingEMARSI(Strategy):
     """LONG when the fast EMA crosses above the slow one, SHORT when below, if RSI and volume agree."""
 
     lookback: ClassVar[int] = 0
+    constraints: ClassVar[tuple[str, ...]] = (
+        "ema_fast < ema_slow",
+        "rsi_long_min <= rsi_long_max",
+        "rsi_short_min <= rsi_short_max",
+    )
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The testnet's own pages below /testnet: faults on demand, the log, the state. They are no requests of the exchange.
+"""The testnet's own pages below /testnet: faults, clock, log, state. They are no requests of the exchange.
 
 The rule: nothing here counts, weighs or fails by a fault, so that a test can look on without being seen. It decides
 nothing: the desk takes faults, the log has counts.
@@ -22,7 +22,7 @@ _SHOWN_MAX = 10_000
 
 
 class ControlPages:
-    """Handlers of POST /testnet/faults, GET /testnet/log and GET /testnet/state."""
+    """Handlers of POST /testnet/faults and /testnet/clock, GET /testnet/log and /testnet/state."""
 
     def __init__(self, clock: VirtualClock, desk: FaultDesk, weights: WeightLimit, log: RequestLog) -> None:
         self._clock, self._desk, self._weights, self._log = clock, desk, weights, log
@@ -37,6 +37,22 @@ class ControlPages:
         except (ValueError, ConfigError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response({"waiting": self._desk.waiting()})
+
+    async def clock(self, request: "web.Request") -> "web.StreamResponse":
+        """`{"held": true}` holds the exchange's clock, false lets it run again; 400 for anything else."""
+        from aiohttp import web
+
+        try:
+            asked = json.loads(await request.text())
+        except ValueError:
+            asked = None
+        if not (isinstance(asked, dict) and list(asked) == ["held"] and isinstance(asked["held"], bool)):
+            return web.json_response({"error": 'clock: write {"held": true} or {"held": false}'}, status=400)
+        if asked["held"]:
+            self._clock.hold()
+        else:
+            self._clock.release()
+        return web.json_response({"held": self._clock.held, "now_ms": self._clock.now_ms()})
 
     async def log(self, request: "web.Request") -> "web.StreamResponse":
         """The last requests, oldest first."""
@@ -53,6 +69,7 @@ class ControlPages:
             "now_ms": self._clock.now_ms(),
             "real_s": self._clock.real_s(),
             "speed": self._clock.speed,
+            "held": self._clock.held,
             "weight_limit": self._weights.limit,
             "used_weight": self._weights.used,
             "connections": self.connections(),

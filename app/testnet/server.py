@@ -132,6 +132,7 @@ class Testnet:
         for path in ("/ws", "/ws/{tail:.*}", "/stream", "/stream/{tail:.*}"):
             routes.add_get(path, self._sockets.handle)
         routes.add_post("/testnet/faults", self._control.faults)
+        routes.add_post("/testnet/clock", self._control.clock)
         routes.add_get("/testnet/log", self._control.log)
         routes.add_get("/testnet/state", self._control.state)
         return application

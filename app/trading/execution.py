@@ -41,7 +41,7 @@ class ExecutionEngine:
     def __init__(self, broker: Broker, symbols: Iterable[str]) -> None:
         self._broker = broker
         self._symbols = frozenset(symbols)
-        self._last_order_id = 0
+        self.last_order_id = 0  # a new epoch of a session goes on from it
 
     def create_order_from_risk_output(self, output: RiskOutput, signal_time_ms: int, tag: str = "") -> EntryOrder:
         """The entry order for an approved signal; `signal_time_ms` is the close time of the slice decided on."""
@@ -68,8 +68,8 @@ class ExecutionEngine:
         await self._broker.submit(order)
 
     def _next_order_id(self) -> int:
-        self._last_order_id += 1
-        return self._last_order_id
+        self.last_order_id += 1
+        return self.last_order_id
 
     def _validate(self, order: Order) -> None:
         if order.symbol not in self._symbols:

@@ -94,12 +94,14 @@ class PaperTrader:
         if candle.low <= position.floor or candle.high >= position.ceiling:
             out = self.exit_of(position, candle)
             if out is not None:
+                if out.rule is ExitRule.STOP_TOUCHED and not out.both_levels:
+                    held.target_touched |= candle.low <= position.floor and candle.high >= position.ceiling
                 self._close(
                     position, out.price, out.time_ms, out.reason,
                     is_limit=out.is_limit, both_levels=out.both_levels, candle_volume=candle.volume,
                 )  # fmt: skip
                 return
-            held.target_touched = True  # a stop that is touched closes: it was the target, touched and not passed
+            held.target_touched = True  # a stop that is touched closes: it was the target, not passed
         if candle.low < held.lowest:  # noqa: PLR1730 - min() costs more, and most candles set no new extreme
             held.lowest = candle.low
         if candle.high > held.highest:  # noqa: PLR1730

@@ -29,6 +29,18 @@ class Trip:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class SafetyMemory:
+    """All that a monitor remembers, for a new epoch of a session."""
+
+    halted: bool
+    trips: tuple[Trip, ...]
+    peak: float
+    day_end_ms: int
+    day_start_equity: float
+    last_equity: float
+
+
 class SafetyMonitor:
     """Watches one account. `halted` is the latch; `trips` lists every time it closed."""
 
@@ -98,6 +110,18 @@ class SafetyMonitor:
         """An operator releases the latch; the drawdown and the day's loss count from here."""
         self.halted = False
         self.peak = self._day_start_equity = self._account.equity()
+        self._set_watch()
+
+    def memory(self) -> SafetyMemory:
+        """What it remembers."""
+        day = self._day_end_ms, self._day_start_equity
+        return SafetyMemory(self.halted, tuple(self.trips), self.peak, *day, self._last_equity)
+
+    def recall(self, memory: SafetyMemory) -> None:
+        """Goes on as the monitor whose memory it is, with limits of its own."""
+        self.halted, self.trips, self.peak = memory.halted, list(memory.trips), memory.peak
+        self._day_end_ms, self._day_start_equity = memory.day_end_ms, memory.day_start_equity
+        self._last_equity = memory.last_equity
         self._set_watch()
 
     async def gate(self) -> Refusal | None:

@@ -80,7 +80,7 @@ def main() -> None:
 def _measure(case: Case, bare_rate: float, *, keep: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "app", "--mode", "backtest", "--cache", str(_CACHE), *case.arguments]
-        command += ["--offline", "--set", "safety.max_drawdown=null", "--out", f"{folder}/run"]
+        command += ["--offline", "--set", "safety.max_drawdown=null", "--out", f"{folder}/run", "--no-report"]
         began = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None

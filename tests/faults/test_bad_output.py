@@ -116,5 +116,6 @@ def test_an_export_that_cannot_be_written(place: Place) -> None:
 def test_results_are_written_last(place: Place) -> None:
     assert place.backtest()[0] == 0
     written = {path.name: path.stat().st_mtime_ns for path in (place.folder / "run").iterdir()}
+    assert written.pop("report.html") >= written["results.json"]  # a page of what is finished, and no part of it
     assert max(written, key=lambda name: written[name]) == "results.json"
     assert json.loads((place.folder / "run/results.json").read_text())["status"] == "finished"

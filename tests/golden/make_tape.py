@@ -1,24 +1,20 @@
 """Makes the golden tape of the current format: `python -m tests.golden.make_tape FOLDER`.
 
 Only for a new tape format: the tapes of older ones stay as they are. Forty minutes of two symbols of made-up candles,
-with a late slice, a late, a stale and a revised candle, a kill and a resume.
+with a late slice, a late, a stale and a revised candle, a kill and a resume; two epochs.
 """
 
 import asyncio
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from app.feeds.base import EventQueue
+import pytest
+
+from app.errors import UnavailableError
 from app.models import Candle, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Slice
-from app.reporting.run_folder import RunFolder
-from app.run_plan import RunPlan
-from app.runtime.journal import Journal
-from app.runtime.live_session import Books, LiveSession
-from app.runtime.period import Period
-from app.runtime.session import build_runtime
-from app.settings import load_settings
-from app.strategies.loader import check_settings
 from tests.candle_columns import MINUTE_MS
 from tests.parity.both import SEEDED
 from tests.parity.market import made_up
@@ -26,6 +22,7 @@ from tests.parity.market import made_up
 SYMBOLS = ["AAA/X", "BBB/X"]
 START_MS = 1_743_361_200_000
 WARMUP, COUNT = 5, 40
+BREAK_AFTER = 30
 CONFIG: dict[str, Any] = {
     "live": {
         "exchange": "test",
@@ -61,41 +58,25 @@ def events() -> list[Event]:
     return found
 
 
-class Recorded:
-    """The events as a feed, one at a time."""
-
-    async def run(self, queue: EventQueue) -> None:
-        """The Feed protocol."""
-        for event in events():
-            await queue.put((event,))
-
-
 def main() -> None:
-    """Write it."""
-    folder = Path(sys.argv[1])
-    settings = load_settings(CONFIG)
-    strategy = check_settings(settings)
-    period = Period(START_MS, START_MS + COUNT * MINUTE_MS, "golden")
-    plan = RunPlan(settings, strategy, period, WARMUP, START_MS - WARMUP * MINUTE_MS, mode="paper")
-    folder.mkdir(parents=True, exist_ok=True)
-    recorder = plan.recorder(RunFolder(folder, "golden"))
-    header = {
-        "settings": settings.model_dump(mode="json"),
-        "settings_sha256": "",
-        "strategy_sha256": "",
-        "code_sha256": "",
-        "start_ms": START_MS,
-        "warmup": WARMUP,
-        "warmup_start_ms": plan.warmup_start_ms,
-        "trades": "golden",
-    }
-    books = Books(build_runtime(settings, strategy, recorder), recorder)
-    journal = Journal(folder, header)
-    asyncio.run(LiveSession(Recorded(), books, journal).run())
-    recorder.finish()
-    journal.close()
-    for path in (folder / "equity.parquet", folder / "signals.csv"):
-        path.unlink()
+    """Write it: a session that breaks off after thirty events, and an epoch with another reward/risk ratio."""
+    from tests.scripted_paper import Feed, no_sockets, trade
+
+    folder = Path(sys.argv[1]).resolve()
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as place:
+        patch.chdir(place)  # so that the settings name no place of this machine
+        run = Path("golden")
+        no_sockets(patch)
+        patch.setattr(Feed, "stop_after", BREAK_AFTER)
+        patch.setattr(Feed, "breaks", True)
+        with pytest.raises(UnavailableError):
+            asyncio.run(trade(run))
+        patch.setattr(Feed, "begin_at", BREAK_AFTER)
+        patch.setattr(Feed, "stop_after", None)
+        asyncio.run(trade(run, "risk.reward_risk_ratio=1.5", new_epoch=True))
+        (folder / "tape").mkdir(parents=True)
+        for path in (*run.glob("paper_*.csv"), *run.glob("tape/*.jsonl")):
+            shutil.copy(path, folder / path.relative_to(run))
 
 
 if __name__ == "__main__":

@@ -15,19 +15,25 @@ from app.runtime.journal import read_tape
 from app.tape_replay import TapeRunner
 
 FORMATS = sorted(Path(__file__).parent.glob("tape-format-*"))
-SHA256 = {"tape-format-1": "1ab16a330a577f206b2069c9916102a7b1437ef752efbbd421608a90c6ac22ba"}
+SHA256 = {
+    "tape-format-2": "36c9f42edf7870c1e38c817c60606aa2b79b9a8356db232104d578c32c854cda",
+    "tape-format-1": "1ab16a330a577f206b2069c9916102a7b1437ef752efbbd421608a90c6ac22ba",
+}
 
 
 @pytest.mark.parametrize("recorded", FORMATS, ids=lambda path: path.name)
 def test_a_recorded_session_replays_to_its_bytes(recorded: Path, tmp_path: Path) -> None:
     results = asyncio.run(TapeRunner(recorded, tmp_path / "replayed").run_async())
     replayed = (tmp_path / "replayed" / results["files"]["trades"]).read_bytes()
-    assert replayed == (recorded / "golden.csv").read_bytes()
+    assert replayed == (recorded / results["files"]["trades"]).read_bytes()
     assert hashlib.sha256(replayed).hexdigest() == SHA256[recorded.name]
     assert results["feed"] == {"late_candles": 1, "late_slices": 2, "revised_candles": 1, "stale_symbols": 3}
     assert replayed.count(b"\n") > 8
     assert b"kill_switch" in replayed
-    assert all(record.digest for record in read_tape(recorded).records)
+    tape = read_tape(recorded)
+    assert all(record.digest for record in tape.records)
+    assert recorded.name == f"tape-format-{tape.header['format']}"
+    assert [epoch.number for epoch in tape.epochs] == ([1] if tape.header["format"] == 1 else [1, 2])
 
 
 def test_another_decision_is_named(tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
-"""`make storm`: storms and kills, of a fetch and of a paper session, each compared with the truth.
+"""`make storm`: storms and kills of fetches and paper sessions, each held to the truth: files, tape and history.
 
-Fetching: fifty storms and thirty kills of thirty days of four symbols must end in the files of an import. Paper: thirty
-storms and fifty kills of a session of half an hour must give the trade log of its tape and of the exchange's history.
-The live feed in the process, on a virtual clock: ten thousand seeds within the lateness limit, ten thousand beyond it.
-Resumable: what passed is written to logs/storm.json as it comes and not done again. A case that fails is kept there
-with what was wrong, printed with the command that replays it, and the whole ends with exit status 1.
+Over sockets: fifty storms and thirty kills of a fetch, thirty storms and fifty kills of a paper session. In the
+process, on a virtual clock: ten thousand seeds of the live feed within the lateness limit, as many beyond it, and ten
+thousand of whole sessions. Resumable: what passed is in logs/storm.json and not done again. A case that fails is kept
+there and printed with the command that replays it; the exit status is then 1.
 """
 
 import argparse
@@ -18,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.session_weather import MODES
 from tests.storm.live import LiveCase
 from tests.storm.weather import PROJECT, kill, storm
 
 _DAYS = 30
-_SEEDS = 500  # of the live feed in the process, on a virtual clock, a case
+_SEEDS = 500  # in the process, on a virtual clock, a case
 _PAPER_STORM = LiveCase(candles=30, speed=20.0)  # at this speed an outage of a storm stays within the lateness limit
 _PAPER_KILL = LiveCase(candles=40, speed=40.0)
 
@@ -54,14 +54,15 @@ def _paper(of: Callable[[int], Any]) -> Callable[[int], Case]:
     return case
 
 
-def _feed(mode: str) -> Callable[[int], Case]:
+def _in_process(program: str, mode: str) -> Callable[[int], Case]:
     def case(number: int) -> Case:
         began_s = time.monotonic()
         first = (number - 1) * _SEEDS
-        command = [sys.executable, "-m", "tests.live_weather", mode, str(first), str(_SEEDS)]
+        command = [sys.executable, "-m", program, mode, str(first), str(_SEEDS)]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
         problem = done.stderr[-800:] if done.returncode else ""
-        return Case(problem, time.monotonic() - began_s, {"seeds": f"{first} to {first + _SEEDS - 1}"})
+        had = json.loads(done.stdout) if done.stdout else {}
+        return Case(problem, time.monotonic() - began_s, {"from": f"seed {first}", **had})
 
     return case
 
@@ -71,8 +72,9 @@ _CASES: dict[str, tuple[int, Callable[[int], Case]]] = {
     "fetch-kill": (30, _fetch(kill)),
     "paper-storm": (30, _paper(_PAPER_STORM.storm)),
     "paper-kill": (50, _paper(_PAPER_KILL.kill)),
-    "feed-within": (20, _feed("within")),
-    "feed-beyond": (20, _feed("beyond")),
+    "feed-within": (20, _in_process("tests.live_weather", "within")),
+    "feed-beyond": (20, _in_process("tests.live_weather", "beyond")),
+    **{f"session-{mode}": (5, _in_process("tests.session_weather", mode)) for mode in MODES},
 }
 
 

@@ -3,13 +3,14 @@
 from typing import Any
 
 import aiohttp
+import pytest
 
 from app.testnet.server import Testnet
 from tests.testnets import END_MS, get, klines, testnet
 
 
-async def post(net: Testnet, body: Any) -> tuple[int, Any]:
-    async with aiohttp.ClientSession() as session, session.post(f"{net.url}/testnet/faults", json=body) as response:
+async def post(net: Testnet, body: Any, page: str = "faults") -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as session, session.post(f"{net.url}/testnet/{page}", json=body) as response:
         return response.status, await response.json()
 
 
@@ -36,6 +37,23 @@ async def test_a_body_that_is_no_json() -> None:
         session.post(f"{net.url}/testnet/faults", data=b"{") as response,
     ):
         assert response.status == 400
+
+
+async def test_the_exchanges_clock_is_held_and_released() -> None:
+    async with testnet(speed=60_000.0) as net:
+        status, held = await post(net, {"held": True}, "clock")
+        assert (status, held["held"]) == (200, True)
+        assert (await get(net, "time")).json == {"serverTime": held["now_ms"]}
+        assert (await page(net, "state"))["held"] is True
+        assert (await post(net, {"held": False}, "clock"))[1]["held"] is False
+        assert (await get(net, "time")).json["serverTime"] > held["now_ms"]
+
+
+@pytest.mark.parametrize("body", [{}, {"held": 1}, {"held": True, "speed": 2}, ["held"]])
+async def test_a_clock_is_held_or_not(body: Any) -> None:
+    async with testnet() as net:
+        said = 'clock: write {"held": true} or {"held": false}'
+        assert await post(net, body, "clock") == (400, {"error": said})
 
 
 async def test_log_and_state_do_not_count() -> None:

@@ -8,6 +8,7 @@ from app.errors import DataError, NewerFormatError, OutputError
 from app.models import EndOfData, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.runtime import journal
 from app.runtime.journal import Journal, Record, has_tape, read_tape
+from app.runtime.state_file import read_states
 from tests.made import candle, slice_of
 
 EVENTS: list[Event] = [
@@ -44,7 +45,7 @@ def test_every_event_reads_back(tmp_path: Path) -> None:
     tape = read_tape(tmp_path)
     assert list(tape.records) == records
     assert [type(record.event) for record in tape.records] == [type(event) for event in EVENTS]
-    assert tape.header == {"format": 1, "settings": {"a": 1}, "segment": 1}
+    assert tape.header == {"format": 2, "settings": {"a": 1}, "segment": 1}
     assert tape.torn_bytes == 0
     assert has_tape(tmp_path)
 
@@ -70,10 +71,12 @@ def test_a_tail_cut_at_any_byte_is_the_end_and_the_next_writer_goes_on(tmp_path:
         assert all(record.digest in (None, f"{record.seq:016x}") for record in left)
         assert tape.torn_bytes == len(whole[:cut]) - (whole[:cut].rfind(b"\n") + 1)
         resumed = Journal(tmp_path, tape.header, next_seq=len(left) + 1, resume=True)
+        if left and left[-1].digest is None:
+            resumed.done(left[-1].seq, f"{left[-1].seq:016x}")
         resumed.write(EVENTS[5])
         resumed.close()
         again = list(read_tape(tmp_path).records)
-        assert again == [*left, Record(len(left) + 1, EVENTS[5], None)]
+        assert again == [*records[: len(left)], Record(len(left) + 1, EVENTS[5], None)]
     assert len(records) == 3
 
 
@@ -123,10 +126,10 @@ def test_segments_follow_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_another_format_and_a_folder_without_a_tape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="holds no tape"):
         read_tape(tmp_path)
-    monkeypatch.setattr(journal, "FORMAT", 2)
+    monkeypatch.setattr(journal, "FORMAT", 3)
     written(tmp_path)
     monkeypatch.undo()
-    with pytest.raises(NewerFormatError, match="has tape format 2, this Onetape reads 1"):
+    with pytest.raises(NewerFormatError, match="has tape format 3, this Onetape reads up to 2"):
         read_tape(tmp_path)
 
 
@@ -144,3 +147,113 @@ def _full_disk() -> int:
     import os
 
     return os.open("/dev/full", os.O_WRONLY)
+
+
+def epoch_on(folder: Path, count: int, after: int, number: int = 2) -> None:
+    """A second epoch that goes on after event `after`, with `count` events."""
+    tape = read_tape(folder)
+    segments = sum(len(epoch.segments) for epoch in tape.epochs)
+    next_seq = 1 + max(record.seq for record in tape.epochs[-1].all_records)
+    header = {"epoch": number, "after": after, "state": {"a": number}}
+    further = Journal(folder, header, next_seq=next_seq, segment=segments + 1)
+    for event in EVENTS[:count]:
+        further.done(further.write(event), "e" * 16)
+    further.close()
+
+
+def test_an_event_without_a_digest_is_the_last_one_or_the_tape_is_damaged(tmp_path: Path) -> None:
+    tape = Journal(tmp_path, {})
+    for event in EVENTS[:2]:
+        tape.write(event)
+    tape.close()
+    with pytest.raises(DataError, match=r"000001.jsonl is damaged: event 1 has no digest, and 2 follows"):
+        list(read_tape(tmp_path).records)
+
+
+def test_a_digest_may_come_with_the_next_start(tmp_path: Path) -> None:
+    tape = Journal(tmp_path, {})
+    tape.write(EVENTS[0])
+    tape.close()
+    again = Journal(tmp_path, {}, next_seq=2, resume=True)
+    again.done(1, "1" * 16)
+    again.done(again.write(EVENTS[1]), "2" * 16)
+    again.close()
+    assert [record.digest for record in read_tape(tmp_path).records] == ["1" * 16, "2" * 16]
+
+
+def test_format_1_left_digests_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "FORMAT", 1)
+    tape = Journal(tmp_path, {})
+    monkeypatch.undo()
+    for event in EVENTS[:2]:
+        tape.write(event)
+    tape.close()
+    assert [record.digest for record in read_tape(tmp_path).records] == [None, None]
+
+
+@pytest.mark.parametrize("torn", [0, 20])
+def test_an_epoch_is_a_segment_with_a_snapshot_and_what_came_after_it_does_not_count(tmp_path: Path, torn: int) -> None:
+    records = written(tmp_path, 4)
+    if torn:
+        segment(tmp_path).write_bytes(segment(tmp_path).read_bytes()[:-torn])
+    epoch_on(tmp_path, 2, after=3)
+    tape = read_tape(tmp_path)
+    assert [(epoch.number, epoch.first_seq, epoch.last_seq) for epoch in tape.epochs] == [(1, 1, 3), (2, 5, None)]
+    assert list(tape.epochs[0].records) == records[:3]
+    assert [record.seq for record in tape.epochs[0].all_records] == [1, 2, 3, 4]
+    assert [record.seq for record in tape.records] == [1, 2, 3, 5, 6]
+    assert tape.epochs[1].header["state"] == {"a": 2}
+    assert tape.header["settings"] == {"a": 1}
+    assert tape.torn_bytes == 0
+
+
+def test_an_epoch_that_begins_once_more_takes_the_place_of_its_first_try(tmp_path: Path) -> None:
+    written(tmp_path, 3)
+    epoch_on(tmp_path, 2, after=3)
+    again = Journal(tmp_path, {"epoch": 2, "after": 3}, next_seq=4, segment=2)
+    again.done(again.write(EVENTS[6]), "f" * 16)
+    again.close()
+    assert [record.event for record in read_tape(tmp_path).epochs[1].records] == [EVENTS[6]]
+
+
+def test_a_header_that_a_crash_cut_begins_no_epoch(tmp_path: Path) -> None:
+    records = written(tmp_path, 3)
+    epoch_on(tmp_path, 0, after=3)
+    segment(tmp_path, 2).write_bytes(segment(tmp_path, 2).read_bytes()[:-9])
+    tape = read_tape(tmp_path)
+    assert [epoch.number for epoch in tape.epochs] == [1]
+    assert list(tape.records) == records
+    resumed = Journal(tmp_path, tape.header, next_seq=4, resume=True)
+    resumed.done(resumed.write(EVENTS[3]), "4" * 16)
+    resumed.close()
+    assert [record.seq for record in read_tape(tmp_path).records] == [1, 2, 3, 4]
+
+
+def test_segments_of_an_epoch_belong_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "_SEGMENT_BYTES", 500)
+    written(tmp_path, 5)
+    epoch_on(tmp_path, 5, after=5)
+    tape = read_tape(tmp_path)
+    assert len(tape.epochs) == 2
+    assert all(len(epoch.segments) > 1 for epoch in tape.epochs)
+    assert [record.seq for record in tape.records] == list(range(1, 11))
+
+
+def test_the_hash_is_over_headers_and_events_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "a")
+    monkeypatch.setattr(journal, "_SEGMENT_BYTES", 500)
+    written(tmp_path / "b")
+    one, other = read_tape(tmp_path / "a"), read_tape(tmp_path / "b")
+    assert one.sha256(9) == other.sha256(9) != one.sha256(8)
+    before = one.sha256(8)
+    epoch_on(tmp_path / "a", 1, after=9)
+    assert read_tape(tmp_path / "a").sha256(8) == before
+    assert len({read_tape(tmp_path / "a").sha256(seq) for seq in range(11)}) == 11
+
+
+def test_the_state_lies_beside_the_tape(tmp_path: Path) -> None:
+    tape = Journal(tmp_path, {})
+    tape.keep_state(b"one")
+    tape.keep_state(b"two")
+    tape.close()
+    assert sorted(read_states(tmp_path / "tape")) == [b"one", b"two"]

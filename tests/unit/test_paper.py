@@ -126,6 +126,12 @@ async def test_the_worst_and_the_best_of_a_trade_end_with_its_exit(side: Side) -
     ]  # fmt: skip
 
     paper, _, fills = await opened(rules, side=side, **levels)
+    await held(paper, 2, top=120.0, bottom=90.0)  # both touched, neither passed: the stop closes
+    assert [(fill.reason, fill.both_levels, fill.target_touched) for fill in fills] == [
+        (Reason.STOP_LOSS, False, True)
+    ]  # fmt: skip
+
+    paper, _, fills = await opened(rules, side=side, **levels)
     await held(paper, 2, top=130.0, bottom=95.0)  # out at 120: what came after it does not count
     assert [(fill.mae, fill.mfe, fill.target_touched) for fill in fills] == [(0.0, 40.0, False)]
 

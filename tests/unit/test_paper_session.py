@@ -6,15 +6,13 @@ The feed puts the golden market's events that come after what the session has ha
 import asyncio
 import json
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from app import paper
-from app.backtest import BacktestResults
+from app import epochs
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
 from app.feeds.websocket import LiveStart
@@ -26,74 +24,15 @@ from app.runtime.journal import read_tape
 from app.session_view import SessionView
 from app.tape_replay import TapeRunner
 from tests.golden.make_tape import CONFIG, START_MS, WARMUP
-from tests.live_sessions import link, market
+from tests.live_sessions import market
+from tests.scripted_paper import Feed, no_sockets, trade, trades_of
 
 MINUTE_MS = 60_000
 
 
-class Provider:
-    """An exchange whose time is the golden market's start."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        self.now_ms = START_MS + 20_000
-
-    async def __aenter__(self) -> "Provider":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Nothing is open."""
-
-    async def server_time_ms(self, *_: object) -> int:
-        """Seconds after the first candle of the run has begun."""
-        return self.now_ms
-
-    async def keep_market_data(self) -> None:
-        """None."""
-
-
-class Feed:
-    """Events after what `start` says was handled, up to `stop_after` of all; then Ctrl-C, or the end."""
-
-    starts: ClassVar[list[LiveStart]] = []
-    stop_after: ClassVar[int | None] = None
-
-    def __init__(self, *_: object, start: LiveStart, on_state: Any, **__: object) -> None:
-        self.start, self.on_state = start, on_state
-        self.starts.append(start)
-
-    async def run(self, queue: EventQueue) -> None:
-        """The Feed protocol."""
-        self.on_state(link())
-        events = market()
-        had = 0
-        if self.start.last_close_ms is not None:
-            closes = [event.close_time_ms if isinstance(event, Slice) else 0 for event in events]
-            had = closes.index(self.start.last_close_ms) + 1
-        for event in events[had : self.stop_after]:
-            await queue.put((event,))
-        if self.stop_after is not None:
-            while queue.qsize():
-                await asyncio.sleep(0)
-            os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.Event().wait()
-
-
 @pytest.fixture(autouse=True)
-def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper, "HistoricalDataProvider", Provider)
-    monkeypatch.setattr(paper, "WebsocketFeed", Feed)
-    monkeypatch.setattr(paper, "code_sha256", lambda: "the code")  # others may write in this checkout
-    monkeypatch.setattr(Feed, "starts", [])
-    monkeypatch.setattr(Feed, "stop_after", None)
-
-
-def runner(out: Path, *overrides: str, **more: Any) -> PaperRunner:
-    words = [f"safety.kill_switch_file={out.parent / 'KILL_SWITCH'}", *overrides]
-    return PaperRunner(CONFIG, overrides=words, cache=out.parent / "cache", out=out, **more)
-
-
-async def trade(out: Path, *overrides: str, **more: Any) -> BacktestResults:
-    return await asyncio.wait_for(runner(out, *overrides, **more).run_async(), 30)
+def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    no_sockets(monkeypatch)
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
@@ -102,10 +41,6 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
 
 def taped(run: Path) -> list[Event]:
     return [record.event for record in read_tape(run).records]
-
-
-def log(run: Path) -> str:
-    return next(run.glob("paper_*.csv")).read_text()
 
 
 async def test_a_session_begins_with_the_candle_that_is_forming(tmp_path: Path) -> None:
@@ -161,18 +96,18 @@ async def test_kept_positions_go_on_as_if_nothing_had_been(
     assert Feed.starts[-1].warmup_start_ms is None
     last = [event for event in market()[:count] if isinstance(event, Slice)][-1]
     assert Feed.starts[-1].last_close_ms == last.close_time_ms
-    assert log(tmp_path / "run") == log(tmp_path / "whole")
+    assert trades_of(tmp_path / "run") == trades_of(tmp_path / "whole")
     assert (tmp_path / "run/equity.parquet").read_bytes() == (tmp_path / "whole/equity.parquet").read_bytes()
     assert results["status"] == "finished"
     await TapeRunner(tmp_path / "run", tmp_path / "tape").run_async()
-    assert log(tmp_path / "tape") == log(tmp_path / "whole")
+    assert trades_of(tmp_path / "tape") == trades_of(tmp_path / "whole")
 
 
 async def test_a_stop_flattens_and_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stop_after(monkeypatch, 45)
     results = await trade(tmp_path / "run")
     assert results["status"] == "stopped"
-    assert log(tmp_path / "run").count("shutdown") == 1
+    assert trades_of(tmp_path / "run").count("shutdown") == 1
     with pytest.raises(OutputError, match="holds a finished run"):
         await trade(tmp_path / "run")
     with pytest.raises(ConfigError, match="holds a finished run: nobody will hear a kill"):
@@ -199,7 +134,7 @@ async def test_commands_given_while_nothing_ran_come_first(tmp_path: Path, monke
     await trade(tmp_path / "run", "on_stop=keep", on_session=lambda view, _: views.append(view))
     assert taped(tmp_path / "run")[45:48] == [Stop("SIGTERM"), Kill("overnight"), market()[45]]
     assert views[0].books.runtime.safety.halted
-    assert "kill_switch" in log(tmp_path / "run")
+    assert "kill_switch" in trades_of(tmp_path / "run")
 
 
 async def test_a_kill_switch_file_halts_before_the_first_slice(tmp_path: Path) -> None:
@@ -234,8 +169,10 @@ async def test_what_changed_is_named_and_the_tape_stays_as_it_was(
         ConfigError, match=r"changed since: the settings \(risk.reward_risk_ratio, trading_mode.on_stop\)"
     ):
         await trade(tmp_path / "run", "risk.reward_risk_ratio=3.0")
-    monkeypatch.setattr(paper, "code_sha256", lambda: "other code")
-    with pytest.raises(ConfigError, match=r"changed since: Onetape's code\. Continue with what it was begun with"):
+    monkeypatch.setattr(epochs, "code_sha256", lambda: "other code")
+    with pytest.raises(
+        ConfigError, match=r"changed since: Onetape's code\. Continue with what it was begun with, or with --new-epoch"
+    ):
         await trade(tmp_path / "run", "on_stop=keep")
     assert (tmp_path / "run/tape/000001.jsonl").read_bytes() == before
 
@@ -285,7 +222,7 @@ async def test_a_fault_is_in_the_status_and_the_session_can_be_continued(
     monkeypatch.setattr(Feed, "run", run)
     await trade(tmp_path / "run")
     await trade(tmp_path / "whole")
-    assert log(tmp_path / "run") == log(tmp_path / "whole")
+    assert trades_of(tmp_path / "run") == trades_of(tmp_path / "whole")
 
 
 async def test_an_end_that_has_passed_is_refused(tmp_path: Path) -> None:
@@ -295,7 +232,7 @@ async def test_an_end_that_has_passed_is_refused(tmp_path: Path) -> None:
 
 
 def differing(before: Any, now: Any) -> Sequence[str]:
-    return paper._differing(before, now)
+    return epochs.differing(before, now)
 
 
 def test_settings_that_differ_are_named_by_their_keys() -> None:

@@ -99,7 +99,7 @@ def test_what_cannot_be_run_again(tmp_path: Path) -> None:
     ):
         source_of(run, [CandleCache(tmp_path / "nowhere")])
     edit(run / "manifest.json", lambda content: content.update(data={}))
-    with pytest.raises(DataError, match="it has no tape and names no candles; ask the run whose tape it replayed"):
+    with pytest.raises(DataError, match="it has no tape and names neither one nor candles; run it again"):
         source(run)
 
 

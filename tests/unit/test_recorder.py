@@ -91,3 +91,12 @@ def test_a_full_disk_is_an_output_error_and_a_fill_is_not_tried_twice(tmp_path: 
     made.finish()  # told once; what is there stays as it is
     made.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["equity.arrows", "log.csv"]
+
+
+def test_the_first_open_of_each_symbol_is_kept(tmp_path: Path) -> None:
+    made = recorder(tmp_path)
+    for minute in range(3):
+        begun = [candle(at=minute, open=50.0 + minute, symbol=ETH)] if minute else []
+        observe(made, slice_of(candle(at=minute, open=100.0 + minute), *begun), 1.0)
+    made.finish()
+    assert made.first_opens == {BTC: 100.0, ETH: 51.0}

@@ -98,5 +98,5 @@ def test_what_cannot_be_run(tmp_path: Path, run: Path) -> None:
     with pytest.raises(StrategyError, match=r"\(it was made by other code, Onetape 0"):
         again(run)
     edit(run / "manifest.json", lambda content: content.update(data={}))
-    with pytest.raises(DataError, match="it has no tape and names no candles"):
+    with pytest.raises(DataError, match="it has no tape and names neither one nor candles"):
         again(run)

@@ -50,7 +50,8 @@ def test_the_numbers_of_a_small_run(tmp_path: Path) -> None:
     assert content["period"] == {"start": "1970-01-01T00:00:00.000Z", "end": "1970-01-01T00:04:00.000Z"}
     assert content["requested"]["end"] == "1970-01-01T00:10:00.000Z"
     assert content["candles_processed"] == {"total": 4, "per_symbol": {BTC: 4, ETH: 0}}
-    assert content["performance"] == {
+    performance = content["performance"]
+    assert {name: performance[name] for name in list(performance)[:11]} == {
         "starting_balance": 10_000.0,
         "final_balance": 10_250.0,
         "final_equity": 10_250.0,
@@ -63,12 +64,33 @@ def test_the_numbers_of_a_small_run(tmp_path: Path) -> None:
         "win_rate": 50.0,
         "realized_pnl": 250.0,
     }
-    assert content["costs"] == {"commission": 2.0, "slippage": 0.25, "total": 2.25}
+    costs = content["costs"]
+    assert {name: costs[name] for name in list(costs)[:3]} == {"commission": 2.0, "slippage": 0.25, "total": 2.25}
     assert (content["long"]["total_trades"], content["short"]["total_trades"]) == (1, 1)
     assert content["stop_and_target_in_one_candle"] == 1
     assert list(content["exits"]) == ["stop_loss", "take_profit"]
     assert content["kill_switch"] is None
     assert content["missing_candles"] == 0
+
+
+def test_metrics_stand_beside_the_totals_of_each_group(tmp_path: Path) -> None:
+    content = results(tmp_path, marks={BTC: 150.0, ETH: 9.0})
+    assert content["performance"]["expectancy"] == 125.0
+    assert content["performance"]["sharpe"] is None
+    assert content["short"]["expectancy"] == 250.0
+    assert content["exits"]["stop_loss"]["expectancy"] == 0.0
+    assert content["per_symbol"][ETH]["expectancy"] is None
+    assert content["per_symbol"][BTC]["candles"] == 4
+    assert content["buy_and_hold"]["per_symbol"] == {BTC: pytest.approx(50.0)}  # no candle of the other
+    assert content["uncertainty"]["both_levels"] == content["stop_and_target_in_one_candle"]
+    assert content["to_halt"] is None
+    assert content["per_tag"][""]["total_trades"] == content["performance"]["total_trades"]
+    assert json.loads(to_json(content)) == content
+
+
+def test_the_metrics_to_the_halt_begin_with_the_first_trip(tmp_path: Path) -> None:
+    halt = results(tmp_path, trips=[(2 * MINUTE_MS, "drawdown"), (3 * MINUTE_MS, "again")])["to_halt"]
+    assert (halt["time"], halt["final_equity"]) == ("1970-01-01T00:02:00.000Z", 11_000.0)
 
 
 def test_a_run_of_nothing_divides_by_nothing(tmp_path: Path) -> None:

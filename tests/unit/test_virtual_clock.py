@@ -35,6 +35,23 @@ def test_a_second_start_changes_nothing() -> None:
     assert clock.real_s() >= 0.005
 
 
+def test_held_it_stands_and_runs_on_from_there() -> None:
+    clock = VirtualClock(0, 1_000.0)
+    clock.start()
+    clock.hold()
+    held_ms, real_s = clock.now_ms(), clock.real_s()
+    time.sleep(0.01)
+    clock.hold()
+    assert (clock.now_ms(), clock.held) == (held_ms, True)
+    assert clock.real_s() >= real_s + 0.01
+    clock.release()
+    clock.release()
+    assert held_ms <= clock.now_ms() < held_ms + 1_000 * (clock.real_s() - real_s) * 1_000 - 5_000
+    time.sleep(0.002)
+    assert clock.now_ms() >= held_ms + 2_000
+    assert clock.held is False
+
+
 @pytest.mark.parametrize("speed", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_speed_that_is_none_is_refused(speed: float) -> None:
     with pytest.raises(ConfigError, match="speed above 0"):
