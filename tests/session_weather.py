@@ -123,7 +123,7 @@ async def _lives(
             return results, shown
         shown.append(next(run.glob("paper_*.csv")).read_bytes() if _has_traded(run) else b"")
         await asyncio.sleep(random.uniform(0.5, _DOWN_S[mode]))
-        if mode == "kill-beyond" and random.random() < 0.3 and _has_traded(run):
+        if mode == "kill-beyond" and random.random() < 0.3 and has_tape(run):
             send_command(run, random.choice(("kill", "resume")), "drawn")  # while nothing runs
     results = await live(runner, exchange, Fate())
     assert results is not None

@@ -87,7 +87,8 @@ class InputComparison:
                 if beat is not None and beat.slice is not None:
                     first[side], last[side] = first[side] or beat, beat
             if None in pair and None in first:
-                continue  # before the other run begins
+                self._compare_commands(pair)
+                continue  # before the other run begins: its candles are told as one, by where each begins
             self._keep = not one_ended
             self._compare(pair)
         if not self._unread:
@@ -118,7 +119,6 @@ class InputComparison:
             yield beat
 
     def _compare(self, pair: Sequence[_Beat | None]) -> None:
-        a, b = pair
         slices = [None if beat is None else beat.slice for beat in pair]
         one, other = slices
         if one is None or other is None or one.candles != other.candles:
@@ -130,7 +130,10 @@ class InputComparison:
         for side, beat in enumerate(pair):
             for candle in () if beat is None else beat.late:
                 self._arrive(side, candle, beat.close_ms if beat is not None else None)
-        given = [[] if beat is None else beat.commands for beat in (a, b)]
+        self._compare_commands(pair)
+
+    def _compare_commands(self, pair: Sequence[_Beat | None]) -> None:
+        given = [[] if beat is None else beat.commands for beat in pair]
         if [type(one) for one in given[0]] != [type(one) for one in given[1]]:
             for side, commands in enumerate(given):
                 for command in commands:
@@ -184,8 +187,8 @@ class InputComparison:
     def _tell_command(self, side: int, command: Command, pair: Sequence[_Beat | None]) -> None:
         close_ms = max(beat.close_ms for beat in pair if beat is not None)
         what = f"{type(command).__name__.lower()} ({command.why}) in {NAMES[side]}"
-        said = f"{what}, after the slice that closes {iso_ms(close_ms)}"
-        self._found.append(Difference(Cause.SAFETY, close_ms, "", said))
+        when = "before the first slice" if close_ms < 0 else f"after the slice that closes {iso_ms(close_ms)}"
+        self._found.append(Difference(Cause.SAFETY, None if close_ms < 0 else close_ms, "", f"{what}, {when}"))
 
     def _tell_start(self, first: Sequence[_Beat | None]) -> None:
         a, b = first

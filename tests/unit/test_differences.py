@@ -123,6 +123,18 @@ def test_commands_have_their_place() -> None:
     assert [d.said for d in stopped] == [f"stop (SIGTERM) in A, after the slice that closes {at(3)}"]
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_command_that_came_before_the_other_began_is_told(side: int) -> None:
+    began, later = slices(1, 2, 3, 4, warmup=2), slices(3, 4)
+    for killed, when, time_ms in (
+        ([Kill("why"), *began], "before the first slice", None),
+        ([*began[:1], Kill("why"), *began[1:]], f"after the slice that closes {at(2)}", 2 * MINUTE_MS),
+    ):
+        pair = (killed, later) if side == 0 else (later, killed)
+        told = [(d.time_ms, d.said) for d in found(*pair) if d.cause is Cause.SAFETY]
+        assert told == [(time_ms, f"kill (why) in {'AB'[side]}, {when}")]
+
+
 def test_a_stop_that_the_session_went_on_after_decided_nothing() -> None:
     a = slices(0, 1, 2)
     assert found([*a[:2], Stop("SIGTERM"), *a[2:]], slices(0, 1, 2)) == []
