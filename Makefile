@@ -31,10 +31,11 @@ check: $(INSTALLED) ## format, lint and types
 test: check ## check, then all tests
 	$(BIN)/python -m pytest -n 4
 
-bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; then fetching and latency on the testnet
+bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; fetching and latency on the testnet; the report
 	$(BIN)/python -m tests.bench.run
 	$(BIN)/python -m tests.bench.fetch
 	$(BIN)/python -m tests.bench.latency
+	$(BIN)/python -m tests.bench.report
 
 paper: $(INSTALLED) ## a rehearsal offline: a paper session on the testnet, then the proof that tape = history = live
 	$(BIN)/python scripts/rehearse.py

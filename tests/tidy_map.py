@@ -60,7 +60,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "app.paper_command": (
         *NOUNS, "app.aside", "app.backtest", "app.backtest_command", "app.live_view", "app.log", "app.paper",
-        "app.report_command", "app.reporting", "app.runtime.journal", "app.session_log", "app.session_view", "app.tape_replay",
+        "app.report_command", "app.reporting", "app.runtime.journal", "app.session_log", "app.session_view",
+        "app.tape_replay",
     ),
     "app.aside": (),
     "app.live_view": ("app.aside", "app.reporting.live_screen", "app.runtime.clock", "app.session_view"),
@@ -94,13 +95,92 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "app.research.checks", "app.run_plan", "app.runtime.period", "app.runtime.runtime", "app.runtime.session",
         "app.settings", "app.strategies", "app.text_table",
     ),
+    # The search, on one machine and on many: from a trial up to the command.
+    "app.research.loaded_candles": ("app.errors", "app.models", "app.times", "app.feeds"),
+    "app.research.trial": (
+        *BASE, "app.reporting", "app.research.loaded_candles", "app.run_plan", "app.runtime", "app.settings",
+        "app.strategies.loader",
+    ),
+    "app.research.outcome": ("app.reporting.quotients", "app.research.trial"),
+    "app.research.shared_cache": ("app.errors", "app.feeds.cache"),
+    "app.research.workbench": (
+        "app.errors", "app.research.loaded_candles", "app.research.outcome", "app.research.shared_cache",
+        "app.research.trial", "app.settings",
+    ),
+    "app.research.workers": ("app.errors", "app.research.outcome", "app.research.workbench"),
+    "app.research.cluster": (
+        "app.errors", "app.reporting.manifest", "app.research.outcome", "app.research.workbench",
+    ),
+    "app.research.parameters": (
+        "app.errors", "app.config_problems", "app.config_text", "app.settings", "app.strategies.loader",
+    ),
+    "app.research.objective": (*BASE, "app.config_text", "app.reporting.ratios"),
+    "app.research.sampling": ("app.errors", "app.research.parameters"),
+    "app.research.study": (
+        "app.errors", "app.research.objective", "app.research.outcome", "app.research.parameters",
+        "app.research.sampling", "app.research.workbench", "app.settings", "app.strategies",
+    ),
+    "app.research.study_file": ("app.errors", "app.research.outcome"),
+    "app.research.overfitting": ("app.reporting",),
+    "app.research.landscape": (
+        "app.research.outcome", "app.research.parameters", "app.research.study", "app.research.workbench",
+        "app.strategies.loader",
+    ),
+    "app.research.heat_map_page": ("app.research.landscape",),
+    "app.research.search_report": (
+        "app.times", "app.reporting", "app.research.landscape", "app.research.overfitting", "app.research.study",
+    ),
+    "app.research.search_text": (
+        "app.times", "app.research.landscape", "app.research.overfitting", "app.research.search_report",
+        "app.research.study", "app.text_table",
+    ),
+    "app.research.search": (
+        *BASE, "app.backtest", "app.feeds", "app.reporting", "app.research", "app.run_plan", "app.runtime",
+    ),
     "app.search_command": (
         "app.errors", "app.backtest_command", "app.reporting.run_folder", "app.research.search",
         "app.research.search_report", "app.research.search_text",
     ),
+    "app.research.windows": BASE,
+    "app.research.bootstrap": ("app.reporting.quotients",),
+    "app.research.path_bands": ("app.reporting.quotients",),
+    "app.research.resampled_ledger": (
+        "app.errors", "app.reporting.quotients", "app.research.bootstrap", "app.research.path_bands",
+    ),
+    "app.research.resampled_candles": (
+        "app.errors", "app.feeds.month_file", "app.reporting.quotients", "app.research.bootstrap",
+    ),
+    "app.research.candle_paths": (
+        "app.errors", "app.feeds", "app.proof", "app.research.bootstrap", "app.research.path_bands",
+        "app.research.resampled_candles", "app.research.resampled_ledger", "app.research.trial", "app.settings",
+    ),
+    "app.research.monte_carlo": (
+        *BASE, "app.feeds", "app.proof", "app.reporting", "app.research.candle_paths", "app.research.resampled_ledger",
+    ),
+    "app.research.command_lines": ("app.times", "app.backtest"),
+    "app.research.walk_forward": (
+        *BASE, "app.backtest", "app.reporting", "app.research.command_lines", "app.research.windows", "app.settings",
+    ),
+    "app.research.stitching": (*BASE, "app.feeds", "app.reporting", "app.research.windows", "app.settings"),
+    "app.research.in_sample": (
+        *BASE, "app.backtest", "app.reporting.manifest", "app.research.objective", "app.research.search",
+        "app.research.study", "app.research.walk_forward", "app.research.windows", "app.research.workbench",
+    ),
+    "app.research.walk_report": (
+        *BASE, "app.feeds.cache", "app.research.stitching", "app.research.walk_forward", "app.research.windows",
+        "app.text_table",
+    ),
+    "app.monte_carlo_command": (
+        "app.errors", "app.proof", "app.reporting.run_folder", "app.research.monte_carlo", "app.text_table",
+    ),
+    "app.walk_forward_command": (
+        "app.errors", "app.backtest_command", "app.reporting.run_folder", "app.research.in_sample",
+        "app.research.walk_forward", "app.research.walk_report", "app.research.windows", "app.search_command",
+    ),
     "app.cli": (
         "app.errors", "app.assumptions_command", "app.backtest_command", "app.check", "app.data_commands",
-        "app.operator_commands", "app.report_command", "app.paper_command", "app.proof", "app.search_command", "app.research.checks.checks_command",
+        "app.operator_commands", "app.report_command", "app.paper_command", "app.proof", "app.monte_carlo_command", "app.walk_forward_command",
+        "app.search_command", "app.research.checks.checks_command",
         "app.strategies.template",
         "app.testnet.testnet_command",
     ),

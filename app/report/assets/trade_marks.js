@@ -1,0 +1,112 @@
+"use strict";
+// Entries, exits, stops and targets over the candles, drawn on the chart's own canvas: a primitive of its series.
+// What is far apart is drawn in full; where trades crowd, only the line from entry to exit.
+
+const CROWD = 120;
+
+class TradeMarks {
+  constructor() {
+    this.trades = [];
+    this.times = [];
+    this.selected = null;
+  }
+
+  attached({ chart, series, requestUpdate }) {
+    Object.assign(this, { chart, series, requestUpdate });
+  }
+
+  show(trades, candles) {
+    this.trades = trades;
+    this.times = candles.map((candle) => candle.time * 1000);
+    this.redraw();
+  }
+
+  redraw() {
+    if (this.requestUpdate) this.requestUpdate();
+  }
+
+  // Where a time lies on an axis that counts candles: at the one that is open then.
+  indexOf(ms) {
+    let low = 0;
+    let high = this.times.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.times[middle] <= ms) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  visible() {
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    if (!range || !this.times.length) return [];
+    const last = this.times[this.times.length - 1];
+    const from = this.times[Math.max(0, Math.floor(range.from))] ?? last;
+    const until = this.times[Math.min(this.times.length - 1, Math.ceil(range.to))] ?? last;
+    return this.trades.filter((trade) => trade.entry_ms <= until && (trade.exit_ms ?? last) >= from && trade.entry_ms <= last + 1);
+  }
+
+  // The price scale makes room for the stop and the target of the trade that was chosen.
+  autoscaleInfo() {
+    const trade = this.trades.find((one) => one.trade_id === this.selected);
+    if (!trade) return null;
+    const prices = [trade.entry_price, trade.exit_price, trade.stop, trade.target].filter((price) => price !== null);
+    return { priceRange: { minValue: Math.min(...prices), maxValue: Math.max(...prices) } };
+  }
+
+  paneViews() {
+    return [{ zOrder: () => "top", renderer: () => ({ draw: (target) => target.useMediaCoordinateSpace((scope) => this.draw(scope.context)) }) }];
+  }
+
+  draw(context) {
+    const shown = this.visible();
+    const inFull = shown.length <= CROWD;
+    const scale = this.chart.timeScale();
+    const tint = { good: colour("good"), bad: colour("bad"), stop: colour("stop"), target: colour("target"), ink: colour("ink"), soft: colour("soft") };
+    for (const trade of shown) {
+      const exitMs = trade.exit_at_ms ?? this.times[this.times.length - 1];
+      const from = scale.logicalToCoordinate(this.indexOf(trade.entry_at_ms));
+      const to = scale.logicalToCoordinate(this.indexOf(exitMs));
+      const entry = this.series.priceToCoordinate(trade.entry_price);
+      const exit = trade.exit_price === null ? entry : this.series.priceToCoordinate(trade.exit_price);
+      if (from === null || to === null || entry === null || exit === null) continue;
+      const result = trade.pnl === null ? tint.soft : trade.pnl > 0 ? tint.good : tint.bad;
+      const isChosen = trade.trade_id === this.selected;
+      stroke(context, result, isChosen ? 3 : 1.5, [], from, entry, to, exit);
+      if (!inFull && !isChosen) continue;
+      for (const level of ["stop", "target"]) {
+        const y = trade[level] === null ? null : this.series.priceToCoordinate(trade[level]);
+        if (y !== null) stroke(context, tint[level], isChosen ? 2 : 1, [4, 3], from, y, Math.max(to, from + 4), y);
+      }
+      triangle(context, tint.ink, from, entry, trade.side);
+      if (trade.exit_ms !== null) dot(context, result, to, exit);
+    }
+  }
+}
+
+function stroke(context, style, width, dashes, x1, y1, x2, y2) {
+  context.strokeStyle = style;
+  context.lineWidth = width;
+  context.setLineDash(dashes);
+  context.beginPath();
+  context.moveTo(x1, y1);
+  context.lineTo(x2, y2);
+  context.stroke();
+  context.setLineDash([]);
+}
+
+function triangle(context, style, x, y, side) {
+  context.fillStyle = style;
+  context.beginPath();
+  context.moveTo(x, y);
+  context.lineTo(x - 5, y + 9 * side);
+  context.lineTo(x + 5, y + 9 * side);
+  context.fill();
+}
+
+function dot(context, style, x, y) {
+  context.fillStyle = style;
+  context.beginPath();
+  context.arc(x, y, 3.5, 0, 2 * Math.PI);
+  context.fill();
+}
