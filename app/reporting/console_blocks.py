@@ -41,7 +41,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Lines:
-    """Sentences; after the first one, an `alarm` is what nobody may miss."""
+    """A title and sentences under it; those of an `alarm` are what nobody may miss."""
 
     lines: tuple[str, ...]
     alarm: bool = False

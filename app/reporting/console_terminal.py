@@ -1,4 +1,4 @@
-"""The blocks of the report laid out for a terminal of any width, with rich: aligned, wrapped, coloured.
+"""The blocks of the report laid out for a terminal's width, with rich: aligned, wrapped, coloured.
 
 The rule: the words and figures of the plain text, no others; gains green, losses red, what nobody may miss bold red,
 in the terminal's own colours, so that they can be read on light and dark. NO_COLOR is respected. rich is imported
@@ -9,13 +9,15 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.reporting.console_blocks import LABEL_WIDTH, Block, Grid, Lines, Summary, Table
+from app.reporting.console_blocks import LABEL_WIDTH, Block, Grid, Lines, Summary, Table, plain_text
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+_COLUMNS_LEAST = 60  # narrower, a terminal wraps plain lines better than tables can be
 _VALUE_WIDTH = 14
+_PADDING = re.compile(r" +(?=(?:\x1b\[[0-9;]*m)*$)", re.MULTILINE)
 # A figure is printed with its sign where the sign is what matters: what was gained or lost.
 _GAIN, _LOSS = r"(?<!\S)\+(?=[\d,.]*[1-9])[\d,.]*\d", r"(?<!\S)-(?=[\d,.]*[1-9])[\d,.]*\d"
 
@@ -25,6 +27,8 @@ def terminal_text(blocks: Sequence[Block], console: "Console | None" = None) -> 
     from rich.console import Console
 
     out = console or Console(highlight=False)
+    if out.width < _COLUMNS_LEAST:
+        return plain_text(blocks)
     with out.capture() as captured:
         for number, block in enumerate(blocks):
             if number:
@@ -32,7 +36,7 @@ def terminal_text(blocks: Sequence[Block], console: "Console | None" = None) -> 
             for part in _laid_out(block):
                 # A path that the terminal itself wraps can be copied whole.
                 out.print(part, soft_wrap=isinstance(block, Summary))
-    return captured.get()
+    return _PADDING.sub("", captured.get())
 
 
 def _laid_out(block: Block) -> list[Any]:
@@ -59,9 +63,9 @@ def _rows(block: Table) -> Any:
     table.add_column(min_width=_VALUE_WIDTH, no_wrap=True, justify="right")
     table.add_column()
     for row in block.rows:
-        detail = Text(row.detail, "dim")
-        detail.highlight_regex(_GAIN, "not dim green")
-        detail.highlight_regex(_LOSS, "not dim red")
+        detail = Text(row.detail)
+        detail.highlight_regex(_GAIN, "green")
+        detail.highlight_regex(_LOSS, "red")
         table.add_row(Text(f"  {row.label}"), _figure(row.value), detail)
     return table
 
@@ -71,9 +75,9 @@ def _grid(grid: Grid) -> Any:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = RichTable(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for number, name in enumerate(grid.header):
-        table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
+        table.add_column(Text(name), justify="right" if number else "left", no_wrap=number > 0, overflow="fold")
     for row in grid.rows:
         table.add_row(Text(row[0]), *(_figure(cell) for cell in row[1:]))
     return table

@@ -63,13 +63,13 @@ class MemoryEquityLog(EquityLog):
         self.peak = starting_balance
         self.max_drawdown = 0.0
         self.rows = 0
-        self._times_ms, self._equities, self._balances = array("q"), array("d"), array("d")
+        self._times, self._equity_column, self._balance_column = array("q"), array("d"), array("d")
 
     def append(self, times_ms: Sequence[int], equities: Sequence[float], balances: Sequence[float]) -> None:
         """Rows of equal number; times strictly rising."""
-        self._times_ms.extend(times_ms)
-        self._equities.extend(equities)
-        self._balances.extend(balances)
+        self._times.extend(times_ms)
+        self._equity_column.extend(equities)
+        self._balance_column.extend(balances)
         self.rows += len(times_ms)
 
     def finish(self) -> None:
@@ -82,11 +82,11 @@ class MemoryEquityLog(EquityLog):
 
     def source(self) -> EquityRows:
         """What the metrics read."""
-        return EquityRows(np.array(self._times_ms, np.int64), np.array(self._equities, np.float64))
+        return EquityRows(np.array(self._times, np.int64), np.array(self._equity_column, np.float64))
 
     def balances(self) -> Floats:
         """One a row."""
-        return np.array(self._balances, np.float64)
+        return np.array(self._balance_column, np.float64)
 
     def close(self) -> None:
         """Nothing to release."""
