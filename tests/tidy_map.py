@@ -171,7 +171,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "app.text_table",
     ),
     "app.monte_carlo_command": (
-        "app.errors", "app.proof", "app.reporting.run_folder", "app.research.monte_carlo", "app.text_table",
+        "app.errors", "app.proof", "app.reporting.run_folder", "app.research.monte_carlo", "app.search_command",
+        "app.text_table",
     ),
     "app.walk_forward_command": (
         "app.errors", "app.backtest_command", "app.reporting.run_folder", "app.research.in_sample",

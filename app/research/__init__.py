@@ -1,0 +1,1 @@
+"""Search, walk-forward, Monte Carlo and checks of strategies, every number from the one runtime."""

@@ -1,0 +1,261 @@
+"""Whole DataFrames against frames that end early: does a row's value, or its signal, depend on later rows?
+
+The rule: a row is held against itself in a frame that begins at the same candle, so that only what comes after it can
+make a difference; equal means to 1e-9, since arrays of other lengths may be summed in another order. Every row of the
+run is cut right behind itself, or as many as `rows_max` allows, and the reply says how many that were.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from app.feeds.cache import CandleColumns
+from app.models import Candle, Signal
+from app.research.checks.answer_log import answer_of, relative_difference
+from app.research.checks.observed_run import StrategyFailedError, candles_asked
+from app.research.checks.request import FrameCheck, FrameDifference, Request
+from app.research.checks.scramble import scrambled
+from app.run_plan import RunPlan
+from app.times import iso_ms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOLERANCE = 1e-9
+_BLOCK = 64  # rows that share one frame with a future
+_AHEAD = 64  # rows of future behind a block
+_WINDOW = 256  # rows before a block, at least
+_WHOLE_CUTS = 16  # of the whole history, for what looks further ahead than a block
+_REFINED = 2_000  # rows that are looked through for the very first one
+_PRICES = ("open", "high", "low", "close", "volume")
+
+
+class _Wrong(NamedTuple):
+    row: int
+    what: str
+    with_future: str
+    without: str
+    how: str
+
+
+async def check_frames(request: Request, plan: RunPlan) -> FrameCheck:
+    """Check `add_indicators` and, where there is one, `generate_signal` for each symbol of the run."""
+    candles = await candles_asked(request, plan)
+    rows = checked = cuts = 0
+    has_signals = callable(getattr(plan.strategy.cls, "generate_signal", None))
+    first: FrameDifference | None = None
+    for symbol, own in candles.items():
+        begin = next((i for i, one in enumerate(own) if one.close_time_ms > request.start_ms), len(own))
+        if begin == len(own):
+            continue
+        frames = Frames(plan.strategy, own, begin, has_signals)
+        wrong = frames.check(max(request.rows_max // len(candles), 1))
+        rows, checked, cuts = rows + len(own) - begin, checked + frames.checked, cuts + frames.cuts
+        if wrong is not None:
+            close_time_ms = own[wrong.row].close_time_ms
+            if first is None or close_time_ms < first.close_time_ms:
+                first = FrameDifference(symbol, close_time_ms, *wrong[1:])
+    return FrameCheck(rows, checked, cuts, has_signals, first)
+
+
+@dataclass
+class Frames:
+    """One symbol's candles; the run begins at row `begin`. `checked` and `cuts` count what was done.
+
+    Frames with a future and frames without are given to instances of their own: what one keeps, the other has not.
+    """
+
+    make: Callable[[], Any]
+    candles: Sequence[Candle]
+    begin: int
+    has_signals: bool
+    checked: int = 0
+    cuts: int = 0
+    _frame: "pd.DataFrame" = field(init=False)
+    _reference: "tuple[int, pd.DataFrame] | None" = None
+    _window: int = 0
+    _seeing: Any = field(init=False)
+    _blind: Any = field(init=False)
+    _misled: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._frame = frame_of(self.candles)
+        self._seeing, self._blind, self._misled = self.make(), self.make(), self.make()
+
+    def check(self, rows_max: int) -> _Wrong | None:
+        """The first row that depends on a later one, of those that were looked at."""
+        whole = self._indicators(self._seeing, self._frame)
+        self._window = self._enough(whole)
+        wrong = self._first_cut_row(rows_max)
+        far = self._first_of_whole(whole)
+        found = [one for one in (wrong, far) if one is not None]
+        return min(found, key=lambda one: one.row, default=None)
+
+    def _first_cut_row(self, rows_max: int) -> _Wrong | None:
+        before = self.begin - 1
+        for row in chosen_rows(self.begin, len(self._frame), rows_max):
+            self.checked += 1
+            wrong = self._cut_behind(row)
+            if wrong is not None:
+                skipped = range(max(before + 1, row - _REFINED), row)
+                return next(filter(None, map(self._cut_behind, skipped)), wrong)
+            before = row
+        return None
+
+    def _cut_behind(self, row: int) -> _Wrong | None:
+        start, reference = self._with_future(row)
+        known = self._frame.iloc[start : row + 1]
+        without = self._indicators(self._blind, known)
+        label = self._frame.index[row]
+        if found := _row_difference(reference, without, label):
+            return _Wrong(row, *found, "future cut")
+        if self.has_signals:
+            signals = (
+                self._signal(self._seeing, reference.loc[:label], row),
+                self._signal(self._blind, without.loc[:label], row),
+            )
+            if signals[0] != signals[1]:
+                return _Wrong(row, "generate_signal", *signals, "future cut")
+        future = self._frame.iloc[row + 1 : start + len(reference)]
+        if len(future):
+            other = self._indicators(self._misled, _joined(known, scrambled_frame(future)))
+            if found := _row_difference(reference, other, label):
+                return _Wrong(row, *found, "future scrambled")
+        return None
+
+    def _with_future(self, row: int) -> "tuple[int, pd.DataFrame]":
+        # One frame with a future for all rows of a block: the same first candle as the frames without.
+        block = row // _BLOCK * _BLOCK
+        start = max(0, block - self._window)
+        if self._reference is None or self._reference[0] != block:
+            self._reference = block, self._indicators(self._seeing, self._frame.iloc[start : block + _BLOCK + _AHEAD])
+        return start, self._reference[1]
+
+    def _first_of_whole(self, whole: "pd.DataFrame") -> _Wrong | None:
+        count = len(self._frame) - self.begin
+        found = []
+        for number in range(1, _WHOLE_CUTS + 1):
+            cut = self.begin + count * number // (_WHOLE_CUTS + 1)
+            without = self._indicators(self._blind, self._frame.iloc[: cut + 1])
+            self.cuts += 1
+            label = first_differing(whole, without, self._frame.index[self.begin : cut + 1])
+            if label is not None and (difference := _row_difference(whole, without, label)):
+                row = int(self._frame.index.searchsorted(label))
+                at = iso_ms(self.candles[cut].close_time_ms)
+                found.append(_Wrong(row, *difference, f"history cut at {at}"))
+        return min(found, key=lambda one: one.row, default=None)
+
+    def _enough(self, whole: "pd.DataFrame") -> int:
+        """Rows before a block until all that has a value in the whole history has one: else nothing is compared."""
+        rows = len(self._frame)
+        declared = self._blind.warmup_candles
+        window, wanted = max(_WINDOW, 2 * int(declared)), _filled(whole)
+        while window < rows and wanted - _filled(self._indicators(self._blind, self._frame.iloc[-window:])):
+            window *= 2
+        return window
+
+    def _indicators(self, strategy: Any, frame: "pd.DataFrame") -> "pd.DataFrame":
+        import pandas as pd
+
+        try:
+            made = strategy.add_indicators(frame.copy())
+        except Exception as error:
+            raise StrategyFailedError(error, f"add_indicators() of {len(frame):,} rows") from error
+        if not isinstance(made, pd.DataFrame) or not made.index.isin(frame.index).all() or made.index.has_duplicates:
+            problem = TypeError("it must return a DataFrame whose index is that of its argument, each label once")
+            raise StrategyFailedError(problem, f"add_indicators() of {len(frame):,} rows")
+        return made
+
+    def _signal(self, strategy: Any, frame: "pd.DataFrame", row: int) -> str:
+        try:
+            signal = strategy.generate_signal(frame)
+        except Exception as error:
+            raise StrategyFailedError(
+                error, f"generate_signal() of {iso_ms(self.candles[row].close_time_ms)}"
+            ) from error
+        return str(answer_of(self.candles[row], signal)) if isinstance(signal, Signal) else repr(signal)
+
+
+def chosen_rows(begin: int, end: int, rows_max: int) -> Iterator[int]:
+    """All rows in `[begin, end)`, or `rows_max` of them: one somewhere in each of so many equal stretches."""
+    count = end - begin
+    if count <= rows_max:
+        yield from range(begin, end)
+        return
+    for number in range(rows_max):
+        low, high = begin + count * number // rows_max, begin + count * (number + 1) // rows_max
+        # A fixed step would meet a rule of every n-th candle always or never; 2654435761 is Knuth's multiplier.
+        yield low + number * 2_654_435_761 % (1 << 32) % (high - low)
+
+
+def frame_of(candles: Sequence[Candle]) -> "pd.DataFrame":
+    """Columns timestamp_ms (open time), open, high, low, close, volume; indexed by the open time (UTC)."""
+    import pandas as pd
+
+    columns = {"timestamp_ms": np.array([one.open_time_ms for one in candles], dtype=np.int64)}
+    columns |= {name: np.array([getattr(one, name) for one in candles], dtype=np.float64) for name in _PRICES}
+    index = pd.to_datetime(columns["timestamp_ms"], unit="ms", utc=True).rename("timestamp")
+    return pd.DataFrame(columns, index=index)
+
+
+def scrambled_frame(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The same times with other candles."""
+    other = scrambled(CandleColumns(*(frame[name].to_numpy() for name in ("timestamp_ms", *_PRICES))))
+    return frame.assign(**dict(zip(_PRICES, other.floats(), strict=True)))
+
+
+def first_differing(whole: "pd.DataFrame", without: "pd.DataFrame", labels: "pd.Index[Any]") -> Any:
+    """The first of these rows whose value differs in any column of both; None if none does."""
+    import pandas as pd
+
+    differs = np.zeros(len(labels), dtype=bool)
+    ours, theirs = whole.reindex(labels), without.reindex(labels)
+    for name in whole.columns.intersection(without.columns):
+        left, right = ours[name], theirs[name]
+        if pd.api.types.is_numeric_dtype(left) and pd.api.types.is_numeric_dtype(right):
+            numbers = left.to_numpy(dtype=float, na_value=np.nan), right.to_numpy(dtype=float, na_value=np.nan)
+            differs |= ~np.isclose(*numbers, rtol=TOLERANCE, atol=0.0, equal_nan=True)
+        else:
+            differs |= ~((left == right) | (left.isna() & right.isna())).fillna(False).to_numpy(dtype=bool)
+    return labels[int(differs.argmax())] if differs.any() else None
+
+
+def _row_difference(with_future: "pd.DataFrame", without: "pd.DataFrame", label: Any) -> tuple[str, str, str] | None:
+    """What differs in a row, its value with and without the future; None if nothing does."""
+    there = label in with_future.index, label in without.index
+    if there[0] != there[1]:
+        return "the row itself", "kept" if there[0] else "dropped", "kept" if there[1] else "dropped"
+    if not there[0]:
+        return None
+    ours, theirs = with_future.loc[label].to_dict(), without.loc[label].to_dict()
+    for name in ours:
+        left, right = ours[name], theirs.get(name, "no such column")
+        if not _is_same(left, right):
+            return f"column {name}", _shown(left), _shown(right)
+    return None
+
+
+def _is_same(left: Any, right: Any) -> bool:
+    try:
+        return relative_difference(float(left), float(right)) <= TOLERANCE
+    except (TypeError, ValueError):
+        import pandas as pd
+
+        return bool(pd.isna(left) and pd.isna(right)) or bool(left == right)
+
+
+def _shown(value: Any) -> str:
+    return repr(float(value)) if isinstance(value, (int, float, np.number)) else str(value)
+
+
+def _joined(known: "pd.DataFrame", future: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.concat([known, future])
+
+
+def _filled(frame: "pd.DataFrame") -> set[Any]:
+    """Columns that have a value at the end, looking back a few rows: a leak leaves the last ones empty."""
+    return set(frame.columns[frame.tail(_AHEAD).notna().any()]) if len(frame) else set()

@@ -1,0 +1,143 @@
+"""Determinism: the same run in other worlds, and whether it gives the same bytes in each.
+
+The rule: a world differs in all that a strategy must not depend on (hash seed, seeds, clock, time zone, locale); the
+answers, the trade log, the signals and the equity rows must be the same. Where they are not, the run is made again
+with one thing changed at a time, to name the one that it was.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from app.research.checks.answer_log import compare_logs
+from app.research.checks.observed_run import ANSWERS, RUN
+from app.research.checks.request import Task
+from app.research.checks.strategy_process import WORLD, ask
+from app.research.checks.subject import Subject
+
+_DAY_S = 86_400.0
+_OUTPUTS = ("run.csv", "signals.csv", "equity.parquet")
+
+
+@dataclass(frozen=True)
+class World:
+    """One run's surroundings; `clock_shift_s` is added to every clock that Python reads."""
+
+    name: str
+    hash_seed: int = 0
+    seed: int = 0
+    clock_shift_s: float = 0.0
+    time_zone: str = "UTC"
+    locale: str = "C.UTF-8"
+
+    def environment(self) -> Mapping[str, str]:
+        """Its variables."""
+        # Without the last two, Python takes UTF-8 for the plain C locale after all.
+        plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        own = {"PYTHONHASHSEED": str(self.hash_seed), "TZ": self.time_zone, "LC_ALL": self.locale}
+        return {**WORLD, **plain, **own}
+
+
+WORLDS = (
+    World("a usual one"),
+    World("another 1", 1, 1, 1000 * _DAY_S + 26_011.5, "Asia/Kathmandu", "C"),
+    World("another 2", 2, 2, -1501 * _DAY_S - 52_033.25, "America/St_Johns", "tr_TR.UTF-8"),
+    World("another 3", 4_294_967_295, 3, 213 * _DAY_S + 7_777.125, "Pacific/Chatham", "de_DE.UTF-8"),
+    World("another 4", 77, 4, -99 * _DAY_S - 39_999.5, "Asia/Tokyo", "C"),
+)
+# One thing changed at a time, each as in every other world that differed; the first is the same world again.
+_ASPECTS: Mapping[str, tuple[str, ...]] = {
+    "nothing: it differs from run to run (os.urandom, id(), the clock's digits, an unseeded generator)": (),
+    "the hash seed: it walks over a set, or calls hash()": ("hash_seed",),
+    "the seed of random or numpy.random: it draws from a global generator": ("seed",),
+    "the clock": ("clock_shift_s",),
+    "the time zone": ("time_zone",),
+    "the locale": ("locale",),
+}
+
+
+@dataclass(frozen=True)
+class Differs:
+    """The first candle that two worlds answer differently; `cause` is what alone makes a difference, if one does."""
+
+    candle: str
+    usual: str
+    other: str
+    world: str
+    differing: int
+    cause: str
+
+
+@dataclass(frozen=True)
+class Determinism:
+    """What was run and found."""
+
+    strategy: str
+    over: str
+    decisions: int
+    worlds: tuple[World, ...]
+    difference: Differs | None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every world gave the same bytes."""
+        return self.difference is None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {**asdict(self), "clean": self.is_clean}
+
+
+def find_determinism(subject: Subject, worlds: tuple[World, ...] = WORLDS) -> Determinism:
+    """Run it in each world; StrategyError if it fails in one of them."""
+    usual, *others = worlds
+    with TemporaryDirectory(prefix="onetape-determinism-") as name:
+        folder = Path(name)
+        first = _run(subject, usual, folder / "usual")
+        decisions = subject.count_decisions(first)
+        difference = None
+        for number, world in enumerate(others):
+            run = _run(subject, world, folder / str(number))
+            difference = _difference(first, run, world.name)
+            if difference is not None:
+                cause = _cause(subject, worlds, first, folder / "cause")
+                difference = Differs(**{**asdict(difference), "cause": cause})
+                break
+    return Determinism(subject.strategy, subject.over, decisions, worlds, difference)
+
+
+def _run(subject: Subject, world: World, folder: Path) -> Path:
+    subject.tell(f"in {world.name}" if world.name.startswith("a ") else f"in {world.name} of {len(WORLDS) - 1}")
+    request = subject.request(Task.RUN, folder, seed=world.seed, clock_shift_s=world.clock_shift_s)
+    ask(request, world.environment())
+    return folder / "0"
+
+
+def _difference(usual: Path, other: Path, world: str) -> Differs | None:
+    comparison = compare_logs(usual / ANSWERS, other / ANSWERS, to_the_bit=True)
+    if comparison.first is not None:
+        ours, theirs = (str(one or "it is not asked") for one in comparison.first)
+        named = comparison.first[0] or comparison.first[1]
+        return Differs("" if named is None else named.candle, ours, theirs, world, comparison.differing, "")
+    for name in _OUTPUTS:
+        if (usual / RUN / name).read_bytes() != (other / RUN / name).read_bytes():
+            return Differs("every answer is the same", f"one {name}", "another one", world, 0, "")
+    return None
+
+
+def _cause(subject: Subject, worlds: tuple[World, ...], first: Path, folder: Path) -> str:
+    """What alone makes a difference."""
+    for number, (cause, world) in enumerate(_one_at_a_time(worlds)):
+        run = _run(subject, world, folder / str(number))
+        if _difference(first, run, world.name) is not None:
+            return cause
+    return "no one thing alone"
+
+
+def _one_at_a_time(worlds: tuple[World, ...]) -> Iterator[tuple[str, World]]:
+    usual, *others = worlds
+    for cause, names in _ASPECTS.items():
+        for other in others if names else [usual]:
+            yield cause, World("a usual one but for one thing", **{name: getattr(other, name) for name in names})

@@ -1,0 +1,162 @@
+"""Runs of the one runtime whose every answer is noted: a whole backtest, or one slice at a time.
+
+The rule: nothing is computed here that the runtime computes; the coroutine that it asks is wrapped, and what came back
+is written down. Answers in the warm-up are no decisions and are not noted.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.errors import OnetapeError
+from app.models import FLAT, Candle, Event, Signal
+from app.reporting.run_folder import RunFolder
+from app.research.checks.answer_log import Answer, AnswerLog, answer_of
+from app.research.checks.request import Request
+from app.run_plan import RunPlan
+from app.runtime.period import Period
+from app.runtime.runtime import TradingRuntime
+from app.runtime.session import Session, build_runtime
+from app.settings import load_settings
+from app.strategies.base import View
+from app.strategies.host import OnCandle
+from app.strategies.loader import load_strategy
+from app.times import iso_ms, timeframe_ms
+
+ANSWERS = "answers"
+RUN = "run"
+
+
+class StrategyFailedError(Exception):
+    """What the strategy raised, and where."""
+
+    def __init__(self, error: BaseException, where: str) -> None:
+        super().__init__(str(error) if isinstance(error, OnetapeError) else f"{type(error).__name__}: {error}")
+        self.where = where
+
+
+def plan_of(request: Request) -> RunPlan:
+    """The plan that the request was made from; the strategy is imported here."""
+    settings = load_settings(request.settings)
+    strategy = load_strategy(settings.live.strategy.name, settings.live.strategy.params)
+    length_ms = timeframe_ms(settings.live.timeframe)
+    warmup = (request.start_ms - request.warmup_start_ms) // length_ms
+    period = Period(request.start_ms, request.end_ms, "of a check")
+    return RunPlan(settings, strategy, period, warmup, request.warmup_start_ms)
+
+
+class Listener:
+    """Hears every answer of a runtime; `asked` is the candle that was asked about last, warm-up included."""
+
+    def __init__(
+        self, runtime: TradingRuntime, start_ms: int, note: Callable[[Answer], None], *, indicators: bool = False
+    ) -> None:
+        self.asked: Candle | None = None
+        self._runtime = runtime
+        self._start_ms = start_ms
+        self._note = note
+        self._indicators = indicators
+        for symbol, (on_candle, view) in list(runtime.host.asked.items()):
+            runtime.host.asked[symbol] = (self._listening(on_candle), view)
+
+    @property
+    def where(self) -> str:
+        """At which candle it is, for people."""
+        candle = self.asked
+        if candle is None:
+            return "before the first candle"
+        return f"{candle.symbol}, candle closed at {iso_ms(candle.close_time_ms)}"
+
+    def _listening(self, on_candle: OnCandle) -> OnCandle:
+        account, start_ms, note = self._runtime.account, self._start_ms, self._note
+        check = self._runtime.host.check
+        owner = getattr(on_candle, "__self__", None)
+        values = getattr(owner, "indicator_values", None) if self._indicators else None
+
+        async def listening(candle: Candle, view: View) -> Signal:
+            self.asked = candle
+            signal = await on_candle(candle, view)
+            if account.time_ms > start_ms:  # it stands still in the warm-up
+                checked = check(signal, candle)
+                note(answer_of(candle, checked, None if values is None else values()))
+            return signal
+
+        return listening
+
+
+async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
+    """One backtest into `folder/run`, its answers into `folder/answers`. StrategyFailedError if it raises."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = AnswerLog(folder / ANSWERS)
+    recorder = plan.recorder(RunFolder.create(RUN, folder / RUN))
+    where = Where()
+    try:
+        runtime = build_runtime(plan.settings, plan.strategy, recorder)
+        where.listener = Listener(runtime, request.start_ms, log.add, indicators=request.indicators)
+        await Session(request.feed(plan.settings), runtime, recorder).run()
+    except (Exception, SystemExit) as error:
+        raise StrategyFailedError(error, where.text) from error
+    finally:
+        recorder.close()
+        log.close()
+
+
+async def candles_asked(request: Request, plan: RunPlan) -> dict[str, list[Candle]]:
+    """Every candle that the strategy is asked about, warm-up included, by symbol: its own timeframe, as it sees it."""
+    candles: dict[str, list[Candle]] = {symbol: [] for symbol in plan.settings.live.symbols}
+    recorder = plan.recorder(RunFolder.create(RUN, Path(request.folder) / RUN))
+    try:
+        runtime = build_runtime(plan.settings, plan.strategy, recorder)
+        for symbol, (_, view) in list(runtime.host.asked.items()):
+            runtime.host.asked[symbol] = (_collecting(candles[symbol]), view)
+        await Session(request.feed(plan.settings), runtime, recorder).run()
+    finally:
+        recorder.close()
+    return candles
+
+
+def _collecting(candles: list[Candle]) -> OnCandle:
+    async def collecting(candle: Candle, view: View) -> Signal:
+        candles.append(candle)
+        return FLAT
+
+    return collecting
+
+
+class Where:
+    """Where a run is: its listener exists only once the strategies were made."""
+
+    listener: Listener | None = None
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return "when it was made" if self.listener is None else self.listener.where
+
+
+class SteppedRun:
+    """The same runtime, handed one slice after the other by somebody else; it knows of no later one."""
+
+    def __init__(self, request: Request, plan: RunPlan, folder: Path) -> None:
+        self._answers: list[Answer] = []
+        self._recorder = plan.recorder(RunFolder.create(RUN, folder / RUN))
+        self._where = Where()
+        try:
+            self._runtime = build_runtime(plan.settings, plan.strategy, self._recorder)
+        except (Exception, SystemExit) as error:
+            self._recorder.close()
+            raise StrategyFailedError(error, self._where.text) from error
+        self._where.listener = Listener(self._runtime, request.start_ms, self._answers.append)
+
+    async def handle(self, event: Event) -> Sequence[Answer]:
+        """One event to its end; what was answered to it."""
+        self._answers.clear()
+        try:
+            await self._runtime.handle((event,))
+        except (Exception, SystemExit) as error:
+            raise StrategyFailedError(error, self._where.text) from error
+        self._recorder.flush_if_full()
+        return self._answers
+
+    def close(self) -> None:
+        """Its files are of no use to anybody."""
+        self._recorder.close()

@@ -1,0 +1,172 @@
+"""A study: samples asked in batches, run by workers, told in their order; the same whatever the number of workers.
+
+The rule: a trial is known by its values, so one that was run before (twice asked, or before a stop) is not run again.
+An infeasible sample is not run and not a trial: it is counted, with the reason, and another one is asked.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+
+from app.errors import ConfigError
+from app.research.objective import Objective
+from app.research.outcome import Outcome, Task
+from app.research.parameters import Parameter, overrides_of
+from app.research.sampling import Sample, Sampling
+from app.research.workbench import Workers
+from app.settings import Settings, load_settings
+from app.strategies.constraints import first_broken
+from app.strategies.loader import LoadedStrategy, check_settings
+
+SAMPLES_MAX = 1_000  # infeasible ones in a row; then there is nothing to be found
+Overrides = tuple[str, ...]
+Outcomes = MutableMapping[Overrides, Outcome]
+Leader = tuple[Overrides, float]
+Progress = Callable[[int, int, Leader | None], None]  # trials run, of how many, the best of them and its value
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is searched. `settings` are complete; `trials` is how many are run, of a grid at most all its points."""
+
+    settings: Settings
+    start_ms: int
+    end_ms: int
+    parameters: tuple[Parameter, ...]
+    method: str
+    objective: Objective
+    trials: int
+    seed: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of values that was run. `value` is the objective's figure, None with the reason where undefined."""
+
+    number: int  # from 1, in the order of asking
+    values: Mapping[str, str]
+    overrides: Overrides
+    outcome: Outcome
+    value: float | None
+    why_undefined: str | None
+    same_as: int | None  # the number of an earlier trial of the same values
+
+
+@dataclass(frozen=True)
+class Study:
+    """All trials in their order, and why samples were not run."""
+
+    plan: SearchPlan
+    trials: tuple[Trial, ...]
+    infeasible: Mapping[str, int]
+
+    @property
+    def best(self) -> Trial | None:
+        """The first of those with the best value; None where no trial has one."""
+        sign = self.plan.objective.sign
+        ranked = [trial for trial in self.trials if trial.value is not None]
+        return max(ranked, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+    @property
+    def distinct(self) -> tuple[Trial, ...]:
+        """Each set of values once."""
+        return tuple(trial for trial in self.trials if trial.same_as is None)
+
+
+@dataclass
+class StudyRun:
+    """Runs a plan. `outcomes` is read before a trial is run and gets what was run: a dict, or a study file."""
+
+    plan: SearchPlan
+    workers: Workers
+    outcomes: Outcomes = field(default_factory=dict)
+    progress: Progress | None = None
+    _trials: list[Trial] = field(default_factory=list, init=False)
+    _first: dict[Overrides, int] = field(default_factory=dict, init=False)
+    _infeasible: Counter[str] = field(default_factory=Counter, init=False)
+    _leader: Leader | None = field(default=None, init=False)
+
+    def run(self) -> Study:
+        """To the end; raises what a trial raises."""
+        plan = self.plan
+        strategy = check_settings(plan.settings)
+        sampling = Sampling(plan.method, plan.parameters, plan.seed)
+        batch = 0
+        while len(self._trials) < plan.trials:
+            sampling.begin_batch(batch)
+            samples = self._ask(sampling, strategy, min(plan.batch, plan.trials - len(self._trials)))
+            self._run([overrides_of(sample.values, plan.parameters) for sample in samples])
+            for sample in samples:
+                self._tell(sampling, sample)
+            batch += 1
+            if not samples:
+                break  # the grid has no more
+        return Study(plan, tuple(self._trials), dict(sorted(self._infeasible.items())))
+
+    def _ask(self, sampling: Sampling, strategy: LoadedStrategy, count: int) -> list[Sample]:
+        samples: list[Sample] = []
+        refused = 0
+        while len(samples) < count:
+            sample = sampling.ask()
+            if sample is None:
+                break
+            reason = why_infeasible(self.plan.settings, strategy, overrides_of(sample.values, self.plan.parameters))
+            if reason is None:
+                samples.append(sample)
+                refused = 0
+                continue
+            sampling.drop(sample)
+            self._infeasible[reason] += 1
+            refused += 1
+            if refused >= SAMPLES_MAX:
+                raise ConfigError(f"{refused:,} samples in a row cannot be run; the last: {reason}; change --param")
+        return samples
+
+    def _run(self, batch: Sequence[Overrides]) -> None:
+        plan = self.plan
+        missing = [overrides for overrides in dict.fromkeys(batch) if overrides not in self.outcomes]
+        done = len(self._trials)
+        numbers = {done + batch.index(overrides) + 1: overrides for overrides in missing}
+        known = done + len(batch) - len(missing)
+        for overrides in batch:
+            if overrides in self.outcomes:
+                self._tell_progress(known, overrides)
+        tasks = [Task(number, overrides, plan.start_ms, plan.end_ms) for number, overrides in numbers.items()]
+        for count, (number, outcome) in enumerate(self.workers.run(tasks), 1):
+            self.outcomes[numbers[number]] = outcome
+            self._tell_progress(known + count, numbers[number])
+
+    def _tell(self, sampling: Sampling, sample: Sample) -> None:
+        plan, number = self.plan, len(self._trials) + 1
+        overrides = overrides_of(sample.values, plan.parameters)
+        outcome = self.outcomes[overrides]
+        first = self._first.setdefault(overrides, number)
+        value = plan.objective.value(outcome.performance)
+        why = plan.objective.why_undefined(outcome.performance)
+        trial = Trial(number, sample.values, overrides, outcome, value, why, None if first == number else first)
+        self._trials.append(trial)
+        sampling.tell(sample, None if value is None else plan.objective.sign * value)
+
+    def _tell_progress(self, done: int, newest: Overrides) -> None:
+        if self.progress is None:
+            return
+        objective = self.plan.objective
+        value = objective.value(self.outcomes[newest].performance)
+        if value is not None and (self._leader is None or objective.sign * (value - self._leader[1]) > 0.0):
+            self._leader = (newest, value)
+        self.progress(done, self.plan.trials, self._leader)
+
+
+def why_infeasible(settings: Settings, strategy: LoadedStrategy, overrides: Sequence[str]) -> str | None:
+    """Why these values cannot be run: a constraint that the strategy declares, or what a backtest of them would say."""
+    defaults = {name: argument.default for name, argument in strategy.parameters.items()}
+    try:
+        changed = load_settings(settings, overrides)
+        broken = first_broken(strategy.constraints, defaults | changed.live.strategy.params)
+        if broken is not None:
+            return broken.text
+        check_settings(changed)
+    except ConfigError as error:
+        return " ".join(str(error).split())
+    return None

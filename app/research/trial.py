@@ -1,0 +1,131 @@
+"""A trial: one backtest over candles that are in memory already, through the one runtime, with its figures.
+
+The rule: what `run_trial` answers is what `--mode backtest` of the same settings and period writes: the content of
+results.json, and the SHA-256 of the trade log. There is no second simulator, and no file is written.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from app.errors import DataError
+from app.reporting.daily import EquityPath, EquityRows, EquityScan
+from app.reporting.memory_log import MemoryEquityLog, MemoryTradeLog
+from app.reporting.quotients import Floats
+from app.reporting.recorder import RunRecorder
+from app.reporting.run_folder import RunFolder
+from app.reporting.trade_table import Fills, Trades, trades_of
+from app.research.loaded_candles import LoadedCandles
+from app.run_plan import RunPlan
+from app.runtime.period import Period
+from app.runtime.session import Session, build_runtime
+from app.settings import Settings
+from app.strategies.loader import LoadedStrategy, check_settings, startup_candles
+from app.times import file_time, short_time, timeframe_ms
+
+__all__ = ["LoadedCandles", "TrialResult", "run_trial"]
+
+PERIOD_NOTE = "the period of --start and --end"
+_one_at_a_time = threading.Lock()  # a session tunes the garbage collector of its whole process
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What one run came to. `results` is the content of results.json; the arrays are in quote currency and ms UTC."""
+
+    results: dict[str, Any]
+    trades_sha256: str
+    fills: Fills
+    rows: EquityRows
+    balances: Floats
+    start_ms: int
+
+    @cached_property
+    def trades(self) -> Trades:
+        """The closed trades, in the order in which they were closed."""
+        return trades_of(self.fills, Path("trades"))
+
+    @cached_property
+    def daily(self) -> EquityPath:
+        """Equity at each UTC midnight: `daily.returns` is one return a day, None where nothing was left."""
+        scan = EquityScan(self.results["performance"]["starting_balance"], self.start_ms)
+        scan.add(self.rows.times_ms, self.rows.equity)
+        return scan.path()
+
+    @property
+    def halted(self) -> bool:
+        """Whether the kill switch tripped."""
+        return self.results["kill_switch"] is not None
+
+
+def run_trial(
+    candles: LoadedCandles,
+    settings: Settings,
+    start_ms: int,
+    end_ms: int,
+    *,
+    strategy: LoadedStrategy | None = None,
+    note: str = PERIOD_NOTE,
+) -> TrialResult:
+    """Run `start <= open time < end`, with the warm-up that the settings ask for, from the candles before.
+
+    `settings` are complete (with the exchange's market data, as `Supply.complete` gives them). `strategy` is the
+    settings' own, if it was loaded and checked already. Raises what a backtest raises; KeyboardInterrupt where the
+    operator stopped it. Works inside a running event loop, too.
+    """
+    loaded = strategy or check_settings(settings)
+    live = settings.live
+    warmup = startup_candles(settings, loaded())
+    warmup_start_ms = start_ms - warmup * timeframe_ms(live.timeframe)
+    plan = RunPlan(settings, loaded, Period(start_ms, end_ms, note), warmup, warmup_start_ms)
+    trade_log, equity_log = MemoryTradeLog(), MemoryEquityLog(settings.trading_mode.starting_balance)
+    recorder = RunRecorder(live.symbols, trade_log, equity_log)
+    feed = candles.feed(live.symbols, (warmup_start_ms, start_ms, end_ms))
+    runtime = build_runtime(settings, loaded, recorder)
+    with _one_at_a_time:
+        status = _outside_of_a_loop(lambda: asyncio.run(Session(feed, runtime, recorder).run()))
+    if status != "finished":
+        raise KeyboardInterrupt
+    for series in feed.coverage():
+        if not series.candles:
+            between = f"from {short_time(start_ms)} to {short_time(end_ms)}"
+            raise DataError(f"no candle of {series.symbol} {live.timeframe} {between} was loaded")
+    folder = RunFolder(Path(), f"config_backtest_{file_time(start_ms)}_{file_time(end_ms)}")
+    results = plan.results(status, note, feed.coverage(), runtime, recorder, folder)
+    first_ms = recorder.first_open_ms
+    return TrialResult(
+        results=results,
+        trades_sha256=trade_log.sha256(),
+        fills=trade_log.source(),
+        rows=equity_log.source(),
+        balances=equity_log.balances(),
+        start_ms=start_ms if first_ms is None else first_ms,
+    )
+
+
+def _outside_of_a_loop(work: Callable[[], Answer]) -> Answer:
+    # asyncio.run() refuses inside a running loop (a notebook): then in a thread of its own.
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    answers: list[Answer] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answers.append(work())
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="onetape-trial")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return answers[0]

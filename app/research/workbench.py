@@ -1,0 +1,99 @@
+"""Workbench: what a worker process holds of a study, and how it answers one task with it.
+
+The rule: candles are loaded once and reused by every task; a task is answered from its own settings alone, so it does
+not matter which worker gets it, after what, or how often.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from app.errors import DataError, OnetapeError
+from app.research.loaded_candles import LoadedCandles
+from app.research.outcome import Outcome, Task, outcome_of
+from app.research.shared_cache import SharedCache
+from app.research.trial import run_trial
+from app.settings import Settings, load_settings
+
+
+class Workers(Protocol):
+    """Whatever can answer tasks: processes of this machine, or of a cluster."""
+
+    memory_mib: float  # the largest peak of a worker so far
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
+        """The outcome of each task by its number, in any order; a task whose worker died is given to another."""
+
+    def close(self) -> None:
+        """End them; idempotent."""
+
+
+@dataclass
+class Workbench:
+    """Settings (complete) and where the candles come from: `cache`, or the candles themselves."""
+
+    settings: Settings
+    start_ms: int
+    end_ms: int
+    cache: Path | None = None
+    candles: LoadedCandles | None = None
+    strategy_file: tuple[str, bytes] | None = None  # on its way to where the file is not: its name and what is in it
+
+    def answer(self, task: Task) -> Outcome:
+        """Run one task; an OnetapeError says which."""
+        try:
+            settings = load_settings(self.settings, task.overrides)
+            return outcome_of(run_trial(self.loaded(), settings, task.start_ms, task.end_ms))
+        except OnetapeError as error:
+            told = " ".join(f"--set {override}" for override in task.overrides)
+            raise type(error)(f"trial {task.number} ({told}): {error}") from error
+
+    def loaded(self) -> LoadedCandles:
+        """The candles, read when they are wanted first."""
+        if self.candles is None:
+            if self.cache is None:
+                raise DataError("a workbench needs candles, or a cache to read them from")
+            live = self.settings.live
+            self.candles = LoadedCandles.load(self.cache, live.symbols, live.timeframe, self.start_ms, self.end_ms)
+        return self.candles
+
+    def packed(self, *, with_candles: bool) -> "Workbench":
+        """For another machine: with a strategy that lies in a file of this one, and with the candles if wanted."""
+        place, suffix, _ = self.settings.live.strategy.name.partition(".py")
+        path = Path(place + suffix)
+        file = (path.name, path.read_bytes()) if suffix and path.is_file() else None
+        candles = self.loaded().detached() if with_candles else None
+        return replace(self, cache=None, candles=candles, strategy_file=file)
+
+    def unpacked(self, folder: Path, shared: SharedCache | None) -> "Workbench":
+        """On the other machine: the strategy's file below `folder`, candles from shared storage, if that is given."""
+        cache = None if shared is None else shared.copy_to(folder / "candles")
+        if self.strategy_file is None:
+            return replace(self, cache=cache)
+        file, content = self.strategy_file
+        path = folder / "strategy" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        class_name = self.settings.live.strategy.name.partition(".py")[2]
+        strategy = self.settings.live.strategy.model_copy(update={"name": f"{path}{class_name}"})
+        live = self.settings.live.model_copy(update={"strategy": strategy})
+        return replace(self, cache=cache, settings=self.settings.model_copy(update={"live": live}))
+
+
+def packed_answer(workbench: Workbench, task: Sequence[Any]) -> tuple[bytes, float]:
+    """The outcome as JSON and this process's peak memory: what travels back over a wire."""
+    return msgspec.json.encode(workbench.answer(Task(*task))), peak_memory_mib()
+
+
+def peak_memory_mib() -> float:
+    """Of this process so far; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
