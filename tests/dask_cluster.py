@@ -44,13 +44,11 @@ class DaskCluster:
         self.workers[number].wait()
 
     def close(self) -> None:
-        """End everything that was started here."""
+        """End everything that was started here; an orderly end of Dask's takes its time."""
         for process in (*self.workers, self.scheduler):
             if process is not None:
-                process.terminate()
-        for process in (*self.workers, self.scheduler):
-            if process is not None:
-                process.wait(timeout=20)
+                process.kill()
+                process.wait()
 
     def _start(self, name: str, *arguments: str) -> "subprocess.Popen[str]":
         alien = self.folder / "alien"

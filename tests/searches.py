@@ -17,7 +17,7 @@ from app.research.study import SearchPlan
 from app.research.workbench import Workbench
 from app.settings import Settings, load_settings
 from app.strategies.loader import check_settings
-from app.times import parse_time_ms
+from app.times import DAY_MS, parse_time_ms
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG, CACHE = ROOT / "config/sample/live.yaml", ROOT / "data/sample"
@@ -57,7 +57,7 @@ def runner(**options: Any) -> ConfigBacktestRunner:
 
 def bench(own: Settings | None = None) -> Workbench:
     """What a worker holds for the plan above."""
-    return Workbench(own or settings(), START_MS, END_MS, cache=CACHE)
+    return Workbench(own or settings(), START_MS - 31 * DAY_MS, END_MS, cache=CACHE)
 
 
 @dataclass

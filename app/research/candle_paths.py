@@ -5,9 +5,10 @@ trade log that it wrote are the paths those of the same strategy, settings and c
 """
 
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, NamedTuple
@@ -79,9 +80,10 @@ def candle_block(
     observed = _repeated(run, settings, series)
     paths = CandlePaths(moves_of(series, question.mean_block), run.settings, start_ms, end_ms)
     found = []
-    for outcome in _in_order(paths, question, workers):
-        found.append(outcome)
-        tell(len(found))
+    with closing(_in_order(paths, question, workers)) as outcomes:  # after a stop no process stays behind
+        for outcome in outcomes:
+            found.append(outcome)
+            tell(len(found))
     level = settings.trading_mode.starting_balance * question.ruin
     answer = bands(_outcomes(found, level), _outcomes([observed], level), settings.trading_mode.starting_balance)
     trades = np.array([outcome.trades for outcome in found])
@@ -142,26 +144,35 @@ def _outcomes(found: Sequence[PathOutcome], level: float) -> Outcomes:
     )
 
 
-def _in_order(paths: CandlePaths, question: Question, workers: int) -> Iterator[PathOutcome]:
+def _in_order(paths: CandlePaths, question: Question, workers: int) -> Generator[PathOutcome, None, None]:
     if workers == 1:
-        yield from (paths.outcome(question.seed, number) for number in range(question.runs))
+        # In a thread a session hears no signals: a stop is for all paths, not for the one that runs.
+        with ThreadPoolExecutor(1) as pool:
+            for number in range(question.runs):
+                yield pool.submit(paths.outcome, question.seed, number).result()
         return
     done, tries = 0, 0
     while done < question.runs:
         try:
-            for outcome in _in_processes(paths, question.seed, range(done, question.runs), workers):
-                done += 1
-                yield outcome
+            with closing(_in_processes(paths, question.seed, range(done, question.runs), workers)) as outcomes:
+                for outcome in outcomes:
+                    done += 1
+                    yield outcome
         except BrokenProcessPool:
             tries += 1  # its paths are made again: they depend on their numbers alone
             if tries == _TRIES:
                 raise DataError(f"a worker died {tries} times; try --workers 1, or fewer of them") from None
 
 
-def _in_processes(paths: CandlePaths, seed: int, numbers: Iterable[int], workers: int) -> Iterator[PathOutcome]:
-    context = get_context("spawn")  # a fork would copy locks and a running loop
-    with ProcessPoolExecutor(workers, context, _begin, (paths,)) as pool:
+def _in_processes(
+    paths: CandlePaths, seed: int, numbers: Iterable[int], workers: int
+) -> Generator[PathOutcome, None, None]:
+    # Spawned, since a fork would copy locks and a running loop.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (paths,))
+    try:
         yield from pool.map(_in_worker, ((seed, number) for number in numbers))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 _own_paths: list[CandlePaths] = []  # of a worker process: sent once, not with every path

@@ -26,9 +26,9 @@ class Luggage(WorkerPlugin):
     `setup` runs on the worker: it unpacks the code, unless this very code is loaded there, and makes the workbench.
     """
 
-    def __init__(self, key: str, code_sha256: str, files: Mapping[str, bytes], workbench: bytes, shared: Any) -> None:
+    def __init__(self, key: str, code_sha256: str, files: Mapping[str, bytes], packed: bytes) -> None:
         self.name = f"onetape-{key}"
-        self._code_sha256, self._files, self._packed, self._shared = code_sha256, dict(files), workbench, shared
+        self._code_sha256, self._files, self._packed = code_sha256, dict(files), packed
         self._folder = ""
         self._bench: Workbench | None = None
 
@@ -67,8 +67,8 @@ class Luggage(WorkerPlugin):
             for name in [name for name in sys.modules if name == "app" or name.startswith("app.")]:
                 del sys.modules[name]
             sys.path.insert(0, self._folder)
-        bench = pickle.loads(zlib.decompress(self._packed))  # noqa: S301 - it comes from the one whose code runs here
-        return bench.unpacked(Path(self._folder), self._shared)  # type: ignore[no-any-return]
+        bench, shared = pickle.loads(zlib.decompress(self._packed))  # noqa: S301 - of the one whose code runs here
+        return bench.unpacked(Path(self._folder), shared)  # type: ignore[no-any-return]
 
     def _loaded_code(self) -> str:
         import sys
@@ -118,11 +118,16 @@ class ClusterWorkers:
         """The outcome of each task by its number, as they come."""
         from distributed import as_completed
 
+        def answer(name: str, task: Sequence[Any]) -> tuple[bytes, float]:
+            # A function inside a function: Dask sends it by value, with this file's functions in it, as it would not
+            # send one that plain pickle can name. Neither scheduler nor worker then needs an `app` of its own.
+            return answer_on_worker(name, task)
+
         self._round += 1
         futures = {}
         for task in tasks:
             name = f"{self._luggage.name}-{self._round}-{task.number}"
-            future = self._client.submit(answer_on_worker, self._luggage.name, tuple(task), key=name, pure=False)
+            future = self._client.submit(answer, self._luggage.name, tuple(task), key=name, pure=False)
             futures[future] = task
         for future in as_completed(futures, loop=self._client.loop):  # type: ignore[no-untyped-call]
             yield futures[future].number, self._outcome(future, futures[future])
@@ -190,5 +195,5 @@ def _luggage(workbench: "Workbench", key: str, shared: Any) -> Luggage:
         str(Path("app") / path.relative_to(_PACKAGE)): zlib.compress(path.read_bytes())
         for path in sorted(_PACKAGE.rglob("*.py"))
     }
-    packed = zlib.compress(pickle.dumps(workbench.packed(with_candles=shared is None)), 1)
-    return Luggage(key, code_sha256(), files, packed, shared)
+    packed = zlib.compress(pickle.dumps((workbench.packed(with_candles=shared is None), shared)), 1)
+    return Luggage(key, code_sha256(), files, packed)

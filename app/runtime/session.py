@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from app.errors import first_cause
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
@@ -128,7 +129,7 @@ def _stop_signals(
     # effect. The feed ends first: one that is always ready would keep the queue full and the command out of it.
     # In a thread (a notebook) there are no signals to hear.
     loop = asyncio.get_running_loop()
-    heard: list[signal.Signals] = []
+    heard: dict[signal.Signals, Any] = {}  # and what they did before, which they do again afterwards
 
     def stop(received: signal.Signals) -> None:
         release()
@@ -138,12 +139,16 @@ def _stop_signals(
 
     def release() -> None:
         while heard:
-            loop.remove_signal_handler(heard.pop())
+            number, before = heard.popitem()
+            loop.remove_signal_handler(number)
+            if before is not None:  # asyncio would leave the system's own behaviour
+                signal.signal(number, before)
 
     with suppress(NotImplementedError, RuntimeError, ValueError):
         for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.getsignal(number)
             loop.add_signal_handler(number, stop, number)
-            heard.append(number)
+            heard[number] = before
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.dask_cluster import DaskCluster, dask_cluster
 from tests.searches import CACHE, END_MS, START_MS, InlineWorkers, bench, plan
 from tests.unit.test_search_command import SEARCH, SPACE
 
-PLAN = {"method": "bayes", "trials": 32}
+PLAN: dict[str, Any] = {"method": "bayes", "trials": 32}
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +42,13 @@ def test_the_command_line(cluster: DaskCluster, tmp_path: Path, capsys: pytest.C
     arguments = [*SEARCH, *SPACE, "--method", "bayes", "--trials", "16", "--json"]
     shutil.copytree(CACHE, tmp_path / "shared")
     found = []
-    for number, where in enumerate((
-        ["--workers", "1"],
-        ["--cluster", cluster.address],
-        ["--cluster", cluster.address, "--shared-cache", f"file://{tmp_path}/shared"],
-    )):
+    for number, where in enumerate(
+        (
+            ["--workers", "1"],
+            ["--cluster", cluster.address],
+            ["--cluster", cluster.address, "--shared-cache", f"file://{tmp_path}/shared"],
+        )
+    ):
         assert main([*arguments, *where, "--out", str(tmp_path / str(number))]) == 0
         found.append(capsys.readouterr().out)
     assert found[0] == found[1] == found[2] != ""
@@ -117,7 +120,7 @@ def test_errors_come_back_as_they_are(cluster: DaskCluster) -> None:
 
 def test_a_cluster_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.research.cluster.CONNECT_S", 1.0)
-    with pytest.raises(ConfigError, match="--cluster tcp://127.0.0.1:9: no Dask scheduler answers there"):
+    with pytest.raises(ConfigError, match=r"--cluster tcp://127.0.0.1:9: no Dask scheduler answers there"):
         ClusterWorkers("tcp://127.0.0.1:9", bench(), "none")
     with pytest.raises(ConfigError, match="no Dask scheduler answers there"):
         ClusterWorkers("nonsense://x", bench(), "none")
@@ -134,7 +137,7 @@ def test_a_shared_cache_that_is_not_there(cluster: DaskCluster, tmp_path: Path) 
     shared = SharedCache.of(str(tmp_path / "nowhere"), asyncio.run(runner().plan()).months)
     workers = ClusterWorkers(cluster.address, bench(), "nowhere", shared)
     try:
-        with pytest.raises(DataError, match="--shared-cache .* cannot be read"):
+        with pytest.raises(DataError, match=r"--shared-cache .* cannot be read"):
             dict(workers.run([Task(1, (), START_MS, END_MS)]))
     finally:
         workers.close()

@@ -23,6 +23,7 @@ for name in ("shown", "hidden"):
 if not confine([sys.prefix, sys.base_prefix, "/usr", "/lib", "/proc", str(folder / "shown"), str(folder / "none")]):
     print("no Landlock")
     sys.exit()
+assert "NoNewPrivs:\\t1" in Path("/proc/self/status").read_text(), "else only root may"
 assert pq.read_table(str(folder / "shown" / "t.parquet")).num_rows == 1
 c = ctypes.CDLL(None)
 c.fopen.restype = ctypes.c_void_p

@@ -29,7 +29,9 @@ def test_cells() -> None:
 
 
 def test_words_are_escaped_and_one_colour_is_enough() -> None:
-    flat = dataclasses.replace(made(), cells=((1.0,),), counts=((3,),), best=(0, 0), row_labels=("<b>",), column_labels=("x",))
+    flat = dataclasses.replace(
+        made(), cells=((1.0,),), counts=((3,),), best=(0, 0), row_labels=("<b>",), column_labels=("x",)
+    )
     page = heat_map_page(flat, "total_return_pct")
     assert "&lt;b&gt;" in page
     assert "hsl(140 " in page

@@ -2,12 +2,14 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from app.errors import DataError
 from app.feeds.cache import CandleCache
+from app.feeds.month_file import CandleColumns
 from app.feeds.replay import ReplayFeed
 from app.research import loaded_candles
 from app.research.loaded_candles import LoadedCandles
@@ -81,7 +83,8 @@ def test_without_the_cache_an_absent_month_is_an_error() -> None:
 def test_candles_that_lie_in_no_cache(tmp_path: Path) -> None:
     whole = load()
     january, february = (whole.read(SYMBOL, "1h", month) for month in ("2023-01", "2023-02"))
-    joined = type(january)(*(np.concatenate(pair) for pair in zip(january, february, strict=True)))
+    columns: Any = [np.concatenate(pair) for pair in zip(january, february, strict=True)]
+    joined = CandleColumns(*columns)
     own = LoadedCandles.of("1h", {SYMBOL: joined})
     assert own.months(SYMBOL, "1h") == ["2023-01", "2023-02"]
     feed = own.feed([SYMBOL], (START_MS, START_MS, END_MS))

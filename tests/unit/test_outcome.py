@@ -14,10 +14,13 @@ def test_it_is_the_trials_and_travels() -> None:
     assert found.performance == trial.results["performance"]
     assert found.trades_sha256 == trial.trades_sha256
     assert found.halted == trial.results["kill_switch"]["time"]
+    assert trial.daily.returns is not None
     assert found.returns == trial.daily.returns.tolist()
     assert msgspec.json.decode(msgspec.json.encode(found), type=Outcome) == found
 
 
 def test_returns_as_an_array() -> None:
     assert outcome(1.0).daily is None
-    assert outcome(1.0, returns=[0.5, -0.25]).daily.tolist() == [0.5, -0.25]
+    daily = outcome(1.0, returns=[0.5, -0.25]).daily
+    assert daily is not None
+    assert daily.tolist() == [0.5, -0.25]

@@ -12,7 +12,9 @@ MIXED = ("ema_fast=5:20", "rsi_long_min=40:60", "allow_short=true,false", "volum
 STEPS = ("ema_fast=5:7", "rsi_long_min=40:60:10", "allow_short=true,false")
 
 
-def draw(method: str, seed: int, batches: int = 4, size: int = 8, params: tuple[str, ...] = MIXED) -> list[dict[str, str]]:
+def draw(
+    method: str, seed: int, batches: int = 4, size: int = 8, params: tuple[str, ...] = MIXED
+) -> list[dict[str, str]]:
     sampling = Sampling(method, plan(params, "random").parameters, seed)
     found = []
     for batch in range(batches):

@@ -47,14 +47,15 @@ def test_trials_and_batches() -> None:
 def test_what_makes_it_another_study(tmp_path: Path) -> None:
     first = prepared()
     assert prepared(trials=50).identity == first.identity  # more trials of the same study
-    for name, changes in {
+    others: dict[str, dict[str, Any]] = {
         "param": {"params": PARAMS[:1]},
         "method": {"method": "bayes"},
         "objective": {"objective": "expectancy"},
         "min_trades": {"min_trades": 5},
         "seed": {"seed": 2},
         "batch": {"batch": 5},
-    }.items():
+    }
+    for name, changes in others.items():
         told = first_difference(first.identity, prepared(**changes).identity)
         assert told is not None
         assert told.startswith(f"{name} was "), name
@@ -100,8 +101,10 @@ def test_a_study_of_other_candles_is_refused(tmp_path: Path) -> None:
     same.run(InlineWorkers(), tmp_path / "study")
     candles = {name: dict(months) for name, months in same.identity["candles"].items()}
     candles["BTC/USDT 1h"]["2023-01"] = "0" * 64
-    with pytest.raises(DataError, match="another study: candles.BTC/USDT 1h.2023-01 was"):
-        dataclasses.replace(same, identity={**same.identity, "candles": candles}).run(InlineWorkers(), tmp_path / "study")
+    with pytest.raises(DataError, match=r"another study: candles.BTC/USDT 1h.2023-01 was"):
+        dataclasses.replace(same, identity={**same.identity, "candles": candles}).run(
+            InlineWorkers(), tmp_path / "study"
+        )
 
 
 def test_the_command_line_has_all_that_the_search_was_given() -> None:

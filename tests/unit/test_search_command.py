@@ -1,4 +1,4 @@
-"""`python -m app search`: the printed command gives the best's trade log, kills change nothing, bad input is one line."""
+"""`python -m app search`: the printed command gives the best, kills change nothing, bad input is one line."""
 
 import hashlib
 import json
@@ -76,7 +76,9 @@ def test_a_search_that_is_ended_half_way_goes_on_to_the_same_result(how: signal.
         assert search.returncode == -signal.SIGKILL
     else:
         assert search.returncode == 2
-        assert told.splitlines()[-1].endswith(f"stopped; the same command with --out {tmp_path}/study goes on from here")
+        assert told.splitlines()[-1].endswith(
+            f"stopped; the same command with --out {tmp_path}/study goes on from here"
+        )
     assert not (tmp_path / "study/study.json").exists()
     resumed, whole = started([*arguments, str(tmp_path / "study")]), started([*arguments, str(tmp_path / "whole")])
     (first, told), (second, _) = resumed.communicate(timeout=60), whole.communicate(timeout=60)
@@ -139,7 +141,9 @@ def test_no_trial_with_a_value(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert json.loads((tmp_path / "study/study.json").read_text())["best"] is None
 
 
-def test_progress_in_a_pipe_and_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_in_a_pipe_and_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     progress = SearchProgress()
     for done in range(1, 101):
         progress(done, 100, None if done < 50 else (("a=1",), 1.25))

@@ -79,7 +79,8 @@ def test_each_sign_has_its_warning() -> None:
     assert study.best is not None
 
     def with_best(**changes: Any) -> Study:
-        best = dataclasses.replace(study.best, **changes)  # type: ignore[type-var]
+        assert study.best is not None
+        best = dataclasses.replace(study.best, **changes)
         return dataclasses.replace(study, trials=(best,))
 
     (edge,) = found(study=with_best(values={"ema_fast": "5", "ema_slow": "30"})).warnings

@@ -1,5 +1,10 @@
 """What a session is built from: settings to rules, one to one. Its running is tested in tests/integration."""
 
+import signal
+from pathlib import Path
+
+from app import run_config_backtest
+from app.backtest import SAMPLE_CACHE, SAMPLE_CONFIG
 from app.runtime.session import fill_rules, instruments, risk_config
 from app.settings import load_settings
 from app.trading.instruments import Instrument
@@ -33,3 +38,16 @@ def test_every_key_arrives() -> None:
     assert fill_rules(settings.trading_mode) == FillRules(0.01, 0.02, 0.03, True, True)
     assert risk_config(settings) == RiskConfig(0.04, 5.0, 6.0, 0.07, 0.8)
     assert instruments(settings) == {"C/D": Instrument(0.1, 0.2, 3.0, 0.4)}
+
+
+def test_what_a_signal_did_before_a_run_it_does_again_after_it(tmp_path: Path) -> None:
+    def mine(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, mine)
+    try:
+        run_config_backtest("2023-03-20", "2023-03-21", config=SAMPLE_CONFIG, cache=SAMPLE_CACHE, out=tmp_path / "run")
+        assert signal.getsignal(signal.SIGTERM) is mine
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)

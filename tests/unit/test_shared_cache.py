@@ -29,12 +29,14 @@ def test_the_months_of_the_study_are_copied(tmp_path: Path, url: str) -> None:
         (name, month) for name, frame in cache.series() for month in cache.months(name, frame)
     ]
     assert {sha for *_, sha in own.months} == {
-        cache.describe(name, frame, month).sha256 for name, frame in cache.series() for month in cache.months(name, frame)
+        cache.describe(name, frame, month).sha256
+        for name, frame in cache.series()
+        for month in cache.months(name, frame)
     }
 
 
 def test_bad_places(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--shared-cache .*2022-12.parquet cannot be read"):
+    with pytest.raises(DataError, match=r"--shared-cache .*2022-12.parquet cannot be read"):
         shared(str(tmp_path / "nothing")).copy_to(tmp_path / "copy")
     with pytest.raises(ConfigError, match="--shared-cache nowhere://x: "):
         shared("nowhere://x").copy_to(tmp_path / "copy")

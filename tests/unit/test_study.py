@@ -48,7 +48,9 @@ def test_a_stopped_study_goes_on_to_the_same_result(method: str, stopped: int) -
 def outcomes_before(whole: Study, outcomes: dict[Overrides, Outcome], rest: ComputingWorkers) -> list[Overrides]:
     """Those of the study that had been run before the stop."""
     ran_later = {task.overrides for task in rest.asked}
-    return [trial.overrides for trial in whole.distinct if trial.overrides not in ran_later and trial.overrides in outcomes]
+    return [
+        trial.overrides for trial in whole.distinct if trial.overrides not in ran_later and trial.overrides in outcomes
+    ]
 
 
 def test_more_trials_go_on_where_fewer_ended() -> None:

@@ -90,7 +90,9 @@ def test_a_task_that_always_does_ends_the_study(tmp_path: Path) -> None:
 def test_errors_come_back_with_their_trial(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"trial 4 \(--set strategy.params.ema_fast=99\)"):
         answers(LocalWorkers(bench(), 1), [Task(4, ("strategy.params.ema_fast=99",), START_MS, END_MS)])
-    with pytest.raises(RuntimeError, match=r"(?s)trial 1 \(--set strategy.params.how=3\).*KeyError: \"a mistake of the user"):
+    with pytest.raises(
+        RuntimeError, match=r"(?s)trial 1 \(--set strategy.params.how=3\).*KeyError: \"a mistake of the user"
+    ):
         answers(LocalWorkers(deadly(tmp_path), 1), how(3))
 
 
