@@ -1,7 +1,7 @@
 """`python -m app monte-carlo RUN`: what a finished run's result might as well have been, as a table and a file.
 
 Prints what app/research/monte_carlo.py found, with what each method can and cannot tell, and writes monte_carlo.json
-into the run folder or --out. It computes nothing.
+and monte_carlo.html into the run folder or --out. It computes nothing.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 from app.errors import ConfigError, StoppedError
 from app.search_command import stopping
 
-FILE = "monte_carlo.json"
+FILE, PAGE = "monte_carlo.json", "monte_carlo.html"
 _TEXT_WIDTH = 110
 
 
@@ -48,6 +48,7 @@ def run_monte_carlo(args: argparse.Namespace) -> int:
     from app.proof.run_files import Run
     from app.reporting.run_folder import to_json, write_json, writing
     from app.research.monte_carlo import METHODS, Asked, monte_carlo
+    from app.research.research_pages import monte_carlo_page
 
     methods = METHODS if args.method == "all" else [name.strip() for name in args.method.split(",")]
     asked = Asked(methods, args.runs, args.seed, args.ruin, args.block)
@@ -64,6 +65,8 @@ def run_monte_carlo(args: argparse.Namespace) -> int:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / FILE, found)
+    with writing(folder / PAGE):
+        (folder / PAGE).write_text(monte_carlo_page(found, lines(found, Path(FILE))), encoding="utf-8")
     sys.stdout.write(to_json(found) if args.json else "\n".join(lines(found, folder / FILE)) + "\n")
     return 0
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from app.research.walk_forward import Block
     from app.research.windows import WindowRule
 
+PAGE = "walk_forward.html"
+
 
 def add_walk_forward_parser(commands: "argparse._SubParsersAction[Any]") -> argparse.ArgumentParser:
     """Adds `walk-forward`; the caller adds the flags of a profile."""
@@ -36,8 +38,9 @@ def add_walk_forward_parser(commands: "argparse._SubParsersAction[Any]") -> argp
 def run_walk_forward(args: argparse.Namespace) -> int:
     """Walk and report; the exit status."""
     from app.backtest_command import make_runner
-    from app.reporting.run_folder import to_json, write_json
+    from app.reporting.run_folder import to_json, write_json, writing
     from app.research.in_sample import InSampleSearch, prepare_walk
+    from app.research.research_pages import walk_page
     from app.research.walk_forward import RESULT, walk_windows
     from app.research.walk_report import default_folder, walk_content, walk_lines, window_line
 
@@ -54,14 +57,17 @@ def run_walk_forward(args: argparse.Namespace) -> int:
 
     with stopping():
         workers = workers_of(args, search)
-        print(f"onetape: {len(walk.windows)} windows; the walk is {folder}", file=sys.stderr, flush=True)
         try:
+            print(f"onetape: {len(walk.windows)} windows; the walk is {folder}", file=sys.stderr, flush=True)
             blocks = walk_windows(walk, InSampleSearch(search, workers, progress), folder, tell)
             found = walk_content(walk, blocks, folder)
         except KeyboardInterrupt:
             raise StoppedError(f"stopped; the same command with --out {folder} goes on from here") from None
         finally:
             workers.close()
+    page = walk_page(found, folder, walk_lines(found, Path()))
+    with writing(folder / PAGE):
+        (folder / PAGE).write_text(page, encoding="utf-8")
     write_json(folder / RESULT, found)
     sys.stdout.write(to_json(found) if args.json else "\n".join(walk_lines(found, folder)) + "\n")
     return 0

@@ -170,13 +170,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *BASE, "app.feeds.cache", "app.research.stitching", "app.research.walk_forward", "app.research.windows",
         "app.text_table",
     ),
+    "app.research.curve_page": (),
+    "app.research.research_pages": ("app.times", "app.research.curve_page"),
     "app.monte_carlo_command": (
-        "app.errors", "app.proof", "app.reporting.run_folder", "app.research.monte_carlo", "app.search_command",
-        "app.text_table",
+        "app.errors", "app.proof", "app.reporting.run_folder", "app.research.monte_carlo",
+        "app.research.research_pages", "app.search_command", "app.text_table",
     ),
     "app.walk_forward_command": (
         "app.errors", "app.backtest_command", "app.reporting.run_folder", "app.research.in_sample",
-        "app.research.walk_forward", "app.research.walk_report", "app.research.windows", "app.search_command",
+        "app.research.research_pages", "app.research.walk_forward", "app.research.walk_report", "app.research.windows", "app.search_command",
     ),
     "app.cli": (
         "app.errors", "app.assumptions_command", "app.backtest_command", "app.check", "app.data_commands",

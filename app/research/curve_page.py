@@ -14,7 +14,8 @@ _MARKS = 5
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; }} body {{ font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem; max-width: 70rem; }}
+:root {{ color-scheme: light dark; }}
+body {{ font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem; max-width: 70rem; }}
 svg {{ width: 100%; height: auto; }} svg text {{ font-size: 13px; fill: currentColor; }}
 .line {{ fill: none; stroke: #2a6fdb; stroke-width: 2; }} .band {{ fill: #2a6fdb; opacity: .18; }}
 .rule {{ stroke: currentColor; opacity: .2; }} pre {{ overflow-x: auto; }}

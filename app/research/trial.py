@@ -75,8 +75,8 @@ def run_trial(
     """Run `start <= open time < end`, with the warm-up that the settings ask for, from the candles before.
 
     `settings` are complete (with the exchange's market data, as `Supply.complete` gives them). `strategy` is the
-    settings' own, if it was loaded and checked already. Raises what a backtest raises; KeyboardInterrupt where the
-    operator stopped it. Works inside a running event loop, too.
+    settings' own, if it was loaded and checked already. Raises what a backtest raises; Ctrl-C is a
+    KeyboardInterrupt, never the end of a run. Works inside a running event loop, too.
     """
     loaded = strategy or check_settings(settings)
     live = settings.live
@@ -88,9 +88,8 @@ def run_trial(
     feed = candles.feed(live.symbols, (warmup_start_ms, start_ms, end_ms))
     runtime = build_runtime(settings, loaded, recorder)
     with _one_at_a_time:
-        status = _outside_of_a_loop(lambda: asyncio.run(Session(feed, runtime, recorder).run()))
-    if status != "finished":
-        raise KeyboardInterrupt
+        session = Session(feed, runtime, recorder, hears_signals=False)
+        status = _outside_of_a_loop(lambda: asyncio.run(session.run()))
     for series in feed.coverage():
         if not series.candles:
             between = f"from {short_time(start_ms)} to {short_time(end_ms)}"

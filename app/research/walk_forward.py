@@ -8,6 +8,7 @@ started again in its folder; a folder of another walk is refused. How the best i
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ class Walk:
 
 
 def walk_windows(walk: Walk, optimise: Optimise, folder: Path, tell: Told = lambda window: None) -> list[Block]:
-    """Every window's block, in order; `tell` hears each. KeyboardInterrupt where the operator stopped a run.
+    """Every window's block, in order; `tell` hears each. Raises what a search or a run raises.
 
     Once nothing is left on the account the windows that remain are not traded.
     """
@@ -144,10 +145,9 @@ def _run(runner: ConfigBacktestRunner, place: Path) -> BacktestResults:
     # Beside its place until it has finished: what is there when a walk goes on is whole.
     partial = place.with_name(f".{place.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    results = replace(runner, out=partial).run()
-    if results["status"] != "finished":
-        shutil.rmtree(partial, ignore_errors=True)
-        raise KeyboardInterrupt
+    # In a thread a session hears no signals: a stop is for the walk, and a run whose feed is done would drop it.
+    with ThreadPoolExecutor(1) as thread:
+        results = thread.submit(replace(runner, out=partial).run).result()
     with writing(place):
         shutil.rmtree(place, ignore_errors=True)
         partial.replace(place)

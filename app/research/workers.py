@@ -104,7 +104,8 @@ class LocalWorkers:
         self._deaths[task.number] += 1
         if self._deaths[task.number] >= TRIES:
             raise DataError(
-                f"trial {task.number} ended its worker {TRIES} times (exit status {worker.process.exitcode}); "
+                f"trial {task.number} ended its worker {self._deaths[task.number]} times "
+                f"(exit status {worker.process.exitcode}); "
                 "is there too little memory? --workers 1 needs the least"
             )
         waiting.appendleft(task)

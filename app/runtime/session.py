@@ -8,7 +8,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ class Session:
     feed: Feed
     runtime: TradingRuntime
     recorder: RunRecorder
+    hears_signals: bool = True  # not a trial among many: Ctrl-C is meant for all of them
 
     async def run(self) -> str:
         """Until the end of the data (`finished`) or an operator's stop (`stopped`).
@@ -49,7 +50,7 @@ class Session:
             with _rare_garbage_collection():
                 async with asyncio.TaskGroup() as tasks:
                     feeding = tasks.create_task(self._feed(queue))
-                    with _stop_signals(queue, tasks, feeding, stops):
+                    with _stop_signals(queue, tasks, feeding, stops) if self.hears_signals else nullcontext():
                         while not self.runtime.ended:
                             await self.runtime.handle(await queue.get())
                             self.recorder.flush_if_full()

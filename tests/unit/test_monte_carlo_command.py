@@ -44,6 +44,7 @@ def test_the_table_says_what_each_method_is_worth(
         assert len(told) <= 110
     assert "It cannot tell anything about the profit" in " ".join(shown.out.split())
     assert "onetape: candles: 30 of 30 paths" in shown.err
+    assert (tmp_path / "out/monte_carlo.html").read_text().count("<svg") == 3  # candles have no common steps
     assert not (run / "monte_carlo.json").exists()
 
 

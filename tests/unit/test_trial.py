@@ -43,9 +43,26 @@ def test_what_ran_before_over_the_same_candles_changes_nothing() -> None:
     candles, own = loaded(), settings()
     first = run_trial(candles, own, START_MS, END_MS)
     run_trial(candles, settings(*MORE), START_MS, END_MS)
-    run_trial(candles, own, START_MS, parse_time_ms("2023-02-01"))
+    shorter = run_trial(candles, own, START_MS, parse_time_ms("2023-02-01"))
+    assert shorter.results == run_trial(loaded(), own, START_MS, parse_time_ms("2023-02-01")).results
     again = run_trial(candles, own, START_MS, END_MS)
     assert (first.results, first.trades_sha256) == (again.results, again.trades_sha256)
+
+
+def test_a_trial_that_the_operator_ends_is_no_result(tmp_path: Path) -> None:
+    file = tmp_path / "ends.py"
+    file.write_text(
+        "import os, signal\nfrom app.strategies.base import FLAT, Strategy\n"
+        "class Ends(Strategy):\n"
+        "    async def on_candle(self, candle, view):\n"
+        "        if self.first:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "        self.first = False\n"
+        "        return FLAT\n"
+        "    first = True\n"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(loaded(), load_settings(settings(), strategy=str(file)), START_MS, END_MS)
 
 
 async def test_inside_a_running_loop() -> None:
