@@ -26,6 +26,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"onetape: {message}; see `{self.prog} --help`\n")
 
 
+COMMANDS = (
+    "data", "testnet", "kill", "resume", "status", "compare", "why", "reproduce", "report", "monte-carlo",
+    "assumptions", "search", "walk-forward", "lookahead", "warmup", "determinism", "check", "new",
+)  # fmt: skip
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -65,7 +71,7 @@ def _mode_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m app",
         description="Replay candles through the runtime that trades; what the cache lacks is fetched first.",
-        epilog="Other commands: data, check, new; for example `python -m app data --help`.",
+        epilog=f"Other commands: {', '.join(COMMANDS)}; for example `python -m app data --help`.",
     )
     parser.add_argument("--mode", choices=_MODES, required=True)
     _add_profile(parser)

@@ -74,8 +74,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "app.plotting": (*BASE, "app.feeds", "app.report", "app.reporting", "app.run_frames"),
     "app.run_results": ("app.errors", "app.plotting", "app.reporting", "app.run_frames"),
     "app.backtest": (
-        "app", *NOUNS, "app.run_results", "app.settings", "app.candle_supply", "app.feeds", "app.run_plan", "app.runtime",
-        "app.strategies.loader", "app.report.making", "app.reporting",
+        "app", *NOUNS, "app.run_results", "app.settings", "app.candle_supply", "app.feeds", "app.run_plan",
+        "app.runtime", "app.strategies.loader", "app.report.making", "app.reporting",
     ),
     "app.report": (*NOUNS, "app.feeds", "app.proof", "app.report", "app.reporting", "app.runtime.journal"),
     "app.report_command": (*BASE, "app.backtest", "app.feeds.cache", "app.report"),
@@ -178,11 +178,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "app.walk_forward_command": (
         "app.errors", "app.backtest_command", "app.reporting.run_folder", "app.research.in_sample",
-        "app.research.research_pages", "app.research.walk_forward", "app.research.walk_report", "app.research.windows", "app.search_command",
+        "app.research.research_pages", "app.research.walk_forward", "app.research.walk_report",
+        "app.research.windows", "app.search_command",
     ),
     "app.cli": (
         "app.errors", "app.assumptions_command", "app.backtest_command", "app.check", "app.data_commands",
-        "app.operator_commands", "app.report_command", "app.paper_command", "app.proof", "app.monte_carlo_command", "app.walk_forward_command",
+        "app.operator_commands", "app.report_command", "app.paper_command", "app.proof", "app.monte_carlo_command",
+        "app.walk_forward_command",
         "app.search_command", "app.research.checks.checks_command",
         "app.strategies.template",
         "app.testnet.testnet_command",

@@ -24,6 +24,7 @@ _EMPTY_TRIES = 2
 _LOOKS_MAX = 8  # at one hole
 _YOUNG_MS = 60_000  # closed more recently than this, a candle is looked at twice
 _SETTLE_S = 1.0
+_SETTLE_LOOKS = 3  # at most; one where nothing went amiss
 
 Row = tuple[int, float, float, float, float, float]
 # (since_ms, end_ms, limit, known) -> one checked answer
@@ -236,17 +237,20 @@ class SeriesFetch:
         return None
 
     async def _settle(self) -> None:
-        """The second look at what closed a moment ago: final if it is the same, or if a later candle is there."""
-        if not self._young:
-            return
-        await self._sleep(_SETTLE_S)
-        first_look = self._first_look
-        page = await self._ask(self._young[0][0], self._closed_ms + self._step_ms, self._page_candles, ())
-        shown = page.present(self._step_ms)
-        has_successor = contains(shown, self._closed_ms)
-        same = [(row[0], row[0] + self._step_ms) for row in _rows(page.columns, self._young) if row in first_look]
-        await self._take(page, settled=self._young if has_successor else union(same))
-        self.report.unsettled = subtract(self._young, self._present)
+        """Another look at what closed a moment ago: final if it is the same, or if a later candle is there.
+
+        An answer may lack a candle that was seen, so there is more than one look at such; not at what nobody saw.
+        """
+        for _ in range(_SETTLE_LOOKS if self._young else 0):
+            await self._sleep(_SETTLE_S)
+            seen = set(self._first_look)
+            page = await self._ask(self._young[0][0], self._closed_ms + self._step_ms, self._page_candles, ())
+            has_successor = contains(page.present(self._step_ms), self._closed_ms)
+            same = [(row[0], row[0] + self._step_ms) for row in _rows(page.columns, self._young) if row in seen]
+            await self._take(page, settled=self._young if has_successor else union(same))
+            self.report.unsettled = subtract(self._young, self._present)
+            if not any(contains(self.report.unsettled, row[0]) for row in self._first_look):
+                return
 
 
 def _rows(columns: CandleColumns, where: Ranges) -> list[Row]:

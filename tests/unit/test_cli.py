@@ -59,6 +59,11 @@ def test_help_is_no_fault(capsys: pytest.CaptureFixture[str], words: tuple[str, 
     assert "usage: python -m app" in capsys.readouterr().out
 
 
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    choices = ", ".join(repr(name) for name in cli.COMMANDS)
+    assert f"(choose from {choices})" in fault(capsys, "nothing")
+
+
 def test_new_writes_a_strategy_and_says_how_to_run_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

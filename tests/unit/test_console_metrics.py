@@ -8,7 +8,8 @@ import pytest
 
 from app.backtest import SAMPLE_CACHE, SAMPLE_CONFIG, run_config_backtest
 from app.reporting.console import render_report
-from app.reporting.console_metrics import Row, metric_tables
+from app.reporting.console_blocks import Row
+from app.reporting.console_metrics import metric_tables
 
 SAMPLE: dict[str, Any] = {"config": SAMPLE_CONFIG, "cache": SAMPLE_CACHE}
 

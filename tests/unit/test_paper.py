@@ -107,7 +107,7 @@ async def test_where_both_levels_lie_in_one_candle_the_optimist_takes_the_target
 
 @pytest.mark.parametrize("side", list(Side))
 async def test_the_worst_and_the_best_of_a_trade_end_with_its_exit(side: Side) -> None:
-    def mirrored(**levels: float) -> dict[str, float]:
+    def mirrored(**levels: float) -> dict[str, Any]:
         return {name: 100.0 + side * (level - 100.0) for name, level in levels.items()}
 
     async def held(paper: PaperTrader, at: int, top: float, bottom: float, first: float = 100.0) -> None:

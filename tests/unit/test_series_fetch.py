@@ -193,11 +193,18 @@ def test_a_youngest_that_is_not_there_yet_is_not_absent(cache: CandleCache) -> N
     assert (absent(cache), report.series[0].absent) == ((), ())
 
 
-def test_a_youngest_that_came_between_the_looks_is_not_sure_yet(cache: CandleCache) -> None:
-    exchange = young_exchange()
-    exchange.distort = lambda asked, rows: rows[:-1] if asked.since_ms == at(0) else rows
-    assert fetch(cache, exchange, 0, 60).series[0].unsettled == spans((59, 60))
-    assert stored(cache) == [*range(59)]
+@pytest.mark.parametrize(
+    ("lacking", "looks", "settled"),
+    [({0}, 3, True), ({1}, 3, True), ({1, 2}, 4, True), ({0, 1}, 2, False), ({0, 2, 3}, 4, False)],
+)
+def test_a_youngest_that_an_answer_lacks_is_looked_for_again_once_it_was_seen(
+    cache: CandleCache, lacking: set[int], looks: int, settled: bool
+) -> None:
+    exchange, answers = young_exchange(), iter(range(9))
+    exchange.distort = lambda asked, rows: rows[:-1] if next(answers) in lacking else rows
+    report = fetch(cache, exchange, 0, 60)
+    assert len(exchange.asked) == looks
+    assert (stored(cache), report.series[0].unsettled) == ([*range(59 + settled)], () if settled else spans((59, 60)))
 
 
 def test_a_forming_candle_is_never_stored(cache: CandleCache) -> None:
