@@ -29,7 +29,7 @@ check: $(INSTALLED) ## format, lint and types
 	$(BIN)/mypy
 
 test: check ## check, then all tests
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; fetching and latency on the testnet; the report
 	$(BIN)/python -m tests.bench.run

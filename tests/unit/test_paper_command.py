@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -129,7 +130,8 @@ def test_on_a_terminal_there_is_a_screen(in_memory: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "stdout", shown)
     monkeypatch.setattr(sys, "stderr", errors)
     assert main(["--mode", "paper"]) == 0
-    assert shown.getvalue().startswith("Onetape paper: "), "nothing but the report"
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+    assert text.startswith("Onetape paper: "), "nothing but the report"
     assert "Onetape paper" in errors.getvalue()
     assert main(["--mode", "paper", "--json"]) == 0
     assert main(["--mode", "paper", "--log-json"]) == 0
