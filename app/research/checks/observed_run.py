@@ -153,6 +153,7 @@ class SteppedRun:
         try:
             await self._runtime.handle((event,))
         except (Exception, SystemExit) as error:
+            self.close()
             raise StrategyFailedError(error, self._where.text) from error
         self._recorder.flush_if_full()
         return self._answers
