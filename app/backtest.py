@@ -5,7 +5,6 @@ The same session as the command line's, the same numbers, as a mapping; trades a
 """
 
 import asyncio
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from app.run_plan import RunPlan
 from app.run_results import RunResults
 from app.runtime import clock
 from app.runtime.period import Period, months_of_run
-from app.runtime.session import Session, build_runtime
+from app.runtime.session import Session, build_runtime, outside_of_a_loop
 from app.settings import Profile, Settings, load_settings
 from app.strategies.loader import check_settings, startup_candles
 from app.times import file_time, parse_time_ms, timeframe_ms
@@ -69,11 +68,7 @@ class ConfigBacktestRunner:
 
     def run(self) -> BacktestResults:
         """Run to the end; blocks, also where an event loop is running already (then in a thread of its own)."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(self.run_async())
-        return _in_thread(lambda: asyncio.run(self.run_async()))
+        return outside_of_a_loop(lambda: asyncio.run(self.run_async()))
 
     async def run_async(self) -> BacktestResults:
         """Run inside the caller's event loop."""
@@ -150,21 +145,3 @@ def run_config_backtest(
 
 def _time_ms(time: str | int | None) -> int | None:
     return parse_time_ms(time) if isinstance(time, str) else time
-
-
-def _in_thread(work: Callable[[], BacktestResults]) -> BacktestResults:
-    outcome: list[BacktestResults] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="onetape-backtest")
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
-    return outcome[0]

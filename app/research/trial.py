@@ -6,11 +6,10 @@ results.json, and the SHA-256 of the trade log. There is no second simulator, an
 
 import asyncio
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from app.errors import DataError
 from app.reporting.daily import EquityPath, EquityRows, EquityScan
@@ -22,7 +21,7 @@ from app.reporting.trade_table import Fills, Trades, trades_of
 from app.research.loaded_candles import LoadedCandles
 from app.run_plan import RunPlan
 from app.runtime.period import Period
-from app.runtime.session import Session, build_runtime
+from app.runtime.session import Session, build_runtime, outside_of_a_loop
 from app.settings import Settings
 from app.strategies.loader import LoadedStrategy, check_settings, startup_candles
 from app.times import file_time, short_time, timeframe_ms
@@ -31,7 +30,6 @@ __all__ = ["LoadedCandles", "TrialResult", "run_trial"]
 
 PERIOD_NOTE = "the period of --start and --end"
 _one_at_a_time = threading.Lock()  # a session tunes the garbage collector of its whole process
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def run_trial(
     runtime = build_runtime(settings, loaded, recorder)
     with _one_at_a_time:
         session = Session(feed, runtime, recorder, hears_signals=False)
-        status = _outside_of_a_loop(lambda: asyncio.run(session.run()))
+        status = outside_of_a_loop(lambda: asyncio.run(session.run()))
     for series in feed.coverage():
         if not series.candles:
             between = f"from {short_time(start_ms)} to {short_time(end_ms)}"
@@ -105,26 +103,3 @@ def run_trial(
         balances=equity_log.balances(),
         start_ms=start_ms if first_ms is None else first_ms,
     )
-
-
-def _outside_of_a_loop(work: Callable[[], Answer]) -> Answer:
-    # asyncio.run() refuses inside a running loop (a notebook): then in a thread of its own.
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return work()
-    answers: list[Answer] = []
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            answers.append(work())
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, name="onetape-trial")
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return answers[0]

@@ -7,10 +7,11 @@ positions are flattened and the files written before the session is over. It com
 import asyncio
 import gc
 import signal
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from app.errors import first_cause
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
@@ -28,6 +29,8 @@ from app.trading.instruments import Instrument
 from app.trading.paper import FillRules, PaperTrader
 from app.trading.risk import RiskConfig, RiskEngine
 from app.trading.safety import SafetyLimits, SafetyMonitor
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -168,3 +171,26 @@ def _rare_garbage_collection() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def outside_of_a_loop(work: Callable[[], Answer]) -> Answer:
+    """What `work` gives, which may call asyncio.run(): inside a running loop (a notebook) in a thread of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    answers: list[Answer] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answers.append(work())
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="onetape")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return answers[0]
