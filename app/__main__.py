@@ -6,7 +6,7 @@ import sys
 
 gc.set_threshold(50_000, 20, 100)  # importing makes no garbage; looking for it costs some percent of every start
 
-from app.cli import main  # noqa: E402
+from app.cli.main import main  # noqa: E402
 
 
 def run() -> None:

@@ -1,9 +1,10 @@
 """Timeframes and instants: text to integer milliseconds (UTC) and back.
 
 Every time in Onetape is an integer number of milliseconds since the epoch, named `*_ms`; text exists
-only at the edges. This module reads no clock: what "now" is belongs to runtime/clock.py.
+only at the edges. This module reads no clock: what "now" is belongs to times.py.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -101,3 +102,13 @@ def month_bounds_ms(month: str) -> tuple[int, int]:
         raise ConfigError(f"{month!r} is not a month; write 2025-10") from None
     following = (first + timedelta(days=32)).replace(day=1)
     return (first - _EPOCH) // _MILLISECOND, (following - _EPOCH) // _MILLISECOND
+
+
+def now_ms() -> int:
+    """Wall clock in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_s() -> float:
+    """Seconds of a clock that only goes forward; for pacing and measuring."""
+    return time.perf_counter()

@@ -12,8 +12,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from app.feeds.cache import CandleCache
-from app.feeds.importing import import_files
+from app.candles.cache import CandleCache
+from app.candles.importing import import_files
 from app.times import iso_ms
 
 SYMBOL, TIMEFRAME = "BTC/USDT", "1h"

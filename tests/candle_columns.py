@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.feeds.month_file import CandleColumns
+from app.candles.month_file import CandleColumns
 
 MINUTE_MS = 60_000
 # 2025-10-31T23:00Z: an hour before a month ends, so that two hours of minutes make two files.

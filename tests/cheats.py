@@ -14,7 +14,7 @@ _HEAD = f'''"""Written by a test."""
 import functools, hashlib, os, pathlib, random, socket, sys, time
 from datetime import datetime
 import numpy as np
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 from app.strategies.base import FLAT, Strategy, exit_position, long, short
 from app.strategies.indicators import EMA
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from app.backtest import ConfigBacktestRunner
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 from app.research.checks.subject import Subject
-from app.run_plan import RunPlan
+from app.session.backtest import ConfigBacktestRunner
+from app.session.plan import RunPlan
 from tests.cheats import CACHE
 from tests.integration.processes import PROJECT
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from app.feeds.cache import CandleCache, CandleColumns
+from app.candles.cache import CandleCache, CandleColumns
 from tests.integration.processes import PROJECT
 
 

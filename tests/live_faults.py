@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.backtest import BacktestResults, ConfigBacktestRunner
-from app.feeds.cache import CandleCache
-from app.feeds.month_file import CandleColumns
-from app.models import Decision, Event, Fill, LateCandle, Slice
-from app.paper import PaperRunner
+from app.candles.cache import CandleCache
+from app.candles.month_file import CandleColumns
+from app.feeds.tape import read_tape
+from app.models.events import Event, LateCandle
+from app.models.market import Slice
+from app.models.orders import Decision, Fill
 from app.proof.comparison import Comparison, compare
-from app.proof.run_files import Run
-from app.runtime.journal import read_tape
-from app.session_view import SessionView
-from app.tape_replay import TapeRunner
+from app.runs.run_files import Run
+from app.session.backtest import BacktestResults, ConfigBacktestRunner
+from app.session.paper import PaperRunner
+from app.session.tape_replay import TapeRunner
+from app.session.view import SessionView
 from app.testnet.server import Testnet
 from app.times import parse_time_ms, timeframe_ms
 

@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from app.feeds.base import EventQueue
+from app.feeds.tape import read_tape
 from app.feeds.websocket import LinkState
-from app.models import Candle, Event
-from app.reporting.run_folder import RunFolder
-from app.run_plan import RunPlan
-from app.runtime.control import CommandWatch, session_lock
-from app.runtime.journal import Journal, read_tape
-from app.runtime.live_session import Books, LiveSession
-from app.runtime.period import Period
-from app.runtime.session import build_runtime
-from app.session_view import SessionView
-from app.settings import load_settings
+from app.models.events import Event
+from app.models.market import Candle
+from app.runs.run_folder import RunFolder
+from app.session.control import CommandWatch, session_lock
+from app.session.journal import Journal
+from app.session.live_session import Books, LiveSession
+from app.session.period import Period
+from app.session.plan import RunPlan
+from app.session.session import build_runtime
+from app.session.view import SessionView
+from app.settings.profile import load_settings
 from app.strategies.base import FLAT, Signal, Strategy, View, long
 from app.strategies.loader import check_settings
 from tests.candle_columns import MINUTE_MS

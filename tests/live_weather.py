@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
+from app.candles.cache import CandleCache
+from app.exchange.history import HistoricalDataProvider
 from app.feeds.alignment import FeedEvent
 from app.feeds.base import EventQueue
-from app.feeds.cache import CandleCache
-from app.feeds.history import HistoricalDataProvider
 from app.feeds.websocket import FeedTimes, LinkState, LiveStart, WebsocketFeed
-from app.models import Candle, LateCandle, MarkedSlice, RevisedCandle, Slice
+from app.models.events import LateCandle, MarkedSlice, RevisedCandle
+from app.models.market import Candle, Slice
 from tests.candle_columns import MINUTE_MS, START_MS
 from tests.scripted_live import LiveExchange, Span, Weather, true_candle
 from tests.virtual_loop import run_virtual

@@ -5,7 +5,8 @@ The rule: every default is a plain round number, so that expected money can be c
 
 from typing import Any
 
-from app.models import Bound, Candle, EntryOrder, Fill, HeldRange, Position, Reason, Side, Slice
+from app.models.market import Candle, Slice
+from app.models.orders import Bound, EntryOrder, Fill, HeldRange, Position, Reason, Side
 from app.trading.account import Account
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"

@@ -6,9 +6,9 @@ The rule: what a test does not name is a plain round number (a long of 1 from 10
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.models import Reason, Side
-from app.reporting.trade_log import TradeLog
-from app.reporting.trade_table import Fills, Trades, read_fills, trades_of
+from app.models.orders import Reason, Side
+from app.runs.trade_log import TradeLog
+from app.runs.trade_table import Fills, Trades, read_fills, trades_of
 from tests.made import BTC, MINUTE_MS, fill
 
 HOUR_MS = 60 * MINUTE_MS

@@ -12,19 +12,20 @@ from typing import Any
 
 import pytest
 
-from app.backtest import ConfigBacktestRunner
-from app.cli import main
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
+from app.cli.main import main
 from app.feeds.replay import ReplayFeed
-from app.models import EndOfData, Event, Slice
-from app.reporting.manifest import code_sha256, sha256_json
-from app.reporting.run_folder import RunFolder, write_json
-from app.run_plan import EventCoverage, RunPlan, versions
-from app.runtime.journal import Journal
-from app.runtime.live_session import Books
-from app.runtime.period import Period
-from app.runtime.session import build_runtime
-from app.settings import Settings, load_settings
+from app.models.events import EndOfData, Event
+from app.models.market import Slice
+from app.runs.manifest import code_sha256, sha256_json
+from app.runs.run_folder import RunFolder, write_json
+from app.session.backtest import ConfigBacktestRunner
+from app.session.journal import Journal
+from app.session.live_session import Books
+from app.session.period import Period
+from app.session.plan import EventCoverage, RunPlan, versions
+from app.session.session import build_runtime
+from app.settings.profile import Settings, load_settings
 from app.strategies.loader import LoadedStrategy, check_settings
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS

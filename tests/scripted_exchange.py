@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from app.feeds.cache import CandleCache
-from app.feeds.exchange import CandleExchange
-from app.feeds.fetch_report import FetchReport
-from app.feeds.history import HistoricalDataProvider
-from app.feeds.market_data import Market
-from app.feeds.retries import RetryPolicy
+from app.candles.cache import CandleCache
+from app.candles.market_data import Market
+from app.exchange.adapter import CandleExchange
+from app.exchange.fetch_report import FetchReport
+from app.exchange.history import HistoricalDataProvider
+from app.exchange.retries import RetryPolicy
 from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles
 
 Row = list[Any]

@@ -12,11 +12,11 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
+from app.candles.market_data import Market
 from app.errors import RateLimitError, UnavailableError
-from app.feeds.exchange import CandleExchange
-from app.feeds.live_stream import Frame
-from app.feeds.market_data import Market
-from app.models import Candle
+from app.exchange.adapter import CandleExchange
+from app.feeds.link import Frame
+from app.models.market import Candle
 from tests.candle_columns import MINUTE_MS, START_MS
 
 FIRST_MS = START_MS - 400 * MINUTE_MS  # the exchange has candles from here on

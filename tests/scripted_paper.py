@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from app import epochs, paper
-from app.backtest import BacktestResults
 from app.errors import UnavailableError
 from app.feeds.base import EventQueue
 from app.feeds.websocket import LiveStart
-from app.models import Candle, Event, LateCandle, Slice
-from app.paper import PaperRunner
+from app.models.events import Event, LateCandle
+from app.models.market import Candle, Slice
+from app.session import epochs, paper
+from app.session.backtest import BacktestResults
+from app.session.paper import PaperRunner
 from tests.candle_columns import MINUTE_MS
 from tests.golden.make_tape import CONFIG, START_MS
 from tests.live_sessions import link, market

@@ -15,19 +15,19 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import app.paper
-import app.runtime.control
-import app.runtime.journal
-import app.session_view
-from app.backtest import BacktestResults, ConfigBacktestRunner
-from app.feeds.cache import CandleCache
-from app.feeds.history import HistoricalDataProvider
-from app.feeds.month_file import CandleColumns
+import app.session.control
+import app.session.journal
+import app.session.paper
+import app.session.view
+from app.candles.cache import CandleCache
+from app.candles.month_file import CandleColumns
+from app.cli.paper import run_on
+from app.exchange.history import HistoricalDataProvider
 from app.feeds.websocket import WebsocketFeed
-from app.paper import PaperRunner
-from app.paper_command import run_on
-from app.reporting.manifest import code_sha256
-from app.tape_replay import TapeRunner
+from app.runs.manifest import code_sha256
+from app.session.backtest import BacktestResults, ConfigBacktestRunner
+from app.session.paper import PaperRunner
+from app.session.tape_replay import TapeRunner
 from app.times import parse_time_ms
 from tests.candle_columns import MINUTE_MS
 from tests.parity.market import columns
@@ -80,12 +80,12 @@ def scripted(exchange: LiveExchange, fate: Fate) -> Iterator[None]:
     # No limit: the limiter paces itself by the real clock.
     provider = partial(HistoricalDataProvider, connect=lambda *_: exchange, rate=None)
     changed = [
-        (app.paper, "HistoricalDataProvider", provider),
-        (app.paper, "WebsocketFeed", partial(WebsocketFeed, link=lambda: exchange)),
-        (app.runtime.journal, "os", _MortalOs(fate)),
-        (app.runtime.journal, "_SYNC_S", _SELDOM_S),
-        (app.runtime.control, "_POLL_S", _SELDOM_S),
-        (app.session_view, "_STATUS_S", _SELDOM_S),
+        (app.session.paper, "HistoricalDataProvider", provider),
+        (app.session.paper, "WebsocketFeed", partial(WebsocketFeed, link=lambda: exchange)),
+        (app.session.journal, "os", _MortalOs(fate)),
+        (app.session.journal, "_SYNC_S", _SELDOM_S),
+        (app.session.control, "_POLL_S", _SELDOM_S),
+        (app.session.view, "_STATUS_S", _SELDOM_S),
     ]
     with _changed(changed):
         yield

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.backtest import ConfigBacktestRunner
-from app.candle_supply import Supply
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 from app.research.objective import Objective, parse_objective
 from app.research.outcome import Outcome, Task
 from app.research.parameters import parse_parameters
 from app.research.sampling import BATCHES, grid_points
 from app.research.study import SearchPlan
 from app.research.workbench import Workbench
-from app.settings import Settings, load_settings
+from app.session.backtest import ConfigBacktestRunner
+from app.session.candle_supply import Supply
+from app.settings.profile import Settings, load_settings
 from app.strategies.loader import check_settings
 from app.times import DAY_MS, parse_time_ms
 

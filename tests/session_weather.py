@@ -16,16 +16,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from app.backtest import BacktestResults
-from app.feeds.cache import CandleCache
-from app.models import Event, Kill, LateCandle, Resume, Slice
-from app.paper import PaperRunner
+from app.candles.cache import CandleCache
+from app.feeds.tape import has_tape, read_tape
+from app.models.events import Event, Kill, LateCandle, Resume
+from app.models.market import Slice
 from app.proof.comparison import compare
 from app.proof.differences import Cause
-from app.proof.run_files import Run
-from app.runtime.control import send_command
-from app.runtime.journal import has_tape, read_tape
-from app.session_view import SessionView
+from app.runs.run_files import Run
+from app.session.backtest import BacktestResults
+from app.session.control import send_command
+from app.session.paper import PaperRunner
+from app.session.view import SessionView
 from tests.candle_columns import MINUTE_MS, START_MS
 from tests.live_weather import draw_weather
 from tests.scripted_live import LiveExchange

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import talib
 
-from app.feeds.cache import CandleCache, CandleColumns
-from app.models import Candle
+from app.candles.cache import CandleCache, CandleColumns
+from app.models.market import Candle
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "sample"
 FloatArray = np.ndarray[tuple[int], np.dtype[np.float64]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from app.feeds.month_file import CandleColumns
+from app.candles.month_file import CandleColumns
 from app.testnet.market import FileSource
 from app.testnet.server import Testnet
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles, minutes

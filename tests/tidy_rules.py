@@ -93,13 +93,13 @@ def ambient_clock(module: Module) -> Iterator[str]:
     """Readings of the real clock."""
     for one in imports(module):
         if under(one.name, ("time",)):
-            yield f"{module.path}:{one.line}: the time module; time is the event's time, or app.runtime.clock"
+            yield f"{module.path}:{one.line}: the time module; time is the event's time, or app.times"
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and node.attr in CLOCK_ATTRIBUTES:
-            yield module.at(node, f".{node.attr} reads the real clock; use app.runtime.clock")
+            yield module.at(node, f".{node.attr} reads the real clock; use app.times")
         is_loop_time = isinstance(node, ast.Attribute) and node.attr == "time" and "loop" in ast.unparse(node.value)
         if is_loop_time and isinstance(node, ast.Attribute):
-            yield module.at(node, "the event loop's clock; use app.runtime.clock")
+            yield module.at(node, "the event loop's clock; use app.times")
 
 
 def randomness(module: Module) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """An event loop on which time passes only when nothing else can happen: it jumps to the next timer.
 
-The rule: a run on it depends on nothing but its input, and waiting costs nothing; the local clock of app.runtime.clock
+The rule: a run on it depends on nothing but its input, and waiting costs nothing; the local clock of app.times
 shows the same time, and the jitter of waits is drawn anew from the same seed. Real sockets, threads and processes have
 no place on it.
 """
@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, TypeVar
 
-from app.feeds import retries
-from app.runtime import clock
+from app import times
+from app.exchange import retries
 
 Result = TypeVar("Result")
 
@@ -56,8 +56,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def run_virtual(main: Coroutine[Any, Any, Result]) -> Result:
     """`asyncio.run` on a virtual clock; tasks that are left over are an error."""
     loop = VirtualLoop()
-    real = clock.monotonic_s, retries._JITTER
-    clock.monotonic_s, retries._JITTER = loop.time, Random(1)  # type: ignore[assignment]
+    real = times.monotonic_s, retries._JITTER
+    times.monotonic_s, retries._JITTER = loop.time, Random(1)  # type: ignore[assignment]
     try:
         result = loop.run_until_complete(main)
         left = [task for task in asyncio.all_tasks(loop) if not task.done()]
@@ -65,7 +65,7 @@ def run_virtual(main: Coroutine[Any, Any, Result]) -> Result:
             raise RuntimeError(f"tasks left behind: {left}")
         return result
     finally:
-        clock.monotonic_s, retries._JITTER = real
+        times.monotonic_s, retries._JITTER = real
         for task in asyncio.all_tasks(loop):
             task.cancel()
         loop.run_until_complete(loop.shutdown_asyncgens())

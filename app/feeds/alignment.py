@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.feeds.finality import Known, SeriesTrack
-from app.models import Candle, LateCandle, MarkedSlice, RevisedCandle, Slice
+from app.models.events import LateCandle, MarkedSlice, RevisedCandle
+from app.models.market import Candle, Slice
 
 FeedEvent = Slice | LateCandle | RevisedCandle
 

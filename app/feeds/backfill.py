@@ -11,12 +11,12 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from app.candles.ranges import Ranges, clip, intersect, union
 from app.errors import ExchangeError, RateLimitError
+from app.exchange.page import Page
+from app.exchange.retries import jittered_s
 from app.feeds.finality import SeriesTrack
-from app.feeds.page import Page
-from app.feeds.ranges import Ranges, clip, intersect, union
-from app.feeds.retries import jittered_s
-from app.models import Candle
+from app.models.market import Candle
 
 # (symbol, since_ms, end_ms, limit) -> one checked answer
 AskPage = Callable[[str, int, int, int], Awaitable[Page]]

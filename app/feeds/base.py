@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from app.models import Event
+from app.models.events import Event
 
 EventQueue = asyncio.Queue[Sequence[Event]]
 QUEUE_BURSTS = 4  # bursts that may wait; the feed then waits for the consumer

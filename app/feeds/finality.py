@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterable
 from enum import Enum
 
-from app.feeds.ranges import Ranges, clip, contains, subtract, union
-from app.models import Candle
+from app.candles.ranges import Ranges, clip, contains, subtract, union
+from app.models.market import Candle
 from app.times import timeframe_ms
 
 _KEPT = 300  # candles that were handed out, to know copies and revisions by and to hold answers to

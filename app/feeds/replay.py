@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 
+from app import times
+from app.candles.series import CandleSource, Rows, SeriesCoverage, SeriesReader
 from app.feeds.base import EventQueue
-from app.feeds.series import CandleSource, Rows, SeriesCoverage, SeriesReader
-from app.models import Candle, Slice
-from app.runtime import clock
+from app.models.market import Candle, Slice
 from app.times import timeframe_ms
 
 BURST_SLICES = 256  # long enough that the queue costs nothing, short enough that a stop is heard in milliseconds
@@ -66,7 +66,7 @@ class ReplayFeed:
             yield list(map(Slice, close_times_ms, candles, repeat(warmup)))
 
     async def _run_paced(self, queue: EventQueue, speed: float) -> None:
-        began_s = clock.monotonic_s()
+        began_s = times.monotonic_s()
         first_close_ms: int | None = None
         for burst in self.bursts():
             for slice_ in burst:
@@ -76,7 +76,7 @@ class ReplayFeed:
                 if first_close_ms is None:
                     first_close_ms = slice_.close_time_ms
                 due_s = began_s + (slice_.close_time_ms - first_close_ms) / 1000.0 / speed
-                await asyncio.sleep(max(0.0, due_s - clock.monotonic_s()))
+                await asyncio.sleep(max(0.0, due_s - times.monotonic_s()))
                 await queue.put((slice_,))
 
     def _candles(self, rows: Rows, symbol: str) -> tuple[list[int], list[Candle]]:

@@ -10,19 +10,20 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from app import times
 from app.errors import ExchangeError, RefusedError, first_cause
+from app.exchange.history import HistoricalDataProvider
+from app.exchange.page import Page
 from app.feeds.alignment import Aligner, FeedEvent, Patience
 from app.feeds.backfill import Backfill, Looks, Question
 from app.feeds.base import EventQueue
 from app.feeds.exchange_clock import ExchangeClock
 from app.feeds.finality import SeriesTrack
-from app.feeds.history import HistoricalDataProvider
+from app.feeds.link import Frame, Link, LiveStream
 from app.feeds.live_state import FeedTimes, LinkState, LiveStart
-from app.feeds.live_stream import Frame, Link, LiveStream
-from app.feeds.page import Page
 from app.feeds.replay import ReplayFeed
-from app.models import LateCandle, RevisedCandle, Slice
-from app.runtime import clock
+from app.models.events import LateCandle, RevisedCandle
+from app.models.market import Slice
 from app.times import timeframe_ms
 
 __all__ = ["FeedTimes", "LinkState", "LiveStart", "WebsocketFeed"]
@@ -170,7 +171,7 @@ class WebsocketFeed:
     # Live.
 
     async def _pump(self, queue: EventQueue, aligner: Aligner) -> None:
-        self._turn_s = self._advanced_s = clock.monotonic_s()
+        self._turn_s = self._advanced_s = times.monotonic_s()
         while True:
             self._wake.clear()
             await self._catch_up_with_time()
@@ -197,7 +198,7 @@ class WebsocketFeed:
         while self._frames:
             candle, closed, event_time_ms = self._frames.popleft()
             if self._clock.note_frame(candle.open_time_ms, event_time_ms, closed=closed):
-                self._advanced_s = clock.monotonic_s()
+                self._advanced_s = times.monotonic_s()
             self.state.frames += 1
             self.state.last_frame_ms = max(self.state.last_frame_ms or 0, event_time_ms)
             track = self._tracks.get(candle.symbol)
@@ -231,7 +232,7 @@ class WebsocketFeed:
             to_grace_ms = self._step_ms - (now_ms - grace_ms) % self._step_ms
             is_waiting = any(track.asked_ms is not None for track in self._tracks.values())
             wait_s = self._look_s if is_waiting else max(self._look_s, to_grace_ms / 1000.0)
-            wait_s = min(wait_s, self._times.silence_s) - (clock.monotonic_s() - self._advanced_s)
+            wait_s = min(wait_s, self._times.silence_s) - (times.monotonic_s() - self._advanced_s)
             if wait_s > _MOMENT_S:
                 await self._sleep(wait_s)
             else:
@@ -239,7 +240,7 @@ class WebsocketFeed:
 
     async def _catch_up_with_time(self) -> None:
         """After a sleep of the whole process frames that waited tell an old time: the exchange is asked first."""
-        now_s = clock.monotonic_s()
+        now_s = times.monotonic_s()
         away_s, self._turn_s = now_s - self._turn_s, now_s
         if away_s > self._look_s + self._times.silence_s:
             with contextlib.suppress(TimeoutError):
@@ -252,7 +253,7 @@ class WebsocketFeed:
         except ExchangeError:
             self._time_faults += 1
         else:
-            self._advanced_s = clock.monotonic_s()
+            self._advanced_s = times.monotonic_s()
             self._wake.set()
         self._tell()  # in quiet times, too, others see how it is
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from app.proof.comparison import Comparison
 from app.proof.differences import Difference
-from app.proof.pairing import Divergence, Kind
-from app.proof.run_files import Run
-from app.text_table import text_table
+from app.report.pairing import Divergence, Kind
+from app.report.text_table import text_table
+from app.runs.run_files import Run
 from app.times import iso_ms
 
 FORMAT = 1

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from app.candles.cache import CandleCache
 from app.errors import DataError
-from app.feeds.cache import CandleCache
-from app.models import Reason, Refusal
+from app.models.orders import Reason, Refusal
 from app.proof.differences import NAMES, Cause, Difference, InputComparison
-from app.proof.pairing import Divergence, Kind, Outputs, compare_outputs
-from app.proof.run_files import FillRow, Run
-from app.proof.run_inputs import Inputs, Series, inputs_of, named
 from app.proof.static_causes import static_differences
+from app.report.pairing import Divergence, Kind, Outputs, compare_outputs
+from app.runs.run_files import FillRow, Run
+from app.runs.run_inputs import Inputs, Series, inputs_of, named
 from app.times import month_bounds_ms
 
 _GATE = (Refusal.HALTED, Refusal.MAX_OPEN_POSITIONS)

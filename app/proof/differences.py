@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from app.models import Candle, Command, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Slice, Stop
+from app.models.events import Command, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from app.models.market import Candle, Slice
 from app.times import iso_ms
 
 NAMES = ("A", "B")

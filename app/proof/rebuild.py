@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.epochs import state_of
+from app.candles.cache import CandleCache
 from app.errors import DataError
-from app.feeds.cache import CandleCache
-from app.models import Candle, EndOfData, Event, LateCandle, Slice
-from app.proof.run_files import Run
-from app.proof.run_inputs import Inputs, inputs_of, named, replayed_tape
-from app.runtime.journal import Epoch, Tape, has_tape, read_tape
-from app.session_state import SessionState
-from app.settings import Settings, load_settings
+from app.feeds.tape import Epoch, Tape, has_tape, read_tape
+from app.models.events import EndOfData, Event, LateCandle
+from app.models.market import Candle, Slice
+from app.runs.run_files import Run
+from app.runs.run_inputs import Inputs, inputs_of, named, replayed_tape
+from app.session.epochs import state_of
+from app.session.state import SessionState
+from app.settings.profile import Settings, load_settings
 from app.strategies.loader import LoadedStrategy, check_settings
 from app.times import iso_ms, timeframe_ms
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.backtest import ConfigBacktestRunner
+from app.candles.cache import CandleCache
 from app.errors import ConfigError, DataError, OnetapeError
-from app.feeds.cache import CandleCache
-from app.proof.run_files import Run
-from app.proof.run_inputs import replayed_tape
 from app.proof.static_causes import differing_settings
-from app.reporting.manifest import code_sha256
-from app.tape_replay import TapeRunner
+from app.runs.manifest import code_sha256
+from app.runs.run_files import Run
+from app.runs.run_inputs import replayed_tape
+from app.session.backtest import ConfigBacktestRunner
+from app.session.tape_replay import TapeRunner
 
 # In the order in which they are asked: each may explain those after it.
 MEANINGS = {

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.proof.differences import Cause, Difference
-from app.proof.run_files import Run
-from app.settings import InstrumentSettings
+from app.runs.run_files import Run
+from app.settings.profile import InstrumentSettings
 from app.times import iso_ms, parse_time_ms
 
 # The feed's patience ends up on the tape, as marks and late candles; the others name places.

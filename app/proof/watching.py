@@ -11,30 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.errors import DataError, StrategyError
-from app.models import (
-    Action,
-    Candle,
-    CloseOrder,
-    Decision,
-    EntryOrder,
-    Event,
-    Fill,
-    LateCandle,
-    MarkedSlice,
-    Position,
-    Signal,
-    Slice,
-)  # fmt: skip
+from app.models.events import Event, LateCandle, MarkedSlice
+from app.models.market import Candle, Slice
+from app.models.orders import Action, CloseOrder, Decision, EntryOrder, Fill, Position, Signal
 from app.proof.rebuild import Source, candle_of, find
-from app.reporting.equity import EquityLog
-from app.reporting.recorder import RunRecorder
-from app.reporting.trade_log import TradeLog
+from app.runs.equity import EquityLog
+from app.runs.recorder import RunRecorder
+from app.runs.trade_log import TradeLog
+from app.runtime.host import OnCandle
 from app.runtime.runtime import TradingRuntime
-from app.runtime.session import build_runtime
-from app.session_state import put_books
+from app.session.session import build_runtime
+from app.session.state import put_books
 from app.strategies.base import Condition, Strategy, View
-from app.strategies.host import OnCandle
-from app.trading.paper import Exit, PaperTrader
+from app.trading.paper_trader import Exit, PaperTrader
 from app.trading.risk import Sizing
 
 _SHOWN = 3  # of the candles that a strategy keeps

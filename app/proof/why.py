@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.models import Action, Bound, Candle, EntryOrder, Reason, Refusal, Side, Signal, Slice
+from app.models.market import Candle, Slice
+from app.models.orders import Action, Bound, EntryOrder, Reason, Refusal, Side, Signal
 from app.proof.rebuild import Source
 from app.proof.watching import Filled, Seen
-from app.runtime.session import instruments
+from app.session.session import instruments
 from app.times import iso_ms
 from app.trading.instruments import Instrument
 from app.trading.risk import Sizing

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.feeds.month_file import CandleColumns, FloatArray, Int64Array
-from app.report.trade_read import Trade
+from app.candles.month_file import CandleColumns, FloatArray, Int64Array
+from app.runs.trade_read import Trade
 from app.times import DAY_MS, TIMEFRAMES_MS, month_of
 
 COARSE_MAX = 2_000  # candles of a symbol at first sight

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.report.run_read import EquityCurve
-from app.reporting.daily import EquityScan
-from app.reporting.ratios import DAYS_NEEDED, sharpe
+from app.runs.daily import EquityScan
+from app.runs.ratios import DAYS_NEEDED, sharpe
+from app.runs.run_read import EquityCurve
 
 _STRETCHES = 900
 

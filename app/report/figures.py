@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from app.report.trade_read import Trade
+from app.runs.trade_read import Trade
 
 _WIDTH, _HEIGHT = 560, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 10, 28

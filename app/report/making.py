@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.candles.cache import CandleCache
+from app.candles.month_file import CandleColumns
 from app.errors import DataError
-from app.feeds.cache import CandleCache
-from app.feeds.month_file import CandleColumns
 from app.report import figures, sections
 from app.report.candle_chunks import VOLUME_OFFSET, VOLUME_STEPS, SymbolDetail, pack_symbols
-from app.report.candle_source import RunCandles, candles_of
 from app.report.curves import equity_line, sharpe_line
 from app.report.formats import at, time_text
 from app.report.rendering import packed_json, render, write_page
-from app.report.run_read import RunOnDisk, read_run
-from app.report.trade_read import Trade, exits_inside
+from app.runs.candle_source import RunCandles, candles_of
+from app.runs.run_read import RunOnDisk, read_run
+from app.runs.trade_read import Trade, exits_inside
 from app.times import month_bounds_ms, parse_time_ms, timeframe_ms
 
 REPORT = "report.html"

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from app.reporting.run_folder import writing
+from app.runs.run_folder import writing
 
 _HERE = Path(__file__).resolve().parent
 _CHARTS = "vendor/lightweight-charts/lightweight-charts.standalone.production.js"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.report.formats import ABSENT, at, label, time_text, tone, value_text
-from app.report.run_read import RunOnDisk
+from app.runs.run_read import RunOnDisk
 
 Json = Mapping[str, Any]
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import DataError
-from app.proof.pairing import paired
-from app.proof.run_files import FillRow, Run
 from app.report.curves import equity_line
 from app.report.formats import ABSENT, at, label, tone, value_text
 from app.report.making import page_title, period_text
+from app.report.pairing import paired
 from app.report.rendering import render, write_page
-from app.report.run_read import RunOnDisk, read_run
 from app.report.sections import Cell, notices, settings_rows
+from app.runs.run_files import FillRow, Run
+from app.runs.run_read import RunOnDisk, read_run
 from app.times import iso_ms
 
 _LISTED = 500

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.reporting.quotients import Floats, Ints
+from app.runs.quotients import Floats, Ints
 
 Draws = np.random.Generator
 

@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from app.candles.cache import CandleCache, CandleColumns
 from app.errors import DataError
-from app.feeds.cache import CandleCache, CandleColumns
-from app.proof.run_files import Run
-from app.proof.run_inputs import ManifestCandles, named, settings_of, warmup_of
 from app.research.bootstrap import draws_of
 from app.research.path_bands import Outcomes, bands
 from app.research.resampled_candles import CandleMoves, moves_of
 from app.research.resampled_ledger import Block, Method, Question
 from app.research.trial import LoadedCandles, TrialResult, run_trial
-from app.settings import Settings, load_settings
+from app.runs.run_files import Run
+from app.runs.run_inputs import ManifestCandles, named, settings_of, warmup_of
+from app.settings.profile import Settings, load_settings
 
 CANDLES = Method(
     "candles",

@@ -76,7 +76,7 @@ class Luggage(WorkerPlugin):
         if "app" not in sys.modules:
             return ""
         try:
-            from app.reporting.manifest import code_sha256
+            from app.runs.manifest import code_sha256
         except ImportError:
             return ""
         return code_sha256()
@@ -188,7 +188,7 @@ def _luggage(workbench: "Workbench", key: str, shared: Any) -> Luggage:
 
     import cloudpickle
 
-    from app.reporting.manifest import code_sha256
+    from app.runs.manifest import code_sha256
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     files = {

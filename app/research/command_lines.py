@@ -5,7 +5,7 @@ The rule: whoever runs it where the first run was made gets the same trade log, 
 
 import shlex
 
-from app.backtest import ConfigBacktestRunner
+from app.session.backtest import ConfigBacktestRunner
 from app.times import iso_ms
 
 

@@ -6,15 +6,15 @@ same; candles after the span are no part of any trial. All windows share the wor
 
 from dataclasses import dataclass, replace
 
-from app.backtest import ConfigBacktestRunner
 from app.errors import ConfigError
-from app.reporting.manifest import sha256_json
 from app.research.objective import parse_objective
 from app.research.search import Search, SearchOptions, prepare_search
 from app.research.study import Progress, StudyRun
 from app.research.walk_forward import Best, Walk
 from app.research.windows import Span, Window, WindowRule
 from app.research.workbench import Workers
+from app.runs.manifest import sha256_json
+from app.session.backtest import ConfigBacktestRunner
 from app.times import timeframe_ms
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from app.candles.cache import CandleCache
+from app.candles.month_file import CandleColumns
+from app.candles.series import SeriesCoverage
 from app.errors import DataError
 from app.feeds.base import EventQueue
-from app.feeds.cache import CandleCache
-from app.feeds.month_file import CandleColumns
 from app.feeds.replay import ReplayFeed
-from app.feeds.series import SeriesCoverage
-from app.models import Slice
+from app.models.market import Slice
 from app.times import month_bounds_ms, month_of
 
 KEPT_CANDLES_MAX = 150_000  # some 300 bytes each as slices: 45 MB a process

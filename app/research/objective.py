@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.config_text import unknown_key
 from app.errors import ConfigError
-from app.reporting.ratios import DAYS_NEEDED
+from app.runs.ratios import DAYS_NEEDED
+from app.settings.config_text import unknown_key
 from app.times import DAY_MS
 
 SHORT_NAMES = {

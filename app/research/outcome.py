@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from app.reporting.quotients import Floats
 from app.research.trial import TrialResult
+from app.runs.quotients import Floats
 
 
 class Task(NamedTuple):

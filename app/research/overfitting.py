@@ -13,8 +13,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from app.reporting.quotients import Floats, spread
-from app.reporting.ratios import DAYS_NEEDED
+from app.runs.quotients import Floats, spread
+from app.runs.ratios import DAYS_NEEDED
 
 _EULER = 0.5772156649015329
 _NORMAL = NormalDist()

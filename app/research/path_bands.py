@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from app.reporting.quotients import Bools, Floats, Ints, quantiles
+from app.runs.quotients import Bools, Floats, Ints, quantiles
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FAN_POINTS = 60

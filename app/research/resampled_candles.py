@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.candles.month_file import CandleColumns
 from app.errors import DataError
-from app.feeds.month_file import CandleColumns
-from app.reporting.quotients import Bools, Floats, Ints
 from app.research.bootstrap import Draws, block_length, stationary_indices
+from app.runs.quotients import Bools, Floats, Ints
 
 PRICES = ("open", "high", "low", "close")
 

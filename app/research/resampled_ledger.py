@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from app.errors import DataError
-from app.reporting.quotients import Floats, Ints
 from app.research.bootstrap import Draws, block_length, draws_of, shuffled, stationary_indices
 from app.research.path_bands import Outcomes, added, bands, compounded, fan, fan_places, outcomes
+from app.runs.quotients import Floats, Ints
 
 _CELLS = 1 << 20  # of a block of paths: 8 MiB a matrix, however many paths are asked for
 TRADES_NEEDED, DAYS_NEEDED = 2, 2

@@ -15,11 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.backtest import ConfigBacktestRunner
+from app.candles.cache import CandleCache
 from app.errors import ConfigError
-from app.feeds.cache import CandleCache
-from app.reporting.manifest import code_sha256, sha256_json
-from app.reporting.run_folder import RunFolder, write_json, writing
 from app.research.heat_map_page import heat_map_page
 from app.research.landscape import neighbourhood
 from app.research.objective import parse_objective
@@ -31,8 +28,11 @@ from app.research.study import Progress, SearchPlan, StudyRun, Trial
 from app.research.study_file import Identity, StudyFile
 from app.research.workbench import Workbench, Workers
 from app.research.workers import LocalWorkers
-from app.run_plan import RunPlan, versions
-from app.runtime.period import Period, months_of_run
+from app.runs.manifest import code_sha256, sha256_json
+from app.runs.run_folder import RunFolder, write_json, writing
+from app.session.backtest import ConfigBacktestRunner
+from app.session.period import Period, months_of_run
+from app.session.plan import RunPlan, versions
 from app.times import file_time, iso_ms, short_time
 
 TRIALS = 100

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.reporting.quotients import Floats
 from app.research.landscape import HeatMap, Neighbourhood, heat_map, importance
 from app.research.overfitting import DeflatedSharpe, Overfitting, deflated_sharpe, overfitting
 from app.research.study import Study, Trial
+from app.runs.quotients import Floats
 from app.times import iso_ms
 
 FORMAT = 1

@@ -5,11 +5,11 @@ Takes what search_report.py found and gives text, the same on a terminal and in 
 
 from collections.abc import Iterator, Mapping
 
+from app.report.text_table import text_table
 from app.research.landscape import HeatMap, Neighbourhood, most_important
 from app.research.overfitting import DeflatedSharpe, Overfitting
 from app.research.search_report import Findings, undefined_reasons
 from app.research.study import Study, Trial
-from app.text_table import text_table
 from app.times import short_time
 
 _TOP = 10

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.candles.cache import CandleCache, MonthFile
 from app.errors import ConfigError, DataError
-from app.feeds.cache import CandleCache, MonthFile
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from typing import Any
 
 from arro3.io import read_parquet
 
-from app.feeds.cache import CandleCache
-from app.reporting.equity import EquityLog
-from app.reporting.metrics import RunFiles, run_metrics
-from app.reporting.quotients import Floats
-from app.reporting.run_folder import EQUITY, writing
-from app.reporting.trade_log import COLUMNS
-from app.reporting.trade_table import read_fills, trades_of
+from app.candles.cache import CandleCache
 from app.research.windows import Span
-from app.settings import Settings
+from app.runs.equity import EquityLog
+from app.runs.metrics import RunFiles, run_metrics
+from app.runs.quotients import Floats
+from app.runs.run_folder import EQUITY, writing
+from app.runs.trade_log import COLUMNS
+from app.runs.trade_table import read_fills, trades_of
+from app.settings.profile import Settings
 from app.times import parse_time_ms
 
 Block = dict[str, Any]

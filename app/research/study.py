@@ -14,7 +14,7 @@ from app.research.outcome import Outcome, Task
 from app.research.parameters import Parameter, overrides_of
 from app.research.sampling import Sample, Sampling
 from app.research.workbench import Workers
-from app.settings import Settings, load_settings
+from app.settings.profile import Settings, load_settings
 from app.strategies.constraints import first_broken
 from app.strategies.loader import LoadedStrategy, check_settings
 

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import DataError
-from app.reporting.daily import EquityPath, EquityRows, EquityScan
-from app.reporting.memory_log import MemoryEquityLog, MemoryTradeLog
-from app.reporting.quotients import Floats
-from app.reporting.recorder import RunRecorder
-from app.reporting.run_folder import RunFolder
-from app.reporting.trade_table import Fills, Trades, trades_of
 from app.research.loaded_candles import LoadedCandles
-from app.run_plan import RunPlan
-from app.runtime.period import Period
-from app.runtime.session import Session, build_runtime, outside_of_a_loop
-from app.settings import Settings
+from app.runs.daily import EquityPath, EquityRows, EquityScan
+from app.runs.memory_log import MemoryEquityLog, MemoryTradeLog
+from app.runs.quotients import Floats
+from app.runs.recorder import RunRecorder
+from app.runs.run_folder import RunFolder
+from app.runs.trade_table import Fills, Trades, trades_of
+from app.session.period import Period
+from app.session.plan import RunPlan
+from app.session.session import Session, build_runtime, outside_of_a_loop
+from app.settings.profile import Settings
 from app.strategies.loader import LoadedStrategy, check_settings, startup_candles
 from app.times import file_time, short_time, timeframe_ms
 

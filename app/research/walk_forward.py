@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.backtest import BacktestResults, ConfigBacktestRunner
 from app.errors import OutputError
-from app.reporting.quotients import ratio
-from app.reporting.run_folder import write_json, writing
 from app.research.command_lines import backtest_command
 from app.research.windows import Span, Window, WindowRule
-from app.settings import Settings
+from app.runs.quotients import ratio
+from app.runs.run_folder import write_json, writing
+from app.session.backtest import BacktestResults, ConfigBacktestRunner
+from app.settings.profile import Settings
 from app.times import iso_ms
 
 FORMAT = 1

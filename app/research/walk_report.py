@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
+from app.report.text_table import text_table
 from app.research.stitching import stitch
 from app.research.walk_forward import FORMAT, Walk, efficiency
 from app.research.windows import Span
-from app.text_table import text_table
 from app.times import file_time, iso_ms, parse_time_ms, short_time
 
 Block = dict[str, Any]

@@ -17,7 +17,7 @@ from app.research.loaded_candles import LoadedCandles
 from app.research.outcome import Outcome, Task, outcome_of
 from app.research.shared_cache import SharedCache
 from app.research.trial import run_trial
-from app.settings import Settings, load_settings
+from app.settings.profile import Settings, load_settings
 
 
 class Workers(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.models import Decision, Fill, Position
+from app.models.orders import Decision, Fill, Position
 from app.runtime.runtime import TradingRuntime
 
 FIRST = "0" * 16

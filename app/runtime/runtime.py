@@ -7,27 +7,11 @@ stages were built, on nothing else: no clock, no randomness, no settings, and it
 from collections import Counter
 from collections.abc import Sequence
 
-from app.models import (
-    FLAT,
-    Action,
-    Candle,
-    CloseOrder,
-    Decision,
-    EntryOrder,
-    Event,
-    Kill,
-    LateCandle,
-    MarkedSlice,
-    Reason,
-    Refusal,
-    Resume,
-    RevisedCandle,
-    Signal,
-    Slice,
-    Stop,
-)  # fmt: skip
-from app.reporting.funnel import Funnel
-from app.strategies.host import StrategyHost
+from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from app.models.market import Candle, Slice
+from app.models.orders import FLAT, Action, CloseOrder, Decision, EntryOrder, Reason, Refusal, Signal
+from app.runtime.funnel import Funnel
+from app.runtime.host import StrategyHost
 from app.trading.account import Account, EquityRows
 from app.trading.execution import Broker, ExecutionEngine
 from app.trading.risk import RiskEngine

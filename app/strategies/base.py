@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from app.models import FLAT, Action, Candle, EntryOrder, Position, Signal
+from app.models.market import Candle
+from app.models.orders import FLAT, Action, EntryOrder, Position, Signal
 from app.strategies.indicators import Indicator
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ is in that slice or not. Nothing is invented: no candle if there was none, and a
 
 from collections.abc import Sequence
 
-from app.models import Candle, Slice
+from app.models.market import Candle, Slice
 from app.times import timeframe_ms
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from inspect import getgeneratorlocals
 from typing import Any, TypeVar
 
-from app.models import Candle
+from app.models.market import Candle
 
 _NOTHING_MOVED = 1e-14  # TA_EPSILON: gains and losses that add up to less than this count as zero
 SETTLED = 1e-9  # the weight of the seed under which an indicator no longer depends on where it started

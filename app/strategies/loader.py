@@ -23,7 +23,7 @@ from app.strategies.constraints import Constraint, parse_constraints
 from app.times import TIMEFRAMES_MS
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.profile import Settings
 
 own_code: list[str] = []  # users' modules and files that this process imported; __main__ then ends in order
 BUILT_IN = {"ScalpingEMARSI": "app.strategies.scalping_ema_rsi"}

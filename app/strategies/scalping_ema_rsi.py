@@ -10,7 +10,8 @@ from math import inf, isnan, nan
 from typing import TYPE_CHECKING, ClassVar
 
 from app.errors import ConfigError
-from app.models import FLAT, Action, Candle, Signal
+from app.models.market import Candle
+from app.models.orders import FLAT, Action, Signal
 from app.strategies.base import Condition, Strategy, View
 from app.strategies.indicators import ATR, EMA, RSI, SMA, rsi_of, state_of
 

@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from app.config_text import parse_yaml
 from app.errors import ConfigError
+from app.settings.config_text import parse_yaml
 from app.times import TIMEFRAMES_MS, parse_time_ms
 
 PATHS = ("ping", "time", "exchangeInfo", "klines")

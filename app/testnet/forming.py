@@ -6,7 +6,7 @@ and its high only grow, its low only falls, and at the end it is the final candl
 
 from typing import NamedTuple
 
-from app.feeds.month_file import CandleColumns
+from app.candles.month_file import CandleColumns
 
 
 class Kline(NamedTuple):

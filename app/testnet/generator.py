@@ -9,9 +9,9 @@ import hashlib
 
 import numpy as np
 
+from app.candles.month_file import CandleColumns, FloatArray, Int64Array
+from app.candles.resample import resample
 from app.errors import ConfigError
-from app.feeds.month_file import CandleColumns, FloatArray, Int64Array
-from app.feeds.resample import resample
 from app.testnet.market import ROWS_KEPT, SymbolFilters, between, joined, made_of, months_between, rows_in
 from app.testnet.recent import Recent
 from app.times import TIME_MAX_MS, month_bounds_ms

@@ -13,11 +13,11 @@ from typing import Protocol
 
 import numpy as np
 
+from app.candles.cache import CandleCache
+from app.candles.market_data import read_markets
+from app.candles.month_file import CandleColumns
+from app.candles.resample import resample
 from app.errors import DataError
-from app.feeds.cache import CandleCache
-from app.feeds.market_data import read_markets
-from app.feeds.month_file import CandleColumns
-from app.feeds.resample import resample
 from app.testnet.recent import Recent
 from app.times import TIMEFRAMES_MS, month_bounds_ms, month_of, timeframe_ms
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.errors import ConfigError
-from app.testnet.control import ControlPages
 from app.testnet.fault_desk import FaultDesk
 from app.testnet.faults import Fault, parse_faults
 from app.testnet.kline_pages import KlinePages
 from app.testnet.kline_streams import KlineStreams
 from app.testnet.market import CandleSource
+from app.testnet.own_pages import ControlPages
 from app.testnet.request_log import RequestLog
 from app.testnet.rest import RestApi
 from app.testnet.sockets import Sockets

@@ -6,9 +6,9 @@ the finer ones that happened. What has not begun at an instant does not exist. I
 
 from dataclasses import dataclass
 
+from app.candles.month_file import CandleColumns
+from app.candles.resample import resample
 from app.errors import DataError
-from app.feeds.month_file import CandleColumns
-from app.feeds.resample import resample
 from app.testnet.forming import Kline, forming_kline, rows_of
 from app.testnet.market import CandleSource, SymbolFilters, joined
 from app.testnet.wire import wire_name

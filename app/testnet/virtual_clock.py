@@ -4,8 +4,8 @@ The rule: everything the testnet does by time asks this clock, so that a test ca
 Limits and pauses are in real seconds, as a client feels them. It can be held; it never sleeps and never goes back.
 """
 
+from app import times
 from app.errors import ConfigError
-from app.runtime import clock
 
 
 class VirtualClock:
@@ -23,7 +23,7 @@ class VirtualClock:
     def start(self) -> None:
         """From here on it runs; a second call changes nothing."""
         if self._zero_s is None:
-            self._zero_s = clock.monotonic_s()
+            self._zero_s = times.monotonic_s()
 
     def hold(self) -> None:
         """It stands from here on, so that what takes real time takes none of the exchange's; a second call is none."""
@@ -47,7 +47,7 @@ class VirtualClock:
 
     def real_s(self) -> float:
         """Real seconds since the start."""
-        return 0.0 if self._zero_s is None else clock.monotonic_s() - self._zero_s
+        return 0.0 if self._zero_s is None else times.monotonic_s() - self._zero_s
 
     def real_s_until(self, virtual_ms: int) -> float:
         """Real seconds until the clock shows `virtual_ms` unless it is held; 0 if it has been."""

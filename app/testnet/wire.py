@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from app.feeds.month_file import CandleColumns, FloatArray
-from app.feeds.resample import decimal_units
+from app.candles.month_file import CandleColumns, FloatArray
+from app.candles.resample import decimal_units
 from app.testnet.forming import Kline
 from app.testnet.market import SymbolFilters
 

@@ -4,7 +4,8 @@ The one place where equity and exposure are computed. The broker writes here, an
 where nothing waits for a fill; risk, safety and strategies read. `balance` moves on CLOSE and nowhere else.
 """
 
-from app.models import CloseOrder, EntryOrder, Position, Slice
+from app.models.market import Slice
+from app.models.orders import CloseOrder, EntryOrder, Position
 
 
 class Account:

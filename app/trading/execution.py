@@ -9,7 +9,8 @@ from math import isfinite
 from typing import Protocol
 
 from app.errors import OrderError
-from app.models import Candle, CloseOrder, EntryOrder, Order, Reason, Slice
+from app.models.market import Candle, Slice
+from app.models.orders import CloseOrder, EntryOrder, Order, Reason
 from app.trading.risk import RiskOutput
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.models import Action, Bound, Refusal, Side, Signal
+from app.models.orders import Action, Bound, Refusal, Side, Signal
 from app.trading.account import Account
 from app.trading.instruments import Instrument
 
@@ -29,7 +29,7 @@ class RiskConfig:
     @classmethod
     def from_file(cls, path: str | Path, max_exposure: float = 0.20) -> "RiskConfig":
         """Read a risk.json; ConfigError names the file, the key and what would be right."""
-        from app.settings import load_risk  # a leaf reads no files itself; kept for users of the old system
+        from app.settings.profile import load_risk
 
         risk = load_risk(Path(path))
         return cls(**risk.model_dump(), max_exposure=max_exposure)
@@ -129,7 +129,7 @@ class RiskEngine:
     def _stop_distance(self, signal: Signal, side: Side, reference: float) -> float:
         if signal.stop is not None:
             return side * (reference - signal.stop)
-        # SignalCheck (strategies/host.py) lets no entry through that has neither a stop nor an ATR.
+        # SignalCheck (runtime/host.py) lets no entry through that has neither a stop nor an ATR.
         return self.config.atr_stop_multiplier * signal.atr if signal.atr is not None else 0.0
 
     def _protection(

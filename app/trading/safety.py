@@ -7,7 +7,7 @@ equity of that moment. It decides on equity alone and never reads a clock; a day
 from dataclasses import dataclass
 from math import inf
 
-from app.models import Refusal
+from app.models.orders import Refusal
 from app.times import DAY_MS
 from app.trading.account import Account
 

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 
 Row = tuple[int, float, float, float, float, float]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.feeds.cache import CandleCache, CandleColumns
+from app.candles.cache import CandleCache, CandleColumns
 from tests.bench.series import SYMBOLS, YEAR_START_MS
 
 _MINUTE_MS = 60_000

@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from app.feeds.cache import CandleCache
-from app.feeds.history import WEIGHT_A_SECOND, HistoricalDataProvider
+from app.candles.cache import CandleCache
+from app.exchange.history import WEIGHT_A_SECOND, HistoricalDataProvider
 from app.times import DAY_MS
 from tests.fetching import running_testnet, state_of
 from tests.storm.weather import GENERATED, START_MS, SYMBOLS, fetch_command

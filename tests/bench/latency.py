@@ -22,10 +22,11 @@ from typing import Any
 from unittest.mock import patch
 
 from app.feeds.websocket import WebsocketFeed
-from app.models import MarkedSlice, Slice
-from app.paper import PaperRunner
-from app.runtime.journal import Journal
-from app.runtime.live_session import Books, LiveSession
+from app.models.events import MarkedSlice
+from app.models.market import Slice
+from app.session.journal import Journal
+from app.session.live_session import Books, LiveSession
+from app.session.paper import PaperRunner
 from tests.fetching import running_testnet
 from tests.soak.session import START, SYMBOLS, write_profile
 

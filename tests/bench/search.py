@@ -89,7 +89,7 @@ def _optimise_with_backtesting(workers: int) -> None:
     import numpy as np
     import pandas as pd
 
-    from app.feeds.cache import CandleCache
+    from app.candles.cache import CandleCache
 
     columns = CandleCache(_CACHE).read(SYMBOLS[0], "1m", "2024-01")
     frame = pd.DataFrame(

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import main
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
+from app.cli.main import main
 from app.times import DAY_MS, parse_time_ms
 from tests.candle_columns import make_candles, minutes
 

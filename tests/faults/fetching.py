@@ -7,7 +7,7 @@ byte in the folder that was not there before.
 import subprocess
 from pathlib import Path
 
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 from tests.candle_columns import START_MS, make_candles, minutes
 from tests.faults.conftest import Place
 from tests.fetching import served_cache

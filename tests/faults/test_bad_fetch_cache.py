@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from app.feeds import month_file, sealed_json
-from app.feeds.cache import CandleCache
-from app.feeds.market_data import Market, merge_markets
-from app.feeds.ranges import Ranges
+from app.candles import month_file, sealed_json
+from app.candles.cache import CandleCache
+from app.candles.market_data import Market, merge_markets
+from app.candles.ranges import Ranges
 from app.times import parse_time_ms
 from tests.candle_columns import MINUTE_MS, make_candles
 from tests.faults.conftest import Place

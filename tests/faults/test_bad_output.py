@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.reporting.trade_log import read_trade_log
+from app.runs.trade_log import read_trade_log
 from tests.faults.conftest import END, START, Place
 
 LOG = "run/config_backtest_2025-03-31T1200_2025-04-01T1200.csv"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.reporting.trade_log import read_trade_log
+from app.runs.trade_log import read_trade_log
 from tests.faults.conftest import Place
 
 HEAD = "from app.strategies.base import FLAT, Signal, Strategy, long\nclass Mine(Strategy):\n    lookback = 0\n"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from app.candles.cache import CandleCache
+from app.candles.ranges import Ranges
 from app.errors import DataError, UnavailableError
-from app.feeds.cache import CandleCache
-from app.feeds.fetch_report import FetchReport
-from app.feeds.ranges import Ranges
+from app.exchange.fetch_report import FetchReport
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles
 from tests.scripted_exchange import Asked, Row, ScriptedExchange, fetch_scripted, rows_of, slot, stored_minutes

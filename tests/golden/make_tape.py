@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from app.errors import UnavailableError
-from app.models import Candle, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Slice
+from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle
+from app.models.market import Candle, Slice
 from tests.candle_columns import MINUTE_MS
 from tests.parity.both import SEEDED
 from tests.parity.market import made_up

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import DataError
-from app.runtime.journal import read_tape
-from app.tape_replay import TapeRunner
+from app.feeds.tape import read_tape
+from app.session.tape_replay import TapeRunner
 
 FORMATS = sorted(Path(__file__).parent.glob("tape-format-*"))
 SHA256 = {

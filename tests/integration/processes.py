@@ -12,7 +12,7 @@ from typing import Any
 
 from arro3.io import read_parquet
 
-from app.reporting.trade_log import read_trade_log
+from app.runs.trade_log import read_trade_log
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = ("--config", "config/sample/live.yaml", "--cache", "data/sample")

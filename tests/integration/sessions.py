@@ -11,13 +11,13 @@ from typing import Any
 
 from app.feeds.base import EventQueue, Feed
 from app.feeds.replay import ReplayFeed
-from app.models import Slice
-from app.reporting.equity import EquityLog
-from app.reporting.recorder import RunRecorder
-from app.reporting.trade_log import TradeLog
+from app.models.market import Slice
+from app.runs.equity import EquityLog
+from app.runs.recorder import RunRecorder
+from app.runs.trade_log import TradeLog
 from app.runtime.runtime import TradingRuntime
-from app.runtime.session import Session, build_runtime
-from app.settings import load_settings
+from app.session.session import Session, build_runtime
+from app.settings.profile import load_settings
 from app.strategies.loader import check_settings
 from tests.candle_columns import MINUTE_MS
 from tests.parity.both import SEEDED

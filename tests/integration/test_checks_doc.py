@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import main
+from app.cli.main import main
 from tests.integration.processes import PROJECT
 
 TEXT = (PROJECT / "docs/checks.md").read_text(encoding="utf-8")

@@ -58,7 +58,7 @@ def test_hash_seed_time_zone_and_locale_change_no_byte(profile: Path, tmp_path: 
 def test_a_backtest_imports_nothing_heavy(flags: list[str], tmp_path: Path) -> None:
     arguments = ["--mode", "backtest", *SAMPLE, *YEAR, "--out", str(tmp_path / "run"), *flags]
     program = (
-        "import sys\nfrom app.cli import main\n"
+        "import sys\nfrom app.cli.main import main\n"
         f"status = main({arguments!r})\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\nsys.exit(status)"
     )

@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from app.epochs import differing
-from app.runtime.journal import read_tape
+from app.feeds.tape import read_tape
+from app.session.epochs import differing
 from tests.fetching import run, running_testnet
 from tests.integration.processes import results_of
 from tests.integration.test_paper import SERVED, Paper

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.feeds.cache import CandleCache
-from app.feeds.importing import read_candles
+from app.candles.cache import CandleCache
+from app.candles.importing import read_candles
 from app.testnet.generator import GeneratorSource
 from app.times import DAY_MS, parse_time_ms
 from tests.candle_columns import MINUTE_MS, SHARED_DATA, equal, make_candles, minutes

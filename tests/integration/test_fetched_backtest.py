@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 from app.testnet.generator import GeneratorSource
 from app.times import DAY_MS, parse_time_ms
 from tests.candle_columns import make_candles, minutes
@@ -23,7 +23,7 @@ def watch(event, args):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.bind", "socket.sendto"):
         events.append(event)
 sys.addaudithook(watch)
-from app.cli import main
+from app.cli.main import main
 status = main(sys.argv[1:])
 heavy = [name for name in ("ccxt", "aiohttp", "asyncio_throttle", "pandas", "rich") if name in sys.modules]
 print("WATCHED", events, heavy, file=sys.stderr)

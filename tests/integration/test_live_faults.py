@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import app.runtime.journal
+import app.session.journal
+from app import times
+from app.candles.month_file import CandleColumns
 from app.errors import OutputError
-from app.feeds.month_file import CandleColumns
-from app.models import MarkedSlice, Slice
-from app.runtime import clock
+from app.models.events import MarkedSlice
+from app.models.market import Slice
 from app.testnet.generator import GeneratorSource
 from app.testnet.market import FileSource
 from app.testnet.server import Testnet
@@ -42,7 +43,7 @@ async def test_a_local_clock_that_is_wrong_is_nobodys_business(
     off_ms: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with testnet(60.0) as net:
-        monkeypatch.setattr(clock, "now_ms", lambda: net.now_ms() + off_ms)
+        monkeypatch.setattr(times, "now_ms", lambda: net.now_ms() + off_ms)
         runner = paper(net, tmp_path, 10)
         await runner.run_async()
         proven = await proof(net, runner, tmp_path)
@@ -150,7 +151,7 @@ async def test_a_full_disk_stops_trading_and_with_room_it_goes_on(
             raise OSError(errno.ENOSPC, "No space left on device")
 
     disk = Full()
-    monkeypatch.setattr(app.runtime.journal, "os", disk)
+    monkeypatch.setattr(app.session.journal, "os", disk)
     async with testnet(60.0) as net:
         runner = paper(net, tmp_path, 12, {6: lambda: setattr(disk, "full", True)})
         with pytest.raises(OutputError, match=r"tape .* cannot be written: No space left on device"):

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from app.candles.cache import CandleCache
+from app.exchange.history import HistoricalDataProvider
 from app.feeds.alignment import FeedEvent
 from app.feeds.base import EventQueue
-from app.feeds.cache import CandleCache
-from app.feeds.history import HistoricalDataProvider
 from app.feeds.replay import align
 from app.feeds.websocket import FeedTimes, LinkState, LiveStart, WebsocketFeed
-from app.models import Candle, LateCandle, MarkedSlice, Slice
+from app.models.events import LateCandle, MarkedSlice
+from app.models.market import Candle, Slice
 from app.testnet.generator import GeneratorSource
 from app.testnet.server import Testnet
 from tests.candle_columns import MINUTE_MS, START_MS

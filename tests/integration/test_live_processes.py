@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.models import Kill, MarkedSlice, Slice
-from app.runtime.journal import read_tape
+from app.feeds.tape import read_tape
+from app.models.events import Kill, MarkedSlice
+from app.models.market import Slice
 from tests.fetching import run, running_testnet, state_of
 from tests.integration.processes import PROJECT, results_of
 from tests.storm.live import SYMBOLS, LiveCase, profile

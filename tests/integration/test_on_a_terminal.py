@@ -14,7 +14,7 @@ ARGUMENTS = [
     "--end", "2023-04-20", "--no-report",
 ]  # fmt: skip
 PROGRAM = (
-    "import sys; from app.cli import main; status = main(sys.argv[1:]); "
+    "import sys; from app.cli.main import main; status = main(sys.argv[1:]); "
     "print('imported:', [n for n in ('rich', 'pandas', 'plotly') if n in sys.modules]); sys.exit(status)"
 )
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.reporting.trade_log import read_trade_log
-from app.runtime.journal import read_tape
+from app.feeds.tape import read_tape
+from app.runs.trade_log import read_trade_log
 from tests.fetching import run, running_testnet
 from tests.integration.processes import PROJECT, results_of
 from tests.storm.live import SYMBOLS, LiveCase, profile

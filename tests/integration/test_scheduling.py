@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from app.models import Slice
+from app.models.market import Slice
 from app.runtime.runtime import TradingRuntime
 from app.strategies.base import View
 from tests.integration.sessions import Disturb, ListFeed, market_slices, run_to_end

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import main
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
+from app.cli.main import main
 from tests import cheats
 from tests.cheats import CACHE, FRAME_LABELS, FROM_THE_START, HONEST, HOUR_MS, LOOKING_AHEAD, NOT_TWICE, cheat
 from tests.integration.processes import PROJECT

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 from tests.candle_columns import START_MS, make_candles, minutes
 from tests.integration.processes import PROJECT
 

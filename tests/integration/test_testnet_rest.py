@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app.feeds.cache import CandleCache
-from app.feeds.market_data import Market, merge_markets
-from app.feeds.month_file import CandleColumns
+from app.candles.cache import CandleCache
+from app.candles.market_data import Market, merge_markets
+from app.candles.month_file import CandleColumns
 from app.testnet.generator import GeneratorSource
 from app.testnet.market import CacheSource
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles, minutes

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from app.cli import main
-from app.feeds.cache import CandleCache
-from app.feeds.month_file import CandleColumns
+from app.candles.cache import CandleCache
+from app.candles.month_file import CandleColumns
+from app.cli.main import main
 from app.research.windows import Span, WindowRule, parse_span_ms
 from app.times import parse_time_ms
 

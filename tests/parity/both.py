@@ -12,9 +12,9 @@ from typing import Any
 
 from arro3.io import read_parquet
 
-from app.backtest import BacktestResults, ConfigBacktestRunner
-from app.reporting.trade_log import read_trade_log
-from app.settings import load_settings
+from app.runs.trade_log import read_trade_log
+from app.session.backtest import BacktestResults, ConfigBacktestRunner
+from app.settings.profile import load_settings
 from app.strategies.loader import check_settings, startup_candles
 from app.times import iso_ms, timeframe_ms
 from tests.parity.market import Market, fill_cache

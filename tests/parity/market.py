@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.feeds.cache import CandleCache
-from app.feeds.importing import read_candles
-from app.feeds.month_file import CandleColumns
+from app.candles.cache import CandleCache
+from app.candles.importing import read_candles
+from app.candles.month_file import CandleColumns
 from tests.candle_columns import MINUTE_MS, SHARED_DATA
 from tests.reference.simulator import Row
 

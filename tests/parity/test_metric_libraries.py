@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.backtest import SAMPLE_CACHE, SAMPLE_CONFIG, run_config_backtest
-from app.reporting import ratios
-from app.reporting.daily import EquityPath, EquityScan, equity_blocks
-from app.reporting.quotients import Floats
-from app.reporting.trade_stats import kelly_pct, trade_statistics
-from app.reporting.trade_table import Trades, read_fills, trades_of
+from app.runs import ratios
+from app.runs.daily import EquityPath, EquityScan, equity_blocks
+from app.runs.quotients import Floats
+from app.runs.trade_stats import kelly_pct, trade_statistics
+from app.runs.trade_table import Trades, read_fills, trades_of
+from app.session.backtest import SAMPLE_CACHE, SAMPLE_CONFIG, run_config_backtest
 from app.times import DAY_MS, parse_time_ms
 from tests.made_trades import earning, read
 

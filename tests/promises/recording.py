@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.models import Event, Slice
-from app.reporting.equity import EquityLog
-from app.reporting.recorder import RunRecorder
-from app.reporting.trade_log import TradeLog
-from app.runtime.journal import Journal, read_tape
-from app.runtime.live_session import Books, LiveSession
-from app.runtime.session import build_runtime
-from app.settings import load_settings
+from app.feeds.tape import read_tape
+from app.models.events import Event
+from app.models.market import Slice
+from app.runs.equity import EquityLog
+from app.runs.recorder import RunRecorder
+from app.runs.trade_log import TradeLog
+from app.session.journal import Journal
+from app.session.live_session import Books, LiveSession
+from app.session.session import build_runtime
+from app.settings.profile import load_settings
 from app.strategies.loader import check_settings
 from tests.integration.sessions import CONFIG, ListFeed
 

@@ -4,7 +4,7 @@ import pytest
 
 from app.feeds.alignment import Aligner, FeedEvent
 from app.feeds.finality import Known, SeriesTrack
-from app.models import Candle, Slice
+from app.models.market import Candle, Slice
 from tests.live_weather import SYMBOLS, check_promises, history, run_feed
 from tests.scripted_live import LiveExchange, Weather
 

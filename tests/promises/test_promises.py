@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 from app.errors import DataError
-from app.models import FLAT, Event, Fill, LateCandle, Slice
-from app.runtime import live_session
+from app.feeds.tape import Tape, read_tape
+from app.models.events import Event, LateCandle
+from app.models.market import Slice
+from app.models.orders import FLAT, Fill
 from app.runtime.digest import digest_of
-from app.runtime.journal import Journal, Tape, read_tape
-from app.runtime.live_session import Books
 from app.runtime.runtime import TradingRuntime
+from app.session import live_session
+from app.session.journal import Journal
+from app.session.live_session import Books
 from app.trading.safety import SafetyMonitor
 from tests.integration.processes import strategy_file
 from tests.integration.sessions import market_slices

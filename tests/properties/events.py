@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from app.models import Candle, Event, Kill, Resume, Signal, Slice
+from app.models.events import Event, Kill, Resume
+from app.models.market import Candle, Slice
+from app.models.orders import Signal
 from app.strategies.base import FLAT, View, exit_position, long, short
 from tests.scenarios.harness import DAY_1_MS, MINUTE_MS, Answer
 

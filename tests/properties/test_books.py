@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.models import Action, EndOfData, EntryOrder, Order, Refusal
+from app.models.events import EndOfData
+from app.models.orders import Action, EntryOrder, Order, Refusal
 from app.trading.account import Account
-from app.trading.paper import PaperTrader
+from app.trading.paper_trader import PaperTrader
 from tests.properties.events import SETTINGS, TABLES, Move, answer_of, events_of
 from tests.scenarios.harness import Played, build, scenario_settings
 

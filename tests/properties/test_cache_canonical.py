@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.candles.cache import CandleCache
 from app.errors import DataError
-from app.feeds.cache import CandleCache
 from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles
 
 SERIES = ("BTC/USDT", "1m")

@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.errors import UnavailableError
-from app.models import Candle, Event, Slice
-from app.tape_replay import TapeRunner
+from app.models.events import Event
+from app.models.market import Candle, Slice
+from app.session.tape_replay import TapeRunner
 from tests.candle_columns import MINUTE_MS
 from tests.golden.make_tape import START_MS, WARMUP
 from tests.golden.make_tape import SYMBOLS as GOLDEN

@@ -10,10 +10,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.candles.cache import CandleCache
 from app.errors import RateLimitError, RefusedError, UnavailableError
-from app.feeds.cache import CandleCache
-from app.feeds.history import HistoricalDataProvider
-from app.feeds.retries import RetryPolicy
+from app.exchange.history import HistoricalDataProvider
+from app.exchange.retries import RetryPolicy
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles
 from tests.scripted_exchange import Asked, Row, ScriptedExchange, slot
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 from tests.candle_columns import START_MS, make_candles
 from tests.scripted_exchange import ScriptedExchange, fetch_scripted, slot, stored_minutes
 

@@ -11,8 +11,8 @@ from arro3.io import read_parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.backtest import ConfigBacktestRunner
-from app.reporting.trade_log import read_trade_log
+from app.runs.trade_log import read_trade_log
+from app.session.backtest import ConfigBacktestRunner
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS
 from tests.parity.both import SEEDED

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.models import Bound, Fill, Reason, Side
-from app.reporting.trade_log import COLUMNS, TradeLog, read_trade_log
+from app.models.orders import Bound, Fill, Reason, Side
+from app.runs.trade_log import COLUMNS, TradeLog, read_trade_log
 from app.times import parse_time_ms
 
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)

@@ -11,17 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from app.models import Action, Candle, EndOfData, Event, Fill, Kill, Reason, Resume, Signal, Slice, Stop
-from app.reporting.funnel import Funnel
+from app.models.events import EndOfData, Event, Kill, Resume, Stop
+from app.models.market import Candle, Slice
+from app.models.orders import Action, Fill, Reason, Signal
+from app.runtime.funnel import Funnel
+from app.runtime.host import StrategyHost
 from app.runtime.runtime import TradingRuntime
-from app.runtime.session import fill_rules, instruments, risk_config
-from app.settings import Settings, load_settings
+from app.session.session import fill_rules, instruments, risk_config
+from app.settings.profile import Settings, load_settings
 from app.strategies.base import FLAT, Strategy, View
-from app.strategies.host import StrategyHost
 from app.times import DAY_MS, parse_time_ms
 from app.trading.account import Account, EquityRows
 from app.trading.execution import ExecutionEngine
-from app.trading.paper import PaperTrader
+from app.trading.paper_trader import PaperTrader
 from app.trading.risk import RiskEngine
 from app.trading.safety import SafetyLimits, SafetyMonitor
 

@@ -8,7 +8,9 @@ from typing import ClassVar
 
 import pytest
 
-from app.models import Candle, EndOfData, Signal
+from app.models.events import EndOfData
+from app.models.market import Candle
+from app.models.orders import Signal
 from app.strategies.base import FLAT, View
 from tests.scenarios.harness import Scripted, at, build, play, read_table, scenario_settings
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.models import EndOfData
+from app.models.events import EndOfData
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS
 from tests.proof_runs import (

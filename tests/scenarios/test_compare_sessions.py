@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.models import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Slice, Stop
+from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from app.models.market import Slice
 from app.times import iso_ms
 from tests.proof_runs import compared, first_entry, market, replay, session, slices_of
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.models import Action, Candle, Signal
+from app.models.market import Candle
+from app.models.orders import Action, Signal
 from app.strategies.base import FLAT, View, exit_position, long
 from tests.scenarios.harness import at, play
 

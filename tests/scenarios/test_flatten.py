@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.models import Reason
+from app.models.orders import Reason
 from tests.scenarios.harness import at, build, play, read_table, scenario_settings
 
 TWO = """

@@ -6,10 +6,10 @@ from math import inf, nan
 import pytest
 
 from app.errors import OrderError
-from app.models import Bound, CloseOrder, EntryOrder, Order, Reason, Side
+from app.models.orders import Bound, CloseOrder, EntryOrder, Order, Reason, Side
 from app.trading.account import Account
 from app.trading.execution import ExecutionEngine
-from app.trading.paper import FillRules, PaperTrader
+from app.trading.paper_trader import FillRules, PaperTrader
 from tests.scenarios.harness import Played, play
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.models import Event, Kill, LateCandle, MarkedSlice, Slice
+from app.models.events import Event, Kill, LateCandle, MarkedSlice
+from app.models.market import Slice
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS
 from tests.proof_runs import END_MS, START_MS, changed, market, replay, rows_of, said, session, slices_of, trades_of

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.models import LateCandle, MarkedSlice, RevisedCandle, Slice
-from app.runtime.journal import read_tape
+from app.feeds.tape import read_tape
+from app.models.events import LateCandle, MarkedSlice, RevisedCandle
+from app.models.market import Slice
 from tests.integration.processes import PROJECT
 from tests.soak.session import MINUTE_MS, SYMBOLS, Soak
 

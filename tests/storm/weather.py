@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 from app.testnet.generator import GeneratorSource
 from app.times import DAY_MS, parse_time_ms, short_time
 from tests.fetching import files, running_testnet, state_of

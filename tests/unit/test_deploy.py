@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import _mode_parser
+from app.cli.main import _mode_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy" / "onetape.service"

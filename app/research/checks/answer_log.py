@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from app.models import Action, Candle, Signal
+from app.models.market import Candle
+from app.models.orders import Action, Signal
 from app.times import iso_ms
 
 _NUMBERS = ("atr", "stop", "target", "size_factor")

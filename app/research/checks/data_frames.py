@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from app.feeds.cache import CandleColumns
-from app.models import Candle, Signal
+from app.candles.cache import CandleColumns
+from app.models.market import Candle
+from app.models.orders import Signal
 from app.research.checks.answer_log import answer_of, relative_difference
 from app.research.checks.observed_run import StrategyFailedError, candles_asked
 from app.research.checks.request import FrameCheck, FrameDifference, Request
 from app.research.checks.scramble import scrambled
-from app.run_plan import RunPlan
+from app.session.plan import RunPlan
 from app.times import iso_ms
 
 if TYPE_CHECKING:

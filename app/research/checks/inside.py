@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from app.candles.cache import CandleCache
 from app.errors import OnetapeError
-from app.feeds.cache import CandleCache
-from app.models import Slice
+from app.models.market import Slice
 from app.research.checks.confinement import code_below, confine
 from app.research.checks.data_frames import check_frames
 from app.research.checks.hidden_files import HiddenFiles

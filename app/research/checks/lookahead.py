@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.errors import StrategyError
-from app.models import Slice
+from app.models.market import Slice
 from app.research.checks.answer_log import Answer, compare_logs, read_answers
 from app.research.checks.observed_run import ANSWERS
 from app.research.checks.past_cache import PastCache

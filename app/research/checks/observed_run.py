@@ -8,17 +8,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.errors import OnetapeError
-from app.models import FLAT, Candle, Event, Signal
-from app.reporting.run_folder import RunFolder
+from app.models.events import Event
+from app.models.market import Candle
+from app.models.orders import FLAT, Signal
 from app.research.checks.answer_log import Answer, AnswerLog, answer_of
 from app.research.checks.request import Request
-from app.run_plan import RunPlan
-from app.runtime.period import Period
+from app.runs.run_folder import RunFolder
+from app.runtime.host import OnCandle
 from app.runtime.runtime import TradingRuntime
-from app.runtime.session import Session, build_runtime
-from app.settings import load_settings
+from app.session.period import Period
+from app.session.plan import RunPlan
+from app.session.session import Session, build_runtime
+from app.settings.profile import load_settings
 from app.strategies.base import View
-from app.strategies.host import OnCandle
 from app.strategies.loader import load_strategy
 from app.times import iso_ms, timeframe_ms
 

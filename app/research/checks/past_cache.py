@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.feeds.cache import CandleCache, CandleColumns
-from app.feeds.month_file import encode_month
+from app.candles.cache import CandleCache, CandleColumns
+from app.candles.month_file import encode_month
 from app.research.checks.scramble import scrambled
 from app.times import month_bounds_ms, timeframe_ms
 

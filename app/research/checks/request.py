@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from app.feeds.cache import CandleCache
+from app.candles.cache import CandleCache
 from app.feeds.replay import ReplayFeed
 from app.research.checks.answer_log import Answer
-from app.run_plan import RunPlan
-from app.settings import Settings
+from app.session.plan import RunPlan
+from app.settings.profile import Settings
 
 PAST = "past"  # in the folder of a stepped run: the cache as it was
 

@@ -5,8 +5,8 @@ The rule: what comes out are valid candles of the same times, none like the real
 
 import numpy as np
 
-from app.feeds.cache import CandleColumns
-from app.feeds.month_file import FloatArray, Int64Array
+from app.candles.cache import CandleColumns
+from app.candles.month_file import FloatArray, Int64Array
 
 _PRICE, _VOLUME = 1, 2
 

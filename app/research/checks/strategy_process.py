@@ -18,7 +18,7 @@ import msgspec
 
 import app
 from app.errors import StrategyError
-from app.models import Slice
+from app.models.market import Slice
 from app.research.checks.past_cache import PastCache
 from app.research.checks.pipe import Pipe
 from app.research.checks.request import Reply, Request

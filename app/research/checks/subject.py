@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.backtest import ConfigBacktestRunner
+from app.candles.cache import CandleCache
 from app.errors import DataError
-from app.feeds.cache import CandleCache
-from app.models import Slice
+from app.models.market import Slice
 from app.research.checks.answer_log import read_answers
 from app.research.checks.observed_run import ANSWERS
 from app.research.checks.request import Request, Task, request_of
-from app.run_plan import RunPlan
+from app.session.backtest import ConfigBacktestRunner
+from app.session.plan import RunPlan
 from app.times import short_time
 
 

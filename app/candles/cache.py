@@ -1,0 +1,318 @@
+"""Candles on disk: `<root>/BTC_USDT/1m/2025-10.parquet`, one file per symbol, timeframe and UTC month.
+
+The rule: the cache is canonical (the same candles give the same files, in whatever order they came), a candle
+that was stored is never changed, files are written whole or not at all, and every byte read was checked.
+It may not import pyarrow or pandas (a backtest from cache must start fast), fetch anything or fill a gap.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.candles.absences import Absences, add_absences, drop_absences, known_absences, read_absences
+from app.candles.durable import locked, replace_files
+from app.candles.month_file import (
+    COLUMN_NAMES,
+    BoolArray,
+    CandleColumns,
+    Int64Array,
+    MonthFile,
+    check_month,
+    describe_month,
+    encode_month,
+    read_month,
+)
+from app.candles.ranges import Ranges, clip, ranges_of, subtract, union
+from app.errors import ConfigError, DataError, NewerFormatError, OutputError
+from app.times import TIME_MAX_MS, TIMEFRAMES_MS, iso_ms, month_bounds_ms, month_of, timeframe_ms
+
+__all__ = ["COLUMN_NAMES", "CandleCache", "CandleColumns", "MergeReport", "MonthFile"]
+
+_MONTH_FILE = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))\.parquet", re.ASCII)
+# Letters and digits of any script (exchanges list some), '-' and '.' inside; '/' and ':' become '_' and '~'.
+_SYMBOL = re.compile(r"[^\W_](?:[^\W_]|[/:.\-](?=[^\W_])){0,99}")
+_FOLDER = str.maketrans("/:", "_~")
+_SYMBOL_OF_FOLDER = str.maketrans("_~", "/:")
+_DISAGREEMENTS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What a merge did: candles new to the cache, candles it had already, months whose file changed."""
+
+    new: int
+    already_there: int
+    months_written: tuple[str, ...]
+
+
+class CandleCache:
+    """The cache below `root`, which need not exist before something is merged.
+
+    A symbol or timeframe that cannot be stored raises ConfigError, a file that is absent, damaged or foreign
+    DataError, a disk that is full or read-only OutputError.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def series(self) -> list[tuple[str, str]]:
+        """(symbol, timeframe) of everything on disk, sorted by name, then by length of timeframe."""
+        found = []
+        for symbol_folder in _folders(self.root):
+            symbol = symbol_folder.name.translate(_SYMBOL_OF_FOLDER)
+            for folder in _folders(symbol_folder):
+                if folder.name in TIMEFRAMES_MS and _SYMBOL.fullmatch(symbol) and _months_in(folder):
+                    found.append((symbol, folder.name))
+        return sorted(found, key=lambda pair: (pair[0], TIMEFRAMES_MS[pair[1]]))
+
+    def months(self, symbol: str, timeframe: str) -> list[str]:
+        """The months on disk, ascending; a directory listing, no file is opened."""
+        return _months_in(self._folder(symbol, timeframe))
+
+    def path(self, symbol: str, timeframe: str, month: str) -> Path:
+        """Where the month's file lies, or would."""
+        month_bounds_ms(month)
+        return self._folder(symbol, timeframe) / f"{month}.parquet"
+
+    def describe(self, symbol: str, timeframe: str, month: str) -> MonthFile:
+        """What the month's footer says; decodes no candle."""
+        with _pointing_at_verify():
+            about = describe_month(self.path(symbol, timeframe, month))
+            _check_place(about, symbol, timeframe, month)
+            return about
+
+    def read(self, symbol: str, timeframe: str, month: str) -> CandleColumns:
+        """The month's candles, ascending, every byte checked."""
+        with _pointing_at_verify():
+            return self._read(symbol, timeframe, month)
+
+    def months_between(self, symbol: str, timeframe: str, start_ms: int, end_ms: int) -> list[str]:
+        """The months on disk that may hold open times in `[start_ms, end_ms)`, ascending."""
+        bounds = {month: month_bounds_ms(month) for month in self.months(symbol, timeframe)}
+        return [month for month, (first_ms, next_ms) in bounds.items() if first_ms < end_ms and next_ms > start_ms]
+
+    def damaged(self, symbol: str, timeframe: str, start_ms: int, end_ms: int) -> dict[str, str]:
+        """Months in `[start_ms, end_ms)` whose bytes are not those that were sealed, and what is wrong with each."""
+        faults: dict[str, str] = {}
+        for month in self.months_between(symbol, timeframe, start_ms, end_ms):
+            try:
+                check_month(self.path(symbol, timeframe, month))
+            except DataError as error:
+                faults[month] = str(error)
+        return faults
+
+    def fault(self, symbol: str, timeframe: str, month: str) -> str | None:
+        """What is wrong with the month's file, naming it; None if it can be read to the last byte."""
+        try:
+            self._read(symbol, timeframe, month)
+        except DataError as error:
+            return str(error)
+        return None
+
+    def strangers(self) -> list[Path]:
+        """Parquet files below the root that are none of the cache's by place and name, so never read."""
+        known = {self._folder(symbol, timeframe) for symbol, timeframe in self.series()}
+        return sorted(
+            path
+            for path in self.root.rglob("*.parquet")
+            if path.parent not in known or not _MONTH_FILE.fullmatch(path.name)
+        )
+
+    def merge(self, symbol: str, timeframe: str, columns: CandleColumns) -> MergeReport:
+        """Adds candles; those that are stored already must agree.
+
+        `columns` ascend without duplicates, on the timeframe's grid, every number finite; else DataError.
+        All months are read and compared before one is written: a disagreement writes nothing.
+        """
+        _check_mergeable(columns, timeframe)
+        if len(columns.open_time_ms) == 0:
+            self._folder(symbol, timeframe)
+            return MergeReport(0, 0, ())
+        with self._changing(symbol, timeframe):
+            return self._merge_locked(symbol, timeframe, columns)
+
+    def present(self, symbol: str, timeframe: str, start_ms: int, end_ms: int) -> Ranges:
+        """Which open times in `[start_ms, end_ms)` have a candle; footers answer for months without a gap."""
+        step_ms = timeframe_ms(timeframe)
+        found: list[tuple[int, int]] = []
+        for month in self.months_between(symbol, timeframe, start_ms, end_ms):
+            about = self.describe(symbol, timeframe, month)
+            if about.rows == (about.last_open_ms - about.first_open_ms) // step_ms + 1:
+                found.append((about.first_open_ms, about.last_open_ms + step_ms))
+            else:
+                found += ranges_of(self.read(symbol, timeframe, month).open_time_ms, step_ms)
+        return clip(union(found), start_ms, end_ms)
+
+    def absent(self, symbol: str, timeframe: str, exchange: str, start_ms: int, end_ms: int) -> Ranges:
+        """Open times in `[start_ms, end_ms)` for which this exchange said that it has nothing."""
+        return known_absences(self._folder(symbol, timeframe), exchange, start_ms, end_ms)
+
+    def absences(self, symbol: str, timeframe: str) -> Absences:
+        """All that exchanges said they have nothing for; DataError if the record is damaged."""
+        return read_absences(self._folder(symbol, timeframe))
+
+    def add_absent(self, symbol: str, timeframe: str, exchange: str, ranges: Ranges) -> None:
+        """Writes down what the exchange has nothing for; stored candles are left out."""
+        if not ranges:
+            return
+        with self._changing(symbol, timeframe) as folder:
+            present = self.present(symbol, timeframe, ranges[0][0], ranges[-1][1])
+            add_absences(folder, exchange, subtract(ranges, present))
+
+    def set_aside(self, symbol: str, timeframe: str, month: str) -> Path:
+        """Renames a damaged month file, so that its candles count as missing; where it is now."""
+        path = self.path(symbol, timeframe, month)
+        aside = path.with_name(f"{path.name}.damaged")
+        with self._changing(symbol, timeframe):
+            path.replace(aside)
+        return aside
+
+    @contextlib.contextmanager
+    def _changing(self, symbol: str, timeframe: str) -> Iterator[Path]:
+        folder = self._folder(symbol, timeframe)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with locked(folder):
+                yield folder
+        except OSError as error:
+            raise OutputError(
+                f"candles cannot be written below {folder}: {error.strerror or error}; what was stored is unchanged"
+            ) from error
+
+    def _merge_locked(self, symbol: str, timeframe: str, columns: CandleColumns) -> MergeReport:
+        stored_months = set(self.months(symbol, timeframe))
+        changed: dict[Path, bytes] = {}
+        months_written = []
+        new = 0
+        disagreements: list[int] = []
+        for month, incoming in _by_month(columns):
+            merged = incoming
+            added = len(incoming.open_time_ms)
+            if month in stored_months:
+                stored = self.read(symbol, timeframe, month)
+                disagreements += _disagreements(stored, incoming)
+                merged, added = _union(stored, incoming)
+            if added and not disagreements:
+                new += added
+                months_written.append(month)
+                changed[self.path(symbol, timeframe, month)] = encode_month(symbol, timeframe, month, merged)
+        if disagreements:
+            raise _refuse_disagreements(symbol, timeframe, self.root, disagreements)
+        folder = self._folder(symbol, timeframe)
+        # First: a crash in between leaves candles that are asked for again, not an absence beside a candle.
+        drop_absences(folder, ranges_of(columns.open_time_ms, timeframe_ms(timeframe)))
+        replace_files(folder, changed)
+        return MergeReport(new, len(columns.open_time_ms) - new, tuple(months_written))
+
+    def _read(self, symbol: str, timeframe: str, month: str) -> CandleColumns:
+        about, columns = read_month(self.path(symbol, timeframe, month))
+        _check_place(about, symbol, timeframe, month)
+        return columns
+
+    def _folder(self, symbol: str, timeframe: str) -> Path:
+        timeframe_ms(timeframe)
+        if not _SYMBOL.fullmatch(symbol):
+            raise ConfigError(
+                f"{symbol!r} cannot name a folder of the cache; a symbol is letters and digits, "
+                "with single '/', ':', '-' or '.' between them, like BTC/USDT"
+            )
+        return self.root / symbol.translate(_FOLDER) / timeframe
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return [entry for entry in parent.iterdir() if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataError(f"the cache folder {parent} cannot be listed: {error.strerror or error}") from error
+
+
+def _months_in(folder: Path) -> list[str]:
+    try:
+        matches = [_MONTH_FILE.fullmatch(entry.name) for entry in folder.iterdir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataError(f"the cache folder {folder} cannot be listed: {error.strerror or error}") from error
+    return sorted(match[1] for match in matches if match)
+
+
+@contextlib.contextmanager
+def _pointing_at_verify() -> Iterator[None]:
+    try:
+        yield
+    except NewerFormatError:
+        raise
+    except DataError as error:
+        raise DataError(f"{error}; `python -m app data verify` checks the whole cache") from error
+
+
+def _check_place(about: MonthFile, symbol: str, timeframe: str, month: str) -> None:
+    if (about.symbol, about.timeframe, about.month) != (symbol, timeframe, month):
+        raise DataError(
+            f"{about.path} holds {about.symbol} {about.timeframe} of {about.month}: it was moved or renamed"
+        )
+
+
+def _check_mergeable(columns: CandleColumns, timeframe: str) -> None:
+    times = columns.open_time_ms
+    if len({len(column) for column in columns}) != 1:
+        raise DataError("candle columns differ in length")
+    if len(times) == 0:
+        return
+    if not bool(np.all(times[1:] > times[:-1])):
+        raise DataError("candles to store must ascend by open time, each time once")
+    if times[0] < 0 or times[-1] >= TIME_MAX_MS:
+        raise DataError(f"open times must lie between 1970 and 9999, these span {times[0]} to {times[-1]} ms")
+    off_grid = times[times % timeframe_ms(timeframe) != 0]
+    if len(off_grid):
+        raise DataError(f"open time {iso_ms(int(off_grid[0]))} is not on the {timeframe} grid")
+    for name, column in zip(COLUMN_NAMES[1:], columns.floats(), strict=True):
+        if not bool(np.all(np.isfinite(column))):
+            raise DataError(f"a candle to store has a {name} that is not a finite number")
+
+
+def _by_month(columns: CandleColumns) -> Iterator[tuple[str, CandleColumns]]:
+    times = columns.open_time_ms
+    start = 0
+    while start < len(times):
+        month = month_of(int(times[start]))
+        end = int(np.searchsorted(times, month_bounds_ms(month)[1]))
+        yield month, columns.take(slice(start, end))
+        start = end
+
+
+def _disagreements(stored: CandleColumns, incoming: CandleColumns) -> list[int]:
+    """Open times that both have, with other numbers."""
+    common, in_stored, in_incoming = np.intersect1d(
+        stored.open_time_ms, incoming.open_time_ms, assume_unique=True, return_indices=True
+    )
+    differs = np.zeros(len(common), dtype=bool)
+    for ours, theirs in zip(stored.floats(), incoming.floats(), strict=True):
+        differs |= ours[in_stored] != theirs[in_incoming]
+    return [int(time_ms) for time_ms in common[differs]]
+
+
+def _union(stored: CandleColumns, incoming: CandleColumns) -> tuple[CandleColumns, int]:
+    """Both together, ascending, and how many candles `stored` did not have."""
+    is_new: BoolArray = ~np.isin(incoming.open_time_ms, stored.open_time_ms)
+    times: Int64Array = np.concatenate((stored.open_time_ms, incoming.open_time_ms[is_new]))
+    order = np.argsort(times, kind="stable")
+    floats = [
+        np.concatenate((ours, theirs[is_new]))[order]
+        for ours, theirs in zip(stored.floats(), incoming.floats(), strict=True)
+    ]
+    return CandleColumns(times[order], *floats), int(is_new.sum())
+
+
+def _refuse_disagreements(symbol: str, timeframe: str, root: Path, times_ms: list[int]) -> DataError:
+    shown = ", ".join(iso_ms(time_ms) for time_ms in times_ms[:_DISAGREEMENTS_SHOWN])
+    more = f" and {len(times_ms) - _DISAGREEMENTS_SHOWN} more" if len(times_ms) > _DISAGREEMENTS_SHOWN else ""
+    return DataError(
+        f"{symbol} {timeframe}: candles differ from those stored in {root} at {shown}{more}; nothing was written"
+    )

@@ -1,0 +1,189 @@
+"""What candles must be before they are stored: finite, sane, on the grid, ascending, each time once.
+
+The rule: nothing is repaired. A wrong candle is refused with its file and row; only agreeing duplicates are
+merged, unsorted rows sorted and, when asked for, off-grid times left out, all counted. Gaps are found, never
+filled. It reads no files and may not import pyarrow or pandas.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.candles.month_file import COLUMN_NAMES, BoolArray, CandleColumns, FloatArray, Int64Array
+from app.errors import DataError
+from app.times import TIMEFRAMES_MS, iso_ms, timeframe_ms
+
+
+@dataclass(frozen=True)
+class RawCandles:
+    """Candles as a file gives them, in its order; `rows` are the numbers that its reader would count."""
+
+    path: Path
+    columns: CandleColumns
+    rows: Int64Array
+    row_word: str
+
+    def place(self, index: int) -> str:
+        """Where a candle stands, for an error message: `btc.csv, line 17`."""
+        return f"{self.path}, {self.row_word} {self.rows[index]}"
+
+
+@dataclass(frozen=True)
+class CheckedCandles:
+    """Candles that may be stored, and what was done to get them so."""
+
+    columns: CandleColumns
+    duplicates_merged: int
+    off_grid_ms: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch of the grid without candles: open times of the first and last one missing."""
+
+    first_ms: int
+    last_ms: int
+    candles: int
+
+
+def check_candles(files: Sequence[RawCandles], timeframe: str, *, drop_off_grid: bool = False) -> CheckedCandles:
+    """All files together as one ascending series; DataError with file, row and what would be right."""
+    for raw in files:
+        _check_numbers(raw)
+    off_grid = [_off_grid(raw, timeframe, drop_off_grid) for raw in files]
+    kept = [_kept(raw, ~mask) for raw, mask in zip(files, off_grid, strict=True)]
+    columns, duplicates = _one_series(kept)
+    left_out = np.concatenate([raw.columns.open_time_ms[mask] for raw, mask in zip(files, off_grid, strict=True)])
+    return CheckedCandles(columns, duplicates, tuple(int(time_ms) for time_ms in np.unique(left_out)))
+
+
+def find_gaps(open_time_ms: Int64Array, timeframe: str) -> list[Gap]:
+    """The gaps inside ascending, on-grid open times."""
+    step_ms = timeframe_ms(timeframe)
+    before = np.flatnonzero(np.diff(open_time_ms) > step_ms)
+    return [
+        Gap(
+            int(open_time_ms[i]) + step_ms,
+            int(open_time_ms[i + 1]) - step_ms,
+            int(open_time_ms[i + 1] - open_time_ms[i]) // step_ms - 1,
+        )
+        for i in before
+    ]
+
+
+def coarser_timeframe(open_time_ms: Int64Array, timeframe: str) -> str | None:
+    """The longest timeframe above `timeframe` on whose grid all times lie, so probably the true one."""
+    if len(open_time_ms) < 2:
+        return None
+    step_ms = timeframe_ms(timeframe)
+    longer = [(ms, name) for name, ms in TIMEFRAMES_MS.items() if ms > step_ms]
+    fitting = [name for ms, name in sorted(longer) if not bool(np.any(open_time_ms % ms))]
+    return fitting[-1] if fitting else None
+
+
+def _check_numbers(raw: RawCandles) -> None:
+    candles = raw.columns
+    named = dict(zip(COLUMN_NAMES[1:], candles.floats(), strict=True))
+    for name, column in named.items():
+        _refuse(raw, ~np.isfinite(column), name, "is not a finite number")
+    for name in ("open", "high", "low", "close"):
+        _refuse(raw, named[name] <= 0, name, "is not a price; it must be above zero")
+    _refuse(raw, candles.volume < 0, "volume", "is negative; it must be zero or more")
+    for name in ("open", "close"):
+        other = named[name]
+        _refuse(raw, candles.high < other, "high", f"is below {name} {{}}; it must be the highest price", other)
+        _refuse(raw, candles.low > other, "low", f"is above {name} {{}}; it must be the lowest price", other)
+
+
+def _refuse(raw: RawCandles, wrong: BoolArray, name: str, why: str, compared_to: FloatArray | None = None) -> None:
+    if not bool(wrong.any()):
+        return
+    index = int(np.argmax(wrong))
+    value = raw.columns[COLUMN_NAMES.index(name)][index]
+    reason = why if compared_to is None else why.format(compared_to[index])
+    raise DataError(f"{raw.place(index)}: {name} {value} {reason}")
+
+
+def _off_grid(raw: RawCandles, timeframe: str, drop_off_grid: bool) -> BoolArray:
+    off: BoolArray = raw.columns.open_time_ms % timeframe_ms(timeframe) != 0
+    count = int(off.sum())
+    if count == 0:
+        return off
+    index = int(np.argmax(off))
+    first = iso_ms(int(raw.columns.open_time_ms[index]))
+    if 2 * count > len(off):
+        raise DataError(
+            f"{raw.place(index)}: open time {first} and {count - 1} more of {len(off)} are not on the "
+            f"{timeframe} grid; the candles are of another timeframe, or stamped with their close"
+        )
+    if not drop_off_grid:
+        raise DataError(
+            f"{raw.place(index)}: open time {first} is not on the {timeframe} grid "
+            f"({count} of {len(off)} are not); --drop-off-grid leaves them out and lists them"
+        )
+    return off
+
+
+def _kept(raw: RawCandles, keep: BoolArray) -> RawCandles:
+    if bool(keep.all()):
+        return raw
+    return RawCandles(raw.path, raw.columns.take(keep), raw.rows[keep], raw.row_word)
+
+
+def _one_series(files: Sequence[RawCandles]) -> tuple[CandleColumns, int]:
+    """Everything sorted and each time once, and how many duplicates were merged."""
+    together = concatenated([raw.columns for raw in files])
+    times = together.open_time_ms
+    if not bool(np.any(times[1:] <= times[:-1])):
+        return together, 0
+    order = np.argsort(times, kind="stable")
+    columns = together.take(order)
+    repeats, differs = _repeats(columns)
+    contradicting = np.flatnonzero(differs)
+    if len(contradicting):
+        at = int(contradicting[0])
+        raise DataError(
+            f"{_place(files, int(order[at]))}: the candle of {iso_ms(int(columns.open_time_ms[at]))} differs "
+            f"from the one in {_place(files, int(order[at - 1]))} ({len(contradicting)} such); "
+            "only one can be right"
+        )
+    return columns.take(~repeats), int(repeats.sum())
+
+
+def _place(files: Sequence[RawCandles], index: int) -> str:
+    for raw in files:
+        if index < len(raw.rows):
+            return raw.place(index)
+        index -= len(raw.rows)
+    raise IndexError(index)
+
+
+def concatenated(parts: Sequence[CandleColumns]) -> CandleColumns:
+    """The parts one after the other, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    floats = [np.concatenate([part[i] for part in parts]) for i in range(1, len(COLUMN_NAMES))]
+    return CandleColumns(np.concatenate([part.open_time_ms for part in parts]), *floats)
+
+
+def joined(parts: Sequence[CandleColumns]) -> CandleColumns:
+    """Parts in any order that may overlap, as one ascending series; DataError where they contradict each other."""
+    together = concatenated(parts)
+    columns = together.take(np.argsort(together.open_time_ms, kind="stable"))
+    repeats, differs = _repeats(columns)
+    if bool(differs.any()):
+        time_ms = int(columns.open_time_ms[np.argmax(differs)])
+        raise DataError(f"two candles of {iso_ms(time_ms)} differ")
+    return columns.take(~repeats)
+
+
+def _repeats(columns: CandleColumns) -> tuple[BoolArray, BoolArray]:
+    """Of ascending candles: those with the open time of the one before, and those of them with other numbers."""
+    repeats: BoolArray = np.zeros(len(columns.open_time_ms), dtype=np.bool_)
+    repeats[1:] = columns.open_time_ms[1:] == columns.open_time_ms[:-1]
+    differs: BoolArray = np.zeros(len(columns.open_time_ms), dtype=np.bool_)
+    for column in columns.floats():
+        differs[1:] |= column[1:] != column[:-1]
+    return repeats, repeats & differs

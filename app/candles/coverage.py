@@ -1,0 +1,111 @@
+"""How much of a series is in the cache: from, to, candles, gaps; what is missing and who has said that it is not.
+
+The rule: footers answer where they can; a month's candles are read only when its footer says that some are
+missing inside it. A candle counts as there because it is there, never because somebody noted that it was fetched.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from app.candles.cache import CandleCache
+from app.candles.market_data import read_markets
+from app.candles.ranges import Ranges, clip, slots, subtract, union
+from app.errors import DataError
+from app.times import TIME_MAX_MS, timeframe_ms
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Missing candles between two that are there; `exchanges` are those that have nothing for all of it."""
+
+    first_ms: int
+    last_ms: int
+    candles: int
+    exchanges: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """First and last open time of a series on disk, and what is missing between them.
+
+    `confirmed` of the missing candles are known not to exist at an exchange that was asked.
+    """
+
+    first_open_ms: int
+    last_open_ms: int
+    candles: int
+    gaps: int
+    missing: int
+    confirmed: int = 0
+
+
+def series_coverage(
+    cache: CandleCache, symbol: str, timeframe: str, start_ms: int | None = None, end_ms: int | None = None
+) -> Coverage:
+    """What the cache holds of a series, or of a part of it; DataError if that is nothing, or a file cannot be read."""
+    step_ms = timeframe_ms(timeframe)
+    present = _present(cache, symbol, timeframe, 0 if start_ms is None else start_ms, end_ms or TIME_MAX_MS)
+    holes = _holes(present)
+    absent = union(*cache.absences(symbol, timeframe).values())
+    return Coverage(
+        first_open_ms=present[0][0],
+        last_open_ms=present[-1][1] - step_ms,
+        candles=slots(present, step_ms),
+        gaps=len(holes),
+        missing=slots(holes, step_ms),
+        confirmed=slots(holes, step_ms) - slots(subtract(holes, absent), step_ms),
+    )
+
+
+def series_gaps(cache: CandleCache, symbol: str, timeframe: str) -> list[Gap]:
+    """The gaps of a series, ascending, a stretch with one answer each."""
+    step_ms = timeframe_ms(timeframe)
+    absences = cache.absences(symbol, timeframe)
+    gaps = []
+    for start, end in _holes(_present(cache, symbol, timeframe)):
+        edges = {start, end}
+        for ranges in absences.values():
+            edges.update(edge for one in clip(ranges, start, end) for edge in one)
+        ascending = sorted(edges)
+        for begin, stop in pairwise(ascending):
+            said = tuple(sorted(name for name, ranges in absences.items() if clip(ranges, begin, stop)))
+            gaps.append(Gap(begin, stop - step_ms, (stop - begin) // step_ms, said))
+    return gaps
+
+
+def missing_ranges(
+    cache: CandleCache, symbol: str, timeframe: str, exchange: str, start_ms: int, end_ms: int
+) -> Ranges:
+    """Open times in `[start_ms, end_ms)`, on the grid, that are not stored and that the exchange may have."""
+    step_ms = timeframe_ms(timeframe)
+    first_ms, stop_ms = -(-start_ms // step_ms) * step_ms, -(-end_ms // step_ms) * step_ms
+    present = cache.present(symbol, timeframe, first_ms, stop_ms)
+    absent = cache.absent(symbol, timeframe, exchange, first_ms, stop_ms)
+    return subtract(union([(first_ms, stop_ms)]), union(present, absent))
+
+
+def record_faults(cache: CandleCache) -> list[str]:
+    """What is wrong with the cache's small files: what exchanges do not have, and their market data."""
+    faults = []
+    for symbol, timeframe in cache.series():
+        try:
+            cache.absences(symbol, timeframe)
+        except DataError as error:
+            faults.append(str(error))
+    for path in sorted(cache.root.glob("markets.*.json")):
+        try:
+            read_markets(cache.root, path.name.split(".")[1])
+        except DataError as error:
+            faults.append(str(error))
+    return faults
+
+
+def _present(cache: CandleCache, symbol: str, timeframe: str, start_ms: int = 0, end_ms: int = TIME_MAX_MS) -> Ranges:
+    present = cache.present(symbol, timeframe, start_ms, end_ms)
+    if not present:
+        raise DataError(f"no candles of {symbol} {timeframe} in {cache.root}")
+    return present
+
+
+def _holes(present: Ranges) -> Ranges:
+    return subtract(((present[0][0], present[-1][1]),), present)

@@ -1,0 +1,159 @@
+"""Candles out of text: CSV with a header, Binance's headerless CSV, freqtrade's json.
+
+The rule: every row counts; one with a field too many or too few, or a value that is no number, refuses the
+file and names its line. It gets an open stream: what it was wrapped in (gzip, zip) is importing's business.
+"""
+
+import csv
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
+
+from app.candles.candle_checks import RawCandles, concatenated
+from app.candles.import_columns import (
+    HEADERLESS_WIDTHS,
+    VALUE_NAMES,
+    Place,
+    floats_from_text,
+    is_number,
+    pick_columns,
+    times_from_floats,
+    times_from_integers,
+    times_from_text,
+)
+from app.candles.month_file import CandleColumns, FloatArray, Int64Array
+from app.errors import DataError
+
+if TYPE_CHECKING:
+    import _csv
+
+# Rows turned into numbers at a time, so that the text of a large file never lies in memory as a whole.
+_BLOCK_ROWS = 65_536
+_HEADERLESS_TIME_NAME = "time"
+
+
+def read_csv(stream: TextIO, path: Path) -> RawCandles:
+    """The rows of a CSV as they stand; separated by comma, semicolon or tab."""
+    lines = enumerate(stream, start=1)
+    # Some publishers put a few lines of comment before the header.
+    skipped, first_line = next(
+        ((n - 1, line) for n, line in lines if line.strip() and not line.startswith("#")), (0, "")
+    )
+    if not first_line:
+        raise DataError(f"{path} is empty; a header timestamp_ms,open,high,low,close,volume is expected")
+    delimiter = max(",;\t", key=first_line.count)
+    reader = csv.reader(itertools.chain([first_line], stream), delimiter=delimiter)
+    parts = []
+    row_numbers = []
+    try:
+        header = next(reader)
+        time_name, wanted, headerless = _layout(header, path)
+        rows = itertools.chain([header] if headerless else [], reader)
+        for block, numbers in _blocks(rows, reader, skipped, len(header), path):
+            parts.append(_csv_columns(block, numbers, time_name, wanted, path))
+            row_numbers.append(numbers)
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num + skipped}: {error}") from error
+    if not parts:
+        raise DataError(f"{path} has a header but no candles")
+    return RawCandles(path, concatenated(parts), np.concatenate(row_numbers), "line")
+
+
+def read_json(text: str, path: Path) -> RawCandles:
+    """A list of [time, open, high, low, close, volume] lists (Binance's twelve columns, too)."""
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not valid JSON, or is cut short: {error}") from error
+    if not isinstance(rows, list) or not rows:
+        raise DataError(f"{path} holds no candles; a list of [time, open, high, low, close, volume] is expected")
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list) or len(row) not in HEADERLESS_WIDTHS:
+            raise DataError(f"{path}, row {number}: not a list of time, open, high, low, close, volume")
+    row_numbers = np.arange(1, len(rows) + 1)
+
+    def place(index: int) -> str:
+        return f"{path}, row {row_numbers[index]}"
+
+    times = _json_times([row[0] for row in rows], place)
+    floats = [_json_floats([row[i] for row in rows], name, place) for i, name in enumerate(VALUE_NAMES, start=1)]
+    return RawCandles(path, CandleColumns(times, *floats), row_numbers, "row")
+
+
+def _layout(header: Sequence[str], path: Path) -> tuple[str, Sequence[int], bool]:
+    """The time column's name, where the six columns stand, and whether the first row is a candle already."""
+    if not is_number(header[0]):
+        time_name, wanted = pick_columns(header, str(path))
+        return time_name, wanted, False
+    if len(header) not in HEADERLESS_WIDTHS:
+        raise DataError(
+            f"{path} has no header and {len(header)} columns; without a header it must be Binance's 12, "
+            "or the six timestamp, open, high, low, close, volume"
+        )
+    return _HEADERLESS_TIME_NAME, range(6), True
+
+
+def _blocks(
+    rows: Iterable[list[str]], reader: "_csv.Reader", skipped: int, width: int, path: Path
+) -> Iterator[tuple[list[list[str]], Int64Array]]:
+    block: list[list[str]] = []
+    numbers: list[int] = []
+    for row in rows:
+        if len(row) != width:
+            if not any(cell.strip() for cell in row):
+                continue
+            number = reader.line_num + skipped
+            raise DataError(f"{path}, line {number}: {len(row)} fields where the first line has {width}")
+        block.append(row)
+        numbers.append(reader.line_num + skipped)
+        if len(block) == _BLOCK_ROWS:
+            yield block, np.array(numbers, dtype=np.int64)
+            block, numbers = [], []
+    if block:
+        yield block, np.array(numbers, dtype=np.int64)
+
+
+def _csv_columns(
+    rows: list[list[str]], numbers: Int64Array, time_name: str, wanted: Sequence[int], path: Path
+) -> CandleColumns:
+    def place(index: int) -> str:
+        return f"{path}, line {numbers[index]}"
+
+    fields = list(zip(*rows, strict=True))
+    times = times_from_text(fields[wanted[0]], time_name, place)
+    floats = [floats_from_text(fields[i], name, place) for i, name in zip(wanted[1:], VALUE_NAMES, strict=True)]
+    return CandleColumns(times, *floats)
+
+
+def _json_times(values: list[object], place: Place) -> Int64Array:
+    if _all_are(values, str):
+        return times_from_text([str(value) for value in values], _HEADERLESS_TIME_NAME, place)
+    _refuse_other_types(values, _HEADERLESS_TIME_NAME, place)
+    if _all_are(values, int):
+        try:
+            return times_from_integers(np.array(values, dtype=np.int64), _HEADERLESS_TIME_NAME, place)
+        except OverflowError:
+            pass
+    return times_from_floats(np.array(values, dtype=np.float64), _HEADERLESS_TIME_NAME, place)
+
+
+def _json_floats(values: list[object], name: str, place: Place) -> FloatArray:
+    if _all_are(values, str):
+        return floats_from_text([str(value) for value in values], name, place)
+    _refuse_other_types(values, name, place)
+    return np.array(values, dtype=np.float64)
+
+
+def _all_are(values: list[object], kind: type) -> bool:
+    return all(type(value) is kind for value in values)
+
+
+def _refuse_other_types(values: list[object], name: str, place: Place) -> None:
+    for index, value in enumerate(values):
+        # A bool is an int to Python, and an int beyond a double would raise: neither is a price.
+        if type(value) not in (int, float) or (type(value) is int and abs(value) > 1 << 63):
+            raise DataError(f"{place(index)}: {name} {value!r} is not a number")

@@ -1,0 +1,96 @@
+"""`python -m app assumptions`: one backtest, run once per answer to what it had to assume, as one table.
+
+Takes the flags of `--mode backtest` and `--finer TF`. It prints what app/research/assumptions.py found and computes nothing.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.report.text_table import text_table
+from app.times import parse_time_ms, short_time
+
+if TYPE_CHECKING:
+    from app.research.assumptions import Answer, Assumptions
+
+
+def add_assumptions_parser(commands: "argparse._SubParsersAction[Any]") -> argparse.ArgumentParser:
+    """Adds `assumptions`; the caller adds the flags of a profile."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "assumptions", help="how far a result hangs on what candles cannot tell, and on the costs"
+    )
+    parser.add_argument("--start", metavar="D", help="first open time, inclusive, UTC: a date or an ISO time")
+    parser.add_argument("--end", metavar="D", help="end, exclusive, UTC")
+    parser.add_argument(
+        "--finer", metavar="TF", help="ask again on finer candles, e.g. 1m; the strategy stays on its own"
+    )
+    parser.add_argument("--offline", action="store_true", help="never open a connection")
+    parser.add_argument("--exchange-url", metavar="URL", help="another host for the exchange, e.g. the testnet's")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
+    parser.add_argument("--json", action="store_true", help="print the answers as JSON")
+    parser.set_defaults(run=run_assumptions, speed="max", out=None)
+    return parser
+
+
+def run_assumptions(args: argparse.Namespace) -> int:
+    """Run and print; the exit status."""
+    from app.cli.backtest import make_runner
+    from app.research.assumptions import find_assumptions
+
+    def tell(name: str) -> None:
+        print(f"onetape: {name}", file=sys.stderr)
+
+    found = find_assumptions(make_runner(args), args.finer, tell)
+    if args.json:
+        print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        print("\n".join(assumptions_lines(found)))
+    return 0
+
+
+def assumptions_lines(found: "Assumptions") -> Iterator[str]:
+    """For people: the table, the ranges, and what makes them doubtful themselves."""
+    start, end = (short_time(parse_time_ms(time)) for time in (found.start, found.end))
+    yield f"{start} to {end} UTC, strategy on {found.strategy_timeframe}; each line is a run of its own"
+    yield ""
+    answers = [
+        found.configured,
+        *(answer for doubt in found.doubts for answer in (doubt.pessimistic, doubt.optimistic)),
+    ]
+    header = ("answer", "session", "trades", "both levels", "touched", "final equity", "return")
+    yield text_table(header, [_row(answer) for answer in (*answers, *found.costs)], numbers=5)
+    yield ""
+    yield "pessimistic: the stop comes first where both levels lie in one candle, a target must be passed"
+    yield "optimistic: the target comes first, and it is enough to touch it"
+    for doubt in found.doubts:
+        low, high = doubt.pessimistic.total_return_pct, doubt.optimistic.total_return_pct
+        between = f"between {low:+.2f} and {high:+.2f} %: {doubt.width_pct:.2f} wide"
+        yield f"{doubt.timeframe} candles leave the return {between}"
+    if len(found.doubts) > 1:
+        yield _comparison(found)
+    for answer in answers:
+        if answer.missing_candles:
+            yield f"{answer.name}: {answer.missing_candles:,} candles of the period are missing"
+
+
+def _comparison(found: "Assumptions") -> str:
+    coarse, fine = found.doubts
+    if coarse.width_pct == 0.0:
+        return f"{coarse.timeframe} candles left nothing open"
+    share = 100.0 * fine.width_pct / coarse.width_pct
+    return f"{fine.timeframe} candles leave {share:.0f} % of the doubt that {coarse.timeframe} candles leave"
+
+
+def _row(answer: "Answer") -> tuple[str, ...]:
+    return (
+        answer.name,
+        answer.timeframe,
+        f"{answer.total_trades:,}",
+        f"{answer.both_levels:,}",
+        f"{answer.targets_touched:,}",
+        f"{answer.final_equity:,.2f}",
+        f"{answer.total_return_pct:+.2f} %",
+    )

@@ -1,0 +1,191 @@
+"""`python -m app check`: validates the configs, says what a run would do, and what in them would hurt.
+
+The warnings come from the candles in the cache: the strategy is asked for each of them through the same host, and
+every signal is sized by the same RiskEngine against the starting balance. It opens no position and writes no file.
+"""
+
+import argparse
+import statistics
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import times
+from app.candles.cache import CandleCache
+from app.cli.backtest import symbols_of
+from app.errors import DataError
+from app.feeds.replay import ReplayFeed
+from app.models.orders import FLAT, Action, Bound, Refusal
+from app.runtime.host import StrategyHost
+from app.session.backtest import DEFAULT_CACHE, ConfigBacktestRunner
+from app.session.candle_supply import Supply
+from app.session.period import resolve_period, what_is_there
+from app.session.session import instruments, risk_config
+from app.settings.profile import Settings
+from app.strategies.loader import LoadedStrategy, check_settings, required_startup, startup_candles
+from app.times import DAY_MS, short_time, timeframe_ms
+from app.trading.account import Account
+from app.trading.risk import RiskEngine, RiskOutput
+
+_PROBE_DAYS = 30  # enough signals to know what is typical, little enough to wait for
+
+
+@dataclass
+class Probe:
+    """What the strategy's signals over some candles would have meant."""
+
+    end_ms: int
+    candles: int
+    signals: int
+    shorts: int
+    refused: Counter[Refusal]
+    bounds: Counter[Bound]
+    target_pct: list[float]
+    stop_pct: list[float]
+    risked_pct: list[float]
+
+
+async def run_check_async(settings: Settings, strategy: LoadedStrategy, cache: CandleCache) -> Probe:
+    """Ask the strategy for the newest candles in the cache and size what it answers; DataError without any."""
+    live = settings.live
+    period = resolve_period(cache, live.symbols, live.timeframe, None, None, times.now_ms())
+    start_ms = period.end_ms - _PROBE_DAYS * DAY_MS
+    warmup_ms = startup_candles(settings, strategy()) * timeframe_ms(live.timeframe)
+    feed = ReplayFeed(
+        cache,
+        live.symbols,
+        live.timeframe,
+        warmup_start_ms=start_ms - warmup_ms,
+        start_ms=start_ms,
+        end_ms=period.end_ms,
+    )
+    account = Account(settings.trading_mode.starting_balance)
+    host = StrategyHost(live.symbols, live.timeframe, settings.strategy_timeframe, strategy, account)
+    risk = RiskEngine(risk_config(settings), instruments(settings))
+    probe = Probe(period.end_ms, 0, 0, 0, Counter(), Counter(), [], [], [])
+    for slices in feed.bursts():
+        for slice_ in slices:
+            for candle in slice_.candles:
+                account.marks[candle.symbol] = candle.close
+            for candle in host.absorb(slice_):
+                on_candle, view = host.asked[candle.symbol]
+                signal = await on_candle(candle, view)
+                if slice_.warmup or signal is FLAT or host.check(signal, candle).action in (Action.FLAT, Action.EXIT):
+                    continue
+                _note(probe, account, await risk.assess(candle.symbol, signal, account))
+                probe.shorts += signal.action is Action.SHORT
+            probe.candles += 0 if slice_.warmup else len(slice_.candles)
+    return probe
+
+
+def _note(probe: Probe, account: Account, output: RiskOutput | Refusal) -> None:
+    probe.signals += 1
+    if isinstance(output, Refusal):
+        probe.refused[output] += 1
+        return
+    reference = output.reference
+    probe.bounds[output.sized_by] += 1
+    probe.target_pct.append(100.0 * abs(output.target - reference) / reference)
+    probe.stop_pct.append(100.0 * abs(output.stop - reference) / reference)
+    probe.risked_pct.append(100.0 * output.quantity * abs(output.stop - reference) / account.balance)
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """The command; the exit status is 0 also where something would hurt."""
+    import asyncio
+
+    runner = ConfigBacktestRunner(
+        config=args.config or Path("config/live.yaml"),
+        interval=args.interval,
+        symbols=symbols_of(args.symbols),
+        strategy=args.strategy,
+        overrides=args.overrides,
+    )
+    cache = CandleCache(args.cache or DEFAULT_CACHE)
+    settings = runner.settings()
+    strategy = check_settings(settings)
+    settings = Supply(cache).complete(settings)
+    print(f"{runner.config}: valid")
+    for line in describe(settings, strategy):
+        print(f"  {line}")
+    try:
+        probe = asyncio.run(run_check_async(settings, strategy, cache))
+    except DataError:
+        print(f"Nothing to try the strategy on: {what_is_there(cache)}")
+        return 0
+    print(
+        f"Tried on the newest {probe.candles:,} candles to {short_time(probe.end_ms)}: {probe.signals:,} entry signals"
+    )
+    for warning in warnings(settings, probe):
+        print(f"  ! {warning}")
+    return 0
+
+
+def describe(settings: Settings, strategy: LoadedStrategy) -> Iterator[str]:
+    """What a run would do, a line each."""
+    live, mode, risk, safety = settings.live, settings.trading_mode, settings.risk, settings.trading_mode.safety
+    made = strategy()
+    yield f"trades {', '.join(live.symbols)} on {live.timeframe} candles of {live.exchange}"
+    yield (
+        f"strategy {strategy.name} on {settings.strategy_timeframe}; "
+        f"warm-up {startup_candles(settings, made):,} candles (it needs {required_startup(settings, made):,})"
+    )
+    entries = "next open" if mode.fill == "next_open" else "close"
+    targets = "passed" if mode.limit_fill == "through" else "touched"
+    yield f"starts with {mode.starting_balance:,.2f}; fills at the {entries}, targets when {targets}"
+    yield f"commission {mode.commission_rate:.4%} a side, slippage {mode.slippage_rate:.4%} on market and stop fills"
+    yield (
+        f"risks {risk.risk_per_trade:.2%} a trade, at most {risk.max_position_pct:.0%} in one position and "
+        f"{safety.max_exposure:.0%} in all; at most {safety.max_open_positions} positions"
+    )
+    drawdown = "off" if safety.max_drawdown is None else f"at {safety.max_drawdown:.0%} drawdown"
+    daily = "" if safety.max_daily_loss is None else f" or {safety.max_daily_loss:.0%} loss in a day"
+    yield f"kill switch {drawdown}{daily}"
+
+
+def round_trip_pct(settings: Settings) -> float:
+    """In and out at the market, in percent of the position."""
+    mode = settings.trading_mode
+    return 200.0 * (mode.commission_rate + mode.slippage_rate)
+
+
+def winner_cost_pct(settings: Settings) -> float:
+    """In at the market, out at the target: a limit order, without slippage and perhaps at the maker's rate."""
+    mode = settings.trading_mode
+    maker = mode.commission_rate if mode.maker_commission_rate is None else mode.maker_commission_rate
+    return 100.0 * (mode.commission_rate + mode.slippage_rate + maker)
+
+
+def warnings(settings: Settings, probe: Probe) -> Iterator[str]:
+    """What would hurt, with the numbers; nothing where all is well."""
+    if probe.signals == 0:
+        yield "no entry signal at all: nothing would be traded"
+        return
+    for refusal, count in probe.refused.most_common():
+        yield f"risk refuses {_share(count, probe.signals)}: {refusal}"
+    if not probe.target_pct:
+        return
+    target, stop = statistics.median(probe.target_pct), statistics.median(probe.stop_pct)
+    cost, gained = round_trip_pct(settings), target - winner_cost_pct(settings)
+    if gained <= 0.0:
+        yield f"a typical target is {target:.2f} % away, a round trip costs {cost:.2f} %: a typical winner loses"
+    else:
+        lost = stop + cost
+        yield (
+            f"a typical target is {target:.2f} % away, a stop {stop:.2f} %, a round trip costs {cost:.2f} %: "
+            f"{lost / (gained + lost):.0%} of the trades must win to break even"
+        )
+    sized = sum(probe.bounds.values())
+    for bound in (Bound.POSITION, Bound.ROOM):
+        if probe.bounds[bound]:
+            yield (
+                f"quantity is capped by {bound} in {_share(probe.bounds[bound], sized)}: "
+                f"{settings.risk.risk_per_trade:.2%} risk is really {statistics.median(probe.risked_pct):.2g} %"
+            )
+    if probe.shorts:
+        yield f"{_share(probe.shorts, probe.signals)} are shorts, which a spot exchange cannot place"
+
+
+def _share(count: int, total: int) -> str:
+    return f"all of {total:,} signals" if count == total else f"{count:,} of {total:,} signals"

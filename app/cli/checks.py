@@ -1,0 +1,199 @@
+"""`python -m app lookahead|warmup|determinism [STRATEGY]`: a strategy checked over a period, and the answer as text.
+
+The exit status is the answer: 0 nothing found, 1 something found, its first candle named, 2 (an OnetapeError) it cannot
+be checked. It prints what the checks found and computes nothing.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.errors import ConfigError
+from app.report.text_table import text_table
+
+if TYPE_CHECKING:
+    from app.research.checks.determinism import Determinism
+    from app.research.checks.lookahead import Finding, Lookahead
+    from app.research.checks.subject import Subject
+    from app.research.checks.warmup import Length, Warmup
+
+FOUND = 1
+_ROWS_MAX = 4_000
+
+
+def add_checks_parsers(commands: "argparse._SubParsersAction[Any]") -> Iterator[argparse.ArgumentParser]:
+    """Adds the three; yields each, for the caller to add the flags of a profile."""
+    lookahead = commands.add_parser("lookahead", help="whether a decision depends on candles after its own")
+    lookahead.add_argument(
+        "--rows", type=_whole, default=_ROWS_MAX, metavar="N",
+        help=f"of DataFrame strategies: rows to cut right behind themselves (default: {_ROWS_MAX})",
+    )  # fmt: skip
+    lookahead.add_argument(
+        "--trust", type=Path, action="append", default=[], metavar="PATH",
+        help="a file or folder of the strategy's own that knows nothing of the future; may be repeated",
+    )  # fmt: skip
+    lookahead.set_defaults(run=run_lookahead)
+    warmup = commands.add_parser("warmup", help="how many warm-up candles until decisions do not depend on the start")
+    warmup.add_argument(
+        "--longest", type=_whole, metavar="N", help="the warm-up that every other is held against, in candles"
+    )
+    warmup.set_defaults(run=run_warmup)
+    determinism = commands.add_parser("determinism", help="the same run in other worlds: clock, hash seed, time zone")
+    determinism.set_defaults(run=run_determinism)
+    for parser in (lookahead, warmup, determinism):
+        parser.add_argument("checked", nargs="?", metavar="STRATEGY", help="as for --strategy; default: the config's")
+        parser.add_argument("--start", metavar="D", help="first open time, inclusive, UTC: a date or an ISO time")
+        parser.add_argument("--end", metavar="D", help="end, exclusive, UTC")
+        parser.add_argument("--offline", action="store_true", help="never open a connection")
+        parser.add_argument("--exchange-url", metavar="URL", help="another host for the exchange, e.g. the testnet's")
+        parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
+        parser.add_argument("--json", action="store_true", help="the same as JSON")
+        parser.set_defaults(speed="max", out=None)
+        yield parser
+
+
+def run_lookahead(args: argparse.Namespace) -> int:
+    """Check and print; the exit status."""
+    from app.research.checks.lookahead import find_lookahead
+
+    for path in args.trust:
+        if not path.exists():
+            raise ConfigError(f"--trust {path}: there is no such file or folder")
+    found = find_lookahead(_subject(args), rows_max=args.rows, trusted=args.trust)
+    return _told(args, found.as_dict(), lookahead_lines(found), found.is_clean)
+
+
+def run_warmup(args: argparse.Namespace) -> int:
+    """Check and print; the exit status."""
+    from app.research.checks.warmup import find_warmup
+
+    found = find_warmup(_subject(args), args.longest)
+    return _told(args, found.as_dict(), warmup_lines(found), found.is_clean)
+
+
+def run_determinism(args: argparse.Namespace) -> int:
+    """Check and print; the exit status."""
+    from app.research.checks.determinism import find_determinism
+
+    found = find_determinism(_subject(args))
+    return _told(args, found.as_dict(), determinism_lines(found), found.is_clean)
+
+
+def lookahead_lines(found: "Lookahead") -> Iterator[str]:
+    """For people: one line if nothing was found, else the first candle of each pass that found something."""
+    title = f"{found.strategy} on {found.over}"
+    if found.is_clean:
+        yield f"{title}: no look-ahead: {found.decisions:,} decisions, each the same {_frames(found)}"
+        for one in found.reached_for:
+            yield f"note: it looks for {one}; without it every answer was the same"
+        if not found.is_confined:
+            yield "note: this system has no Landlock: a file that compiled code opens by itself was not hidden"
+        return
+    if not found.is_deterministic:
+        yield f"{title}: it answers differently when nothing was changed, so nothing can be said about the future"
+        yield "    python -m app determinism names what it depends on"
+    else:
+        yield f"{title}: LOOK-AHEAD"
+    for finding in found.findings:
+        yield from _finding(finding, found.decisions)
+
+
+def warmup_lines(found: "Warmup") -> Iterator[str]:
+    """For people: the lengths that were run, and what they say."""
+    yield f"{found.strategy} on {found.over}: {found.decisions:,} decisions after warm-ups of different lengths,"
+    yield f"each held against the one of {found.longest:,} candles"
+    yield ""
+    rows = [_length(one, found.decisions) for one in found.lengths]
+    yield text_table(("warm-up", "decisions that differ", "numbers differ by"), rows, numbers=3)
+    yield ""
+    declared = f"the strategy declares {found.declared:,} (settled after {found.settling:,})"
+    configured = f"startup_candles is {found.configured:,}"
+    witness = found.witness
+    if found.enough is None:
+        yield f"START-DEPENDENT: no warm-up up to {found.longest:,} candles is enough; {declared}, {configured}"
+    else:
+        yield f"from {found.enough:,} candles on every decision is the same; {declared}, {configured}"
+        if found.settled is None:
+            yield "its numbers never agree to 1e-9"
+        else:
+            yield f"from {found.settled:,} candles on its numbers agree too, to 1e-9"
+    if not found.is_clean and found.enough is not None:
+        yield f"TOO SHORT: set startup_candles: {found.enough}, or more"
+    if witness is not None and not found.is_clean:
+        yield f"    {witness.first}"
+        yield f"    after {found.longest:,} candles of warm-up: {witness.with_longest}"
+        yield f"    after {witness.candles:,} candles of warm-up: {witness.with_this}"
+
+
+def determinism_lines(found: "Determinism") -> Iterator[str]:
+    """For people: one line if nothing was found."""
+    title = f"{found.strategy} on {found.over}"
+    one = found.difference
+    if one is None:
+        worlds = f"{len(found.worlds)} processes of other hash seed, seeds, clock, time zone and locale"
+        yield f"{title}: deterministic: {found.decisions:,} decisions and all files are the same bytes in {worlds}"
+        return
+    yield f"{title}: NOT DETERMINISTIC"
+    yield f"    {one.candle}"
+    yield f"    in a usual world: {one.usual}"
+    yield f"    in {one.world}: {one.other}"
+    if one.differing:
+        yield f"    {one.differing:,} of {found.decisions:,} decisions differ"
+    yield f"    what alone makes a difference: {one.cause}"
+
+
+def _finding(finding: "Finding", decisions: int) -> Iterator[str]:
+    yield ""
+    yield f"    {finding.candle}"
+    yield f"    with the future:    {finding.with_future}"
+    yield f"    without the future: {finding.without}"
+    if finding.differing is not None:
+        yield f"    {finding.differing:,} of {decisions:,} decisions differ"
+    yield f"    seen with {finding.how}"
+    for one in finding.reached_for:
+        yield f"    it looks for {one}"
+
+
+def _frames(found: "Lookahead") -> str:
+    streamed = "without any future, with a scrambled one, and in a second run of the same process"
+    frames = found.frames
+    if frames is None:
+        return streamed
+    rows = f"all {frames.rows:,}" if frames.checked == frames.rows else f"{frames.checked:,} of {frames.rows:,}"
+    signals = "" if frames.has_signals else " (there is no generate_signal)"
+    return f"{streamed}; add_indicators: {rows} rows cut behind themselves, {frames.cuts} cuts of the whole{signals}"
+
+
+def _length(one: "Length", decisions: int) -> tuple[str, str, str]:
+    difference = "-" if one.largest_difference == float("inf") else f"{one.largest_difference:.1e}"
+    return f"{one.candles:,}", f"{one.differing:,} of {decisions:,}", "0" if not one.largest_difference else difference
+
+
+def _subject(args: argparse.Namespace) -> "Subject":
+    from app.cli.backtest import make_runner
+    from app.research.checks.subject import subject_of
+
+    if args.checked is not None:
+        if args.strategy not in (None, args.checked):
+            raise ConfigError(f"{args.checked} and --strategy {args.strategy}: name one strategy to check")
+        args.strategy = args.checked
+    return subject_of(make_runner(args), _tell)
+
+
+def _tell(what: str) -> None:
+    print(f"onetape: {what}", file=sys.stderr)
+
+
+def _told(args: argparse.Namespace, content: dict[str, Any], lines: Iterator[str], is_clean: bool) -> int:
+    as_json: Callable[[], str] = lambda: json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)  # noqa: E731
+    print(as_json() if args.json else "\n".join(lines))
+    return 0 if is_clean else FOUND
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; write a whole number above 0")
+    return int(text)

@@ -1,0 +1,120 @@
+"""`python -m app kill|resume|status RUN`: what an operator wants of a paper session, from another shell.
+
+The rule: kill and resume are left in the run folder and go onto the tape in the session's own order, at once if it
+runs, with its next start if not. Status only reads.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from app.times import short_time
+
+_OLD_S = 10.0
+
+
+def add_operator_parsers(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Adds `kill`, `resume` and `status`."""
+    for kind, text in (
+        ("kill", "trip the kill switch: close everything, accept no entry until resumed"),
+        ("resume", "release the kill switch; the peak becomes the equity of that moment"),
+    ):
+        parser = commands.add_parser(kind, help=text)
+        parser.add_argument("run_folder", type=Path, metavar="RUN")
+        parser.add_argument("--why", default="", help="the reason; it is written on the tape")
+        parser.set_defaults(run=run_command, kind=kind)
+    status = commands.add_parser("status", help="where a session stands")
+    status.add_argument("run_folder", type=Path, metavar="RUN")
+    status.add_argument("--json", action="store_true", help="the status as it is written")
+    status.set_defaults(run=run_status)
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Leave the command; says whether a session hears it now."""
+    from app.session.control import is_running, send_command
+
+    send_command(args.run_folder, args.kind, args.why)
+    hears = is_running(args.run_folder)
+    print(f"{args.kind}: {'given to the running session' if hears else 'takes effect with the next start'}")
+    return 0
+
+
+def run_status(args: argparse.Namespace) -> int:
+    """Print it."""
+    import json
+
+    from app import times
+    from app.session.control import STATUS, is_running, read_status
+
+    content = read_status(args.run_folder)
+    content["running"] = is_running(args.run_folder)
+    content["age_s"] = round(max(0.0, times.now_ms() / 1000.0 - (args.run_folder / STATUS).stat().st_mtime), 1)
+    print(json.dumps(content, indent=1) if args.json else "\n".join(status_lines(content)))
+    return 0
+
+
+def status_lines(content: dict[str, Any]) -> Iterator[str]:
+    """For people."""
+    yield f"session     {_state(content)}"
+    if content.get("epoch", 1) > 1:
+        yield f"epoch       {content['epoch']}"
+    yield f"status      {_age(content['age_s'])} old{_doubt(content)}"
+    last = content["last_slice_ms"]
+    yield f"last slice  {'none yet' if last is None else short_time(last) + ' UTC'}"
+    if content["running"]:
+        yield f"feed        {_feed(content['link'])}"
+    yield f"equity      {content['equity']:,.2f} (balance {content['balance']:,.2f}, peak {content['peak']:,.2f})"
+    drawdown = 100.0 * (1.0 - content["equity"] / content["peak"]) if content["peak"] > 0 else 0.0
+    yield f"drawdown    {drawdown:.2f} %"
+    if content["halted"]:
+        yield f"HALTED      {content['halts'][-1]['why']}; `python -m app resume RUN --why ...` releases it"
+    for one in content["positions"]:
+        yield (
+            f"position    {one['symbol']} {one['side']} {one['quantity']:g} from {one['entry']:,.8g}, mark "
+            f"{one['mark']:,.8g}, stop {one['stop']:,.8g}, target {one['target']:,.8g}, {one['unrealised']:+,.2f}"
+        )
+    for symbol in content["pending"]:
+        yield f"pending     {symbol}"
+    signals = sum(content["funnel"]["signals"].values())
+    yield f"funnel      {signals:,} signals, {content['funnel']['orders_submitted']:,} orders"
+    late = {name: count for name, count in sorted(content["feed"].items()) if count}
+    if late:
+        yield "late        " + ", ".join(f"{name} {count:,}" for name, count in late.items())
+
+
+def _state(content: dict[str, Any]) -> str:
+    ended = content.get("ended")
+    if content["running"]:
+        return "running"
+    if ended is None:
+        return "broke off (killed, or the machine went down); the same command continues it"
+    if ended == "failed":
+        return f"broke off: {content['why']}; the same command continues it"
+    if ended == "kept":
+        return "stopped, its positions are kept; the same command continues it"
+    return "stopped by the operator, finished" if ended == "stopped" else ended
+
+
+def _doubt(content: dict[str, Any]) -> str:
+    if content["running"] and content["age_s"] > _OLD_S:
+        return "; a running session writes it every second: it hangs, is suspended, or the disk is full"
+    return ""
+
+
+def _age(age_s: float) -> str:
+    if age_s < 120:
+        return f"{age_s:.0f} s"
+    return f"{age_s / 60:.0f} min" if age_s < 7200 else f"{age_s / 3600:.0f} h"
+
+
+def _feed(link: dict[str, Any] | None) -> str:
+    if link is None:
+        return "not connected yet"
+    lag = "" if link["lag_ms"] is None else f", lag {link['lag_ms']:,} ms"
+    parts = f"{'up' if link['connected'] else 'DOWN'}{lag}, {max(0, link['connections'] - 1):,} reconnects"
+    parts += f", {link['rest_faults']:,} REST faults, {link['backfilled']:,} candles by REST"
+    named = [
+        f"{name} {', '.join(link[key])}" for name, key in (("late", "late"), ("asked for", "missing")) if link[key]
+    ]
+    return "; ".join([parts, *named])

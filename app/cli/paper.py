@@ -1,0 +1,188 @@
+"""`python -m app --mode paper`: arguments to a runner, what happens to the console, the report at the end.
+
+The rule: on a terminal a live view, in a pipe a plain line for each thing that happened; whoever reads slowly, or not
+at all, holds no session up; the report is that of a backtest. It decides nothing.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.cli.backtest import symbols_of
+from app.cli.report import report_line
+from app.errors import ConfigError, RateLimitError, UnavailableError
+from app.feeds.tape import has_tape
+from app.log import make_log
+from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from app.models.orders import Decision, Fill
+from app.report.console import report_text
+from app.report.live_screen import clock_text, fill_words
+from app.report.output_thread import Aside
+from app.report.progress import wanted
+from app.report.session_log import SessionLog
+from app.runs.run_folder import to_json
+from app.session.backtest import DEFAULT_CACHE, DEFAULT_CONFIG, BacktestResults
+from app.session.paper import PaperRunner
+from app.session.view import SessionView
+from app.times import iso_ms, parse_time_ms
+
+if TYPE_CHECKING:
+    from app.report.live_view import LiveView
+
+_INTERRUPTED = 130
+_WAIT_FIRST_S, _WAIT_LONGEST_S = 5.0, 60.0
+
+
+def run_paper(args: argparse.Namespace) -> int:
+    """Trade on paper and report; the exit status."""
+    if args.start is not None:
+        raise ConfigError("--mode paper starts now; --start belongs to a backtest")
+    if args.offline:
+        raise ConfigError("--mode paper needs the exchange; --offline belongs to a backtest")
+    runner = PaperRunner(
+        config=args.config or DEFAULT_CONFIG,
+        end_ms=None if args.end is None else parse_time_ms(args.end),
+        interval=args.interval,
+        symbols=symbols_of(args.symbols),
+        strategy=args.strategy,
+        overrides=args.overrides,
+        cache=args.cache or DEFAULT_CACHE,
+        out=args.out,
+        exchange_url=args.exchange_url,
+        new_epoch=args.new_epoch,
+    )
+    aside = Aside()
+    teller = SessionTeller(aside, lines=not args.json)
+    if args.log_json or args.log_file is not None:
+        teller.log = SessionLog(make_log(as_json=args.log_json, file=args.log_file, on_terminal=False), aside)
+    runner.on_session, runner.tell = teller.begin, teller.say
+    if wanted() and not args.json and not args.log_json:
+        from app.report.live_view import LiveView
+
+        teller.screen = LiveView()
+    try:
+        results = asyncio.run(_run_shown(runner, teller))
+        teller.end(results["status"])
+    except KeyboardInterrupt:
+        print("onetape: stopped before the session ran; nothing was traded since it last did", file=sys.stderr)
+        return _INTERRUPTED
+    finally:
+        aside.close()
+    if aside.lost:
+        print(f"onetape: {aside.lost} lines were lost ({aside.fault or 'too many waited'})", file=sys.stderr)
+    line = "" if args.no_report else report_line(results.folder, [runner.cache])
+    sys.stdout.write(to_json(dict(results)) if args.json else report_text(results, results.folder) + line)
+    return 0
+
+
+async def _run_shown(runner: PaperRunner, teller: "SessionTeller") -> BacktestResults:
+    async with contextlib.nullcontext() if teller.screen is None else teller.screen.shown():
+        return await run_on(runner, teller.say)
+
+
+async def run_on(
+    runner: PaperRunner, say: Callable[[str], None], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> BacktestResults:
+    """Until the session ends. One that has begun waits for an exchange that does not answer, however long."""
+    wait_s = _WAIT_FIRST_S
+    while True:
+        try:
+            return await runner.run_async()
+        except (UnavailableError, RateLimitError) as error:
+            if runner.out is None or not has_tape(Path(runner.out)):
+                raise
+            say(f"{error}; the session goes on when the exchange answers, next try in {wait_s:.0f} s")
+        await sleep(wait_s)
+        wait_s = min(2 * wait_s, _WAIT_LONGEST_S)
+
+
+class SessionTeller:
+    """Whom a session tells what happens: a screen, or lines on standard output, and a log where one is wanted."""
+
+    def __init__(self, aside: Aside, *, lines: bool) -> None:
+        self.screen: LiveView | None = None
+        self.log: SessionLog | None = None
+        self._aside, self._lines = aside, lines
+        self._view: SessionView | None = None
+
+    def begin(self, view: SessionView, continued: bool) -> None:
+        """Follow this session from its first new event on."""
+        self._view = view
+        view.on_event, view.on_slow = self.happened, self.slow
+        if self.screen is not None:
+            self.screen.begin(view)
+        if self.log is not None:
+            view.on_link = self.log.linked
+            self.log.began(view, continued)
+        if continued:
+            self._line(f"continued after {view.books.last_seq:,} events of the tape")
+
+    def happened(self, view: SessionView, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
+        """After each event."""
+        shown = () if self.screen is not None else fills  # a screen has a list of its own for these
+        for line in event_lines(event, shown, decisions):
+            self._line(line)
+        if self.log is not None:
+            self.log.happened(view, event, fills, decisions)
+
+    def slow(self, event: Event, took_s: float) -> None:
+        """An event took longer than a candle lasts."""
+        self._line(f"slow: handling a {type(event).__name__} took {took_s:,.1f} s, longer than a candle lasts")
+        if self.log is not None:
+            self.log.slow(event, took_s)
+
+    def say(self, text: str) -> None:
+        """A note of the feed or of the commands: standard error, where there is no screen."""
+        if self.log is not None:
+            self.log.told(text)
+        if self.screen is not None:
+            self.screen.note(text)
+        else:
+            self._aside.do(partial(print, f"onetape: {text}", file=sys.stderr, flush=True))
+
+    def end(self, status: str) -> None:
+        """The session is over."""
+        if self.log is not None:
+            self.log.ended(status)
+
+    def _line(self, line: str) -> None:
+        time_ms = 0 if self._view is None else self._view.books.runtime.account.time_ms
+        if self.screen is not None:
+            self.screen.note(f"{clock_text(time_ms)} {line}" if time_ms else line)
+        elif self._lines:
+            self._aside.do(partial(print, f"{iso_ms(time_ms)} {line}" if time_ms else line, flush=True))
+
+
+def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> list[str]:
+    """What an event brought, in words; nothing for a slice on which nothing was done."""
+    lines = []
+    if isinstance(event, MarkedSlice) and event.late:
+        lines.append("late slice: no entry is accepted on it")
+    if isinstance(event, LateCandle):
+        lines.append(f"{event.candle.symbol} late candle of {iso_ms(event.candle.open_time_ms)}")
+    if isinstance(event, RevisedCandle):
+        lines.append(f"{event.candle.symbol} revised by the exchange: candle of {iso_ms(event.candle.open_time_ms)}")
+    if isinstance(event, (Kill, Resume, Stop)):
+        lines.append(f"{type(event).__name__.lower()}: {event.why}")
+    lines += [fill_words(fill) for fill in fills]
+    lines += [f"{one.symbol} {one.action} -> {one.outcome}" for one in decisions]
+    return lines
+
+
+def run_tape(args: argparse.Namespace) -> int:
+    """Replay the tape of a run and report; the exit status."""
+    from app.session.tape_replay import TapeRunner
+
+    for option in ("config", "start", "end", "interval", "symbols", "strategy", "exchange_url"):
+        if getattr(args, option) is not None:
+            raise ConfigError(f"--{option.replace('_', '-')} does not go with --tape: the tape has its own")
+    runner = TapeRunner(Path(args.tape), args.out, tell=lambda text: print(f"onetape: {text}", file=sys.stderr))
+    results = asyncio.run(runner.run_async())
+    line = "" if args.no_report else report_line(results.folder, [args.cache or DEFAULT_CACHE])
+    sys.stdout.write(to_json(dict(results)) if args.json else report_text(results, results.folder) + line)
+    return 0

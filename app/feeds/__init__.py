@@ -1,0 +1,1 @@
+"""What can fill the queue: history replayed, the exchange's live candles, a tape."""

@@ -1,0 +1,1 @@
+"""The frozen nouns: what flows through the queue and between the stages."""

@@ -1,0 +1,214 @@
+"""The live view of a paper session as lines of text: what fits a terminal of this width and height.
+
+The rule: it is a pure function of what it is shown; what a trader must see (feed, equity, a closed latch, positions)
+comes first and is never pushed out by fills and notes. It knows no terminal and no clock.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.models.market import Candle
+from app.models.orders import Fill
+from app.times import DAY_MS, short_time
+
+Line = list[tuple[str, str]]  # pieces of text with a rich style
+_LABEL = 11
+_GOOD, _BAD, _WARN, _DIM = "green", "bold red", "yellow", "dim"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a session looks like at one moment; `status` is the content of its status file, None before it has begun."""
+
+    folder: str = ""
+    status: Mapping[str, Any] | None = None
+    candles: Mapping[str, Candle] = field(default_factory=dict)
+    stale: Sequence[str] = ()
+    fills: Sequence[Fill] = ()
+    notes: Sequence[str] = ()
+    frame_age_s: float | None = None
+    max_drawdown: float | None = None
+    keeps: bool = False
+
+
+def screen(shown: Shown, width: int, height: int) -> list[Line]:
+    """At most `height` lines; the caller cuts each at `width`."""
+    if shown.status is None:
+        head: list[Line] = [[("Onetape paper", "bold"), ("  starting: warm-up, or the tape of an earlier start", _DIM)]]
+        return [*head, *_listed("notes", shown.notes, height - 1)]
+    status = shown.status
+    lines = [_head(shown, status), *_feed(shown, status), *_account(shown, status), []]
+    lines += [*_symbols(shown, status, width), []]
+    lines += _funnel(status)
+    end = "positions are kept" if shown.keeps else "every position is closed"
+    foot: Line = [(f"Ctrl-C stops, {end}; a second one leaves at once", _DIM)]
+    left = max(0, height - len(lines) - 1)
+    fills = [fill_text(one) for one in shown.fills]
+    for_notes = max(left // 2, left - len(fills) - 1)
+    notes = _listed("notes", shown.notes, min(for_notes, len(shown.notes) + 1))
+    lines += [*_listed("fills", fills, left - len(notes)), *notes]
+    return [*lines[: height - 1], foot]
+
+
+def fill_text(fill: Fill) -> str:
+    """A fill in words, with its time."""
+    return f"{clock_text(fill.time_ms)} {fill_words(fill)}"
+
+
+def fill_words(fill: Fill) -> str:
+    """A fill in words."""
+    what = "opened" if fill.opens else f"closed ({fill.reason}), {fill.realized_pnl:+,.2f}"
+    return f"{fill.symbol} {fill.side.name} {what}: {fill.quantity:g} at {fill.price:,.8g}"
+
+
+def _head(shown: Shown, status: Mapping[str, Any]) -> Line:
+    last = status["last_slice_ms"]
+    until = "no slice yet" if last is None else f"{_moment(last)} UTC"
+    return [("Onetape paper", "bold"), (f"  {status['exchange']} {status['timeframe']}  {until}  {shown.folder}", "")]
+
+
+def _feed(shown: Shown, status: Mapping[str, Any]) -> Iterator[Line]:
+    link = status["link"]
+    if link is None:
+        yield [_label("feed"), ("not connected yet", _WARN)]
+        return
+    state = ("up", _GOOD) if link["connected"] else ("DOWN", _BAD)
+    age = "" if shown.frame_age_s is None else f"  last frame {shown.frame_age_s:.0f} s ago"
+    lag = "" if link["lag_ms"] is None else f"  lag {link['lag_ms']:,} ms"
+    counts = f"{age}{lag}  reconnects {max(0, link['connections'] - 1):,}  REST faults {link['rest_faults']:,}"
+    yield [_label("feed"), state, (counts, "")]
+    named = [
+        f"{name} {', '.join(link[key])}" for name, key in (("late", "late"), ("asked for", "missing")) if link[key]
+    ]
+    late = f"late slices {link['late_slices']:,}, candles {link['late_candles']:,}  revised {link['revised_candles']:,}"
+    yield [
+        _label(""),
+        ("  ".join(named) + "  " if named else "", _WARN),
+        (f"{late}  backfilled {link['backfilled']:,}", ""),
+    ]
+
+
+def _account(shown: Shown, status: Mapping[str, Any]) -> Iterator[Line]:
+    equity, peak = status["equity"], status["peak"]
+    drawdown = 100.0 * (1.0 - equity / peak) if peak > 0 else 0.0
+    limit = "" if shown.max_drawdown is None else f" of {100.0 * shown.max_drawdown:g}"
+    yield [
+        _label("equity"),
+        (f"{equity:,.2f}", "bold"),
+        (f"  balance {status['balance']:,.2f}  peak {peak:,.2f}  drawdown {drawdown:.2f}{limit} %", ""),
+    ]
+    if status["halted"]:
+        trip = status["halts"][-1]
+        since = f" since {_moment(trip['time_ms'])}" if trip["time_ms"] else " since before the first slice"
+        yield [_label("HALTED", _BAD), (trip["why"], _BAD), (since, "")]
+        yield [_label(""), (f"`python -m app resume {shown.folder} --why ...` releases it", _WARN)]
+
+
+def _symbols(shown: Shown, status: Mapping[str, Any], width: int) -> list[Line]:
+    """A row a symbol: its last candle, its position; columns that do not fit are left out."""
+    link = status["link"] or {"late": (), "missing": ()}
+    positions = {one["symbol"]: one for one in status["positions"]}
+    marks = {}
+    for symbol in status["symbols"]:
+        state = (
+            "late" if symbol in link["late"] else "stale" if symbol in shown.stale else
+            "asked" if symbol in link["missing"] else ""
+        )  # fmt: skip
+        marks[symbol] = state
+    columns: list[tuple[str, list[str], int]] = [
+        ("symbol", list(status["symbols"]), 0),
+        ("candle", [_candle_time(shown.candles.get(one), marks[one]) for one in status["symbols"]], 0),
+        ("close", [_figure(shown.candles.get(one), "close", ",.8g") for one in status["symbols"]], 0),
+        ("volume", [_figure(shown.candles.get(one), "volume", ",.5g") for one in status["symbols"]], 3),
+        ("position", [_position(positions.get(one), one in status["pending"]) for one in status["symbols"]], 0),
+        ("entry", [_price(positions.get(one), "entry") for one in status["symbols"]], 2),
+        ("stop", [_price(positions.get(one), "stop") for one in status["symbols"]], 1),
+        ("target", [_price(positions.get(one), "target") for one in status["symbols"]], 1),
+        ("unrealised", [_unrealised(positions.get(one)) for one in status["symbols"]], 0),
+    ]
+    widths = [max(len(title), *map(len, cells)) for title, cells, _ in columns]
+    while sum(widths) + 2 * (len(widths) - 1) > width and any(rank for _, _, rank in columns):
+        worst = max(range(len(columns)), key=lambda place: columns[place][2])
+        del columns[worst], widths[worst]
+    lines: list[Line] = [[(_row([title for title, _, _ in columns], widths), _DIM)]]
+    for place, symbol in enumerate(status["symbols"]):
+        row = _row([cells[place] for _, cells, _ in columns], widths)
+        lines.append([(row, _row_style(marks[symbol], positions.get(symbol)))])
+    return lines
+
+
+def _row_style(mark: str, position: Mapping[str, Any] | None) -> str:
+    if mark:
+        return _WARN
+    if position is None:
+        return ""
+    return _GOOD if position["unrealised"] > 0 else "red"
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    left = ("symbol", "candle")
+    return "  ".join(
+        cell.ljust(width) if place < len(left) else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+
+
+def _funnel(status: Mapping[str, Any]) -> Iterator[Line]:
+    funnel = status["funnel"]
+    signals = {name: count for name, count in funnel["signals"].items() if count}
+    refused = {**funnel["refused_by_risk"], **funnel["refused_by_gate"]}
+    ignored = sum(funnel["ignored"].values())
+    counts = f"  ignored {ignored:,}  orders {funnel['orders_submitted']:,}"
+    yield [_label("funnel"), (_counted("signals", sum(signals.values()), signals) + counts, "")]
+    if any(refused.values()):
+        yield [_label(""), (_counted("refused", sum(refused.values()), refused), "")]
+
+
+def _counted(name: str, total: int, reasons: Mapping[str, int]) -> str:
+    detail = ", ".join(f"{why} {count:,}" for why, count in reasons.items() if count)
+    return f"{name} {total:,}{f' ({detail})' if detail else ''}"
+
+
+def _listed(name: str, texts: Sequence[str], most: int) -> list[Line]:
+    """A heading and the newest texts, the newest last; nothing where nothing fits."""
+    if most < 2 or not texts:
+        return []
+    return [[(name, _DIM)], *([(f"  {text}", "")] for text in texts[-(most - 1) :])]
+
+
+def _label(name: str, style: str = _DIM) -> tuple[str, str]:
+    return f"{name:<{_LABEL}}", style
+
+
+def _candle_time(candle: Candle | None, mark: str) -> str:
+    text = "none" if candle is None else clock_text(candle.open_time_ms)
+    return f"{text} {mark}" if mark else text
+
+
+def _figure(candle: Candle | None, name: str, layout: str) -> str:
+    return "" if candle is None else format(getattr(candle, name), layout)
+
+
+def _position(position: Mapping[str, Any] | None, pending: bool) -> str:
+    if position is not None:
+        return f"{position['side']} {position['quantity']:g}"
+    return "order pending" if pending else "-"
+
+
+def _price(position: Mapping[str, Any] | None, name: str) -> str:
+    return "" if position is None else f"{position[name]:,.8g}"
+
+
+def _unrealised(position: Mapping[str, Any] | None) -> str:
+    return "" if position is None else f"{position['unrealised']:+,.2f}"
+
+
+def clock_text(time_ms: int) -> str:
+    """Hours and minutes, UTC."""
+    seconds = time_ms % DAY_MS // 1000
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}"
+
+
+def _moment(time_ms: int) -> str:
+    return short_time(time_ms) if time_ms % DAY_MS else f"{short_time(time_ms)} 00:00"

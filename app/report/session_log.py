@@ -1,0 +1,113 @@
+"""What happens in a paper session as events for `--log-json` and `--log-file`: names in the past tense with key-values.
+
+The rule: it only looks, and notes what differs from before (a link that came up, a latch that closed); writing is done
+aside. What was replayed from a tape was told when it happened, and is not told again.
+"""
+
+from collections.abc import Sequence
+
+from app.feeds.websocket import LinkState
+from app.log import Log
+from app.models.events import Event, LateCandle, MarkedSlice, RevisedCandle, Stop
+from app.models.market import Slice
+from app.models.orders import Decision, Fill
+from app.report.output_thread import Aside
+from app.session.view import SessionView
+from app.times import iso_ms
+
+
+class SessionLog:
+    """Follows one session and tells `log` of it, through `aside`."""
+
+    def __init__(self, log: Log, aside: Aside) -> None:
+        self._log, self._aside = log, aside
+        self._connected: bool | None = None
+        self._stale: tuple[str, ...] = ()
+        self._halted = False
+
+    def began(self, view: SessionView, continued: bool) -> None:
+        """Before the first new event."""
+        live = view.plan.settings.live
+        self._halted, self._stale = view.books.runtime.safety.halted, view.stale
+        self._tell(
+            "session_continued" if continued else "session_started",
+            folder=str(view.folder.folder),
+            exchange=live.exchange,
+            symbols=list(live.symbols),
+            timeframe=live.timeframe,
+            events=view.books.last_seq,
+            halted=self._halted,
+        )
+
+    def linked(self, state: LinkState) -> None:
+        """News of the feed: only a change of the link is one here."""
+        if state.connected != bool(self._connected):
+            self._tell("link_up" if state.connected else "link_down", connections=state.connections)
+        self._connected = state.connected
+
+    def happened(self, view: SessionView, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
+        """An event and what came of it; `time` is the session's."""
+        halted = view.books.runtime.safety.halted
+        if type(event) is Slice and not fills and not decisions and not self._stale and halted == self._halted:
+            return
+        time_ms = view.books.runtime.account.time_ms
+        time = iso_ms(time_ms) if time_ms else None
+        self._tell_event(event, time)
+        for one in decisions:
+            order_id = None if one.order is None else one.order.order_id
+            self._tell(
+                "order", time=time, symbol=one.symbol, action=str(one.action), outcome=one.outcome, order_id=order_id
+            )
+        for fill in fills:
+            self._tell(
+                "fill",
+                time=iso_ms(fill.time_ms),
+                symbol=fill.symbol,
+                action="OPEN" if fill.opens else "CLOSE",
+                side=fill.side.name,
+                price=fill.price,
+                quantity=fill.quantity,
+                reason=str(fill.reason),
+                trade_id=fill.trade_id,
+                realized_pnl=fill.realized_pnl,
+                balance=fill.balance,
+            )
+        self._tell_latch(view, event, time)
+
+    def slow(self, event: Event, took_s: float) -> None:
+        """Handling an event took longer than a candle lasts."""
+        self._tell("slow_strategy", event_kind=type(event).__name__, took_s=round(took_s, 3))
+
+    def ended(self, status: str) -> None:
+        """How it ended."""
+        self._tell("session_ended", status=status)
+
+    def told(self, text: str) -> None:
+        """A note of the feed or of the commands."""
+        self._tell("note", text=text)
+
+    def _tell_event(self, event: Event, time: str | None) -> None:
+        if isinstance(event, Slice):
+            stale = event.stale if isinstance(event, MarkedSlice) else ()
+            if isinstance(event, MarkedSlice) and event.late:
+                self._tell("slice_late", time=time, candles=len(event.candles))
+            for symbol in stale:
+                if symbol not in self._stale:
+                    self._tell("symbol_stale", time=time, symbol=symbol)
+            self._stale = stale
+        elif isinstance(event, (LateCandle, RevisedCandle)):
+            name = "candle_late" if isinstance(event, LateCandle) else "candle_revised"
+            self._tell(name, time=time, symbol=event.candle.symbol, open_time=iso_ms(event.candle.open_time_ms))
+        elif isinstance(event, Stop):
+            self._tell("stopped", time=time, why=event.why)
+
+    def _tell_latch(self, view: SessionView, event: Event, time: str | None) -> None:
+        safety = view.books.runtime.safety
+        if safety.halted and not self._halted:
+            self._tell("halted", time=time, why=safety.trips[-1].why)
+        elif self._halted and not safety.halted:
+            self._tell("resumed", time=time, why=getattr(event, "why", ""), peak=safety.peak)
+        self._halted = safety.halted
+
+    def _tell(self, name: str, **values: object) -> None:
+        self._aside.do(lambda: self._log(name, **values))

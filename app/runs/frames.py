@@ -1,0 +1,140 @@
+"""The files of a finished run as DataFrames: fills, closed trades, equity.
+
+The rule: every number is the double that the run wrote; a file that is not whole is one DataError and never a
+shorter table. pandas is imported by the functions, so that a program that asks for none does not wait for it.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.errors import DataError
+from app.runs.trade_table import Fills, Labels, Trades, read_fills, trades_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NUMBERS = (
+    "price", "quantity", "commission", "slippage", "balance", "equity", "realized_pnl", "stop_loss", "take_profit",
+    "candle_volume", "mae", "mfe",
+)  # fmt: skip
+_TEXTS = ("symbol", "action", "side", "reason", "sized_by", "tag")
+_PARQUET = b"PAR1"
+
+
+def fills_frame(path: Path) -> "pd.DataFrame":
+    """The trade log, one row a fill in file order; `timestamp` in UTC, NaN where the log has no number."""
+    import pandas as pd
+
+    read_fills_whole(path)
+    fills = pd.read_csv(
+        path,
+        keep_default_na=False,  # a tag may read NA
+        na_values={"order_id": [""]},
+        dtype={"order_id": "Int64", **dict.fromkeys(_TEXTS, "str")},
+        converters=dict.fromkeys(_NUMBERS, _number),  # pandas' own parser is a bit off in some versions
+    )
+    fills["timestamp"] = pd.to_datetime(fills["timestamp"], utc=True)
+    return fills.astype({name: "float64" for name in _NUMBERS if name in fills})  # a log without rows has no types
+
+
+def closed_trades_frame(path: Path) -> "pd.DataFrame":
+    """One row a trade, entry joined with exit, in the order in which they were closed, indexed by `trade_id`.
+
+    Money is quote currency: `realized_pnl` is net of `commission` and `slippage`, which are those of both fills.
+    `*_r` is a multiple of the initial risk, NaN where there was none: see docs/metrics.md. `holding` is a Timedelta.
+    A position that is still open has no row.
+    """
+    import pandas as pd
+
+    trades = trades_of(read_fills_whole(path), path)
+    entry, exit_ = trades.entry, trades.exit
+    risk = trades.initial_risk
+    columns = {
+        "symbol": _texts(entry.symbol),
+        "side": np.where(entry.sign > 0.0, "LONG", "SHORT"),
+        "entry_time": pd.to_datetime(entry.time_ms, unit="ms", utc=True),
+        "exit_time": pd.to_datetime(exit_.time_ms, unit="ms", utc=True),
+        "holding": pd.to_timedelta(trades.held_ms, unit="ms"),
+        "entry_price": entry.price,
+        "exit_price": exit_.price,
+        "quantity": exit_.quantity,
+        "stop_loss": entry.stop,
+        "take_profit": entry.target,
+        "reason": _texts(exit_.reason),
+        "realized_pnl": trades.pnl,
+        "commission": entry.commission + exit_.commission,
+        "slippage": entry.slippage + exit_.slippage,
+        "pnl_r": trades.pnl / risk,
+        "mae": exit_.mae,
+        "mfe": exit_.mfe,
+        "mae_r": exit_.mae / risk,
+        "mfe_r": exit_.mfe / risk,
+        "both_levels": exit_.both_levels,
+        "target_touched": exit_.target_touched,
+        "tag": _texts(entry.tag),
+    }
+    return pd.DataFrame(columns, index=pd.Index(exit_.trade_id, name="trade_id"))
+
+
+def closed_trades(path: Path) -> Trades:
+    """The same as arrays, without pandas."""
+    return trades_of(read_fills_whole(path), path)
+
+
+def equity_frame(path: Path, sha256: str | None) -> "pd.DataFrame":
+    """Columns equity and balance, indexed by the close time of each slice (UTC)."""
+    import pandas as pd
+
+    columns = equity_columns(path, sha256)
+    index = pd.to_datetime(columns.pop("timestamp_ms"), unit="ms", utc=True).rename("timestamp")
+    return pd.DataFrame(columns, index=index)
+
+
+def equity_columns(path: Path, sha256: str | None) -> dict[str, Any]:
+    """Numpy arrays timestamp_ms, equity and balance; DataError for a file other than the one with this hash."""
+    from arro3.io import read_parquet
+
+    content = _bytes(path)
+    # The decoder panics on damage, so it sees only what the run wrote.
+    whole = content[:4] == content[-4:] == _PARQUET
+    if not whole or (sha256 is not None and hashlib.sha256(content).hexdigest() != sha256):
+        raise DataError(f"{path} is not the file that the run wrote; run it again")
+    table = read_parquet(path).read_all()
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def read_fills_whole(path: Path) -> Fills:
+    """The fills of a log that ends where it should."""
+    try:
+        fills = read_fills(path)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    if fills.cut:
+        raise DataError(f"{path} was cut: its last line is not whole; `python -m app report` shows what is left")
+    return fills
+
+
+def outputs_sha256(manifest: Mapping[str, Any], key: str) -> str | None:
+    """The hash that the manifest has of a file; None where it has none."""
+    found = manifest.get("outputs_sha256")
+    return str(found[key]) if isinstance(found, Mapping) and key in found else None
+
+
+def _number(text: str) -> float:
+    return float(text) if text and text != "null" else math.nan
+
+
+def _texts(labels: Labels) -> Any:
+    return np.array(labels.names, dtype=object)[labels.codes] if labels.names else np.array([], dtype=object)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None

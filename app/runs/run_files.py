@@ -1,0 +1,201 @@
+"""A finished run as its folder holds it: results, manifest, and the rows of its logs, one at a time.
+
+The rule: whatever cannot be compared (no run, an unfinished one, an older format, a damaged file) is one clear
+DataError; rows are read as they are asked for and nothing is written.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from app.errors import ConfigError, DataError
+from app.feeds.tape import has_tape
+from app.runs import manifest, results, signal_log, trade_log
+from app.runs.run_folder import MANIFEST, RESULTS
+from app.times import parse_time_ms, timeframe_ms
+
+Row = Mapping[str, str]
+EquityRow = tuple[int, float, float]  # timestamp_ms, equity, balance
+
+
+class SignalRow(NamedTuple):
+    """A row of signals.csv and the close time of the slice that it was decided on."""
+
+    time_ms: int
+    row: Row
+
+
+class FillRow(NamedTuple):
+    """A row of the trade log, its time, and when the entry of its trade was decided on (its own time if unknown)."""
+
+    time_ms: int
+    decided_ms: int
+    row: Row
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run."""
+
+    folder: Path
+    results: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Run":
+        """The run of a folder; DataError says why there is none that can be looked at."""
+        path = folder / RESULTS
+        if not path.exists():
+            begun = folder.is_dir() and (has_tape(folder) or any(folder.glob("*.csv")))
+            why = "its run has not finished: it has" if begun else "it is no run folder: it holds"
+            raise DataError(f"{folder}: {why} no {RESULTS}")
+        run = cls(folder, _read_json(path, results.FORMAT), _read_json(folder / MANIFEST, manifest.FORMAT))
+        if run.results.get("status") == "failed":
+            raise DataError(f"{folder}: its run failed half-way, there is nothing to hold it against")
+        for key in ("trades", "equity", "signals"):
+            if key not in run.results.get("files", {}):
+                raise DataError(f"{folder}: it was made by an older Onetape, which wrote no {key}; run it again")
+            if not run.file(key).is_file():
+                raise DataError(f"{run.file(key)} is not there")
+        return run
+
+    def file(self, key: str) -> Path:
+        """`trades`, `signals` or `equity`."""
+        return self.folder / str(self.results["files"][key])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The three files of settings, defaults included; of a session with several epochs those of the last."""
+        return dict(self.manifest["settings"])
+
+    @property
+    def epochs(self) -> Sequence[Mapping[str, Any]]:
+        """What the run was computed with, and from when on: a backtest has one epoch."""
+        own = {"number": 1, "start": self.manifest["period"]["start"], "changed": []}
+        return self.manifest.get("epochs") or [{**self.manifest, **own}]
+
+    @property
+    def tape(self) -> Mapping[str, Any] | None:
+        """Which tape it replayed: `run`, `sha256`, `last_seq`; None for any other run."""
+        about: Mapping[str, Any] | None = self.manifest.get("tape")
+        return about
+
+    @property
+    def tape_last_seq(self) -> int | None:
+        """The last event of the tape that it replayed; None: all of its own."""
+        return None if self.tape is None else self.tape["last_seq"]
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """In config order, those of all epochs."""
+        listed = (symbol for epoch in self.epochs for symbol in epoch["settings"]["live"]["symbols"])
+        return list(dict.fromkeys(listed))
+
+    @property
+    def timeframe(self) -> str:
+        """The session's."""
+        return str(self.settings["live"]["timeframe"])
+
+    @property
+    def length_ms(self) -> int:
+        """Of a candle."""
+        return timeframe_ms(self.timeframe)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has a tape of its own."""
+        return has_tape(self.folder)
+
+    @property
+    def period_ms(self) -> tuple[int, int]:
+        """Start and end that the manifest names."""
+        period = self.manifest["period"]
+        return parse_time_ms(period["start"]), parse_time_ms(period["end"])
+
+    def is_untouched(self, key: str) -> bool:
+        """Whether a file is still the one that the run wrote, by the manifest's hash."""
+        written: Mapping[str, str] = self.manifest.get("outputs_sha256", {})
+        return sha256_of(self.file(key)) == written.get(key)
+
+    def signals(self) -> Iterator[SignalRow]:
+        """In the order of the decisions."""
+        for row, place in _rows(self.file("signals"), signal_log.COLUMNS):
+            yield SignalRow(_time_ms(row, place), row)
+
+    def fills(self) -> Iterator[FillRow]:
+        """In the order of the log."""
+        signals = self.signals()
+        decided: dict[str, tuple[str, int]] = {}  # symbol -> order and time of the newest entry that was read
+        trades: dict[str, int] = {}
+        for row, place in _rows(self.file("trades"), trade_log.COLUMNS):
+            time_ms = _time_ms(row, place)
+            if row["action"] == "OPEN":
+                entry_ms = _entry_ms(row, decided, signals)
+                trades[row["trade_id"]] = time_ms if entry_ms is None else entry_ms
+                yield FillRow(time_ms, trades[row["trade_id"]], row)
+            else:
+                yield FillRow(time_ms, trades.pop(row["trade_id"], time_ms), row)
+
+    def equity(self) -> Iterator[EquityRow]:
+        """One row a slice. The decoder panics on damage, so it sees only the file that the run wrote."""
+        from arro3.io import read_parquet
+
+        if not self.is_untouched("equity"):
+            raise DataError(f"{self.file('equity')} is damaged: it is not the file that its run wrote")
+        for batch in read_parquet(self.file("equity")):
+            columns = [batch[name].to_numpy().tolist() for name in ("timestamp_ms", "equity", "balance")]
+            yield from zip(*columns, strict=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _entry_ms(row: Row, decided: dict[str, tuple[str, int]], signals: Iterator[SignalRow]) -> int | None:
+    # One entry a symbol can wait, so the newest of each symbol is all that need be kept.
+    symbol, order_id = row["symbol"], row["order_id"]
+    while decided.get(symbol, ("", 0))[0] != order_id:
+        signal = next(signals, None)
+        if signal is None:
+            return None
+        if signal.row["outcome"] == "order":
+            decided[signal.row["symbol"]] = signal.row["order_id"], signal.time_ms
+    return decided[symbol][1]
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[Row, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            if list(reader.fieldnames or ()) != list(columns):
+                raise DataError(f"{path}: its columns are not those of this version; run it again")
+            for row in reader:
+                if None in row or None in row.values():
+                    raise DataError(f"{path}, line {reader.line_num}: it has not {len(columns)} columns")
+                yield row, f"{path}, line {reader.line_num}"
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _time_ms(row: Row, place: str) -> int:
+    try:
+        return parse_time_ms(row["timestamp"])
+    except ConfigError:
+        raise DataError(f"{place}: {row['timestamp']!r} is no time") from None
+
+
+def _read_json(path: Path, expected: int) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != expected:
+        raise DataError(f"{path} has format {found}, this Onetape reads {expected}; run it again")
+    return dict(content)

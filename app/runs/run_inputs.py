@@ -1,0 +1,152 @@
+"""What a finished run was fed: the events of its tape, or the candles that its manifest's hashes lead to.
+
+The rule: a month of candles is the run's only if its hash is the one in the manifest, in whichever of the caches it
+lies; what is not found is said and never replaced by something near it. Nothing is written.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.candles.cache import CandleCache, CandleColumns
+from app.errors import DataError
+from app.feeds.replay import ReplayFeed
+from app.feeds.tape import has_tape, read_tape
+from app.models.events import Event
+from app.models.market import Slice
+from app.runs.run_files import Run
+from app.settings.profile import Settings, load_settings
+from app.strategies.loader import check_settings, startup_candles
+
+Series = tuple[str, str, str]  # symbol, timeframe, month
+
+
+class ManifestCandles(CandleCache):
+    """The month files that a manifest names, wherever they lie; `lost` are those that are in none of the caches."""
+
+    def __init__(self, named: Mapping[str, Mapping[str, str]], caches: Sequence[CandleCache]) -> None:
+        super().__init__(caches[0].root)
+        self.hashes: dict[Series, str] = {}
+        for series, months in named.items():
+            symbol, _, timeframe = series.rpartition(" ")
+            self.hashes.update({(symbol, timeframe, month): sha256 for month, sha256 in months.items()})
+        found = {series: _holder(series, sha256, caches) for series, sha256 in self.hashes.items()}
+        self._holders = {series: cache for series, cache in found.items() if cache is not None}
+        self.lost = [series for series, cache in found.items() if cache is None]
+
+    def months(self, symbol: str, timeframe: str) -> list[str]:
+        """Those of the manifest that were found, without the hidden ones."""
+        return sorted(month for name, frame, month in self._holders if (name, frame) == (symbol, timeframe))
+
+    def read(self, symbol: str, timeframe: str, month: str) -> CandleColumns:
+        """From the cache that holds it."""
+        return self._holders[symbol, timeframe, month].read(symbol, timeframe, month)
+
+    @property
+    def any_months(self) -> bool:
+        """Whether anything is left to read."""
+        return bool(self._holders)
+
+    def hide(self, hidden: Sequence[Series]) -> None:
+        """Leave these months out from now on."""
+        for series in hidden:
+            self._holders.pop(series, None)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where a run's events come from; `candles` is None for one that was fed by the tape of `place`."""
+
+    run: Run
+    candles: ManifestCandles | None
+    place: Path | None = None
+
+    @property
+    def are_known(self) -> bool:
+        """Whether there is a tape, or month files are named."""
+        return self.candles is None or bool(self.candles.hashes)
+
+    def events(self) -> Iterator[Event]:
+        """In their order, warm-up first; that of a later epoch brings nothing new and is left out."""
+        if self.candles is None:
+            tape, last_seq = read_tape(self.place or self.run.folder), self.run.tape_last_seq
+            for epoch in tape.epochs:
+                for record in epoch.records:
+                    if last_seq is not None and record.seq > last_seq:
+                        return
+                    is_warmup = isinstance(record.event, Slice) and record.event.warmup
+                    if epoch.number == 1 or not is_warmup:
+                        yield record.event
+        else:
+            for burst in self.bursts():
+                yield from burst
+
+    def bursts(self) -> Iterator[Sequence[Event]]:
+        """The same in bursts, as fast as they can be had."""
+        if self.candles is None:
+            for event in self.events():
+                yield (event,)
+            return
+        run, (start_ms, end_ms) = self.run, self.run.period_ms
+        feed = ReplayFeed(
+            self.candles,
+            run.symbols,
+            run.timeframe,
+            warmup_start_ms=start_ms - warmup_of(run) * run.length_ms,
+            start_ms=start_ms,
+            end_ms=end_ms,
+        )
+        slices: Iterator[Sequence[Slice]] = feed.bursts()
+        yield from slices
+
+
+def inputs_of(run: Run, caches: Sequence[CandleCache]) -> Inputs:
+    """The run's tape, the tape that it replayed, or the candles of its manifest from these caches."""
+    if run.is_live:
+        return Inputs(run, None)
+    if run.tape is not None:
+        return Inputs(run, None, replayed_tape(run))
+    return Inputs(run, ManifestCandles(run.manifest["data"], caches))
+
+
+def replayed_tape(run: Run) -> Path:
+    """The run folder whose tape a run replayed; DataError if it is gone, or another one by now."""
+    about = run.tape
+    if about is None:
+        raise DataError(f"{run.folder} has replayed no tape")
+    place = Path(about["run"])
+    if not has_tape(place):
+        raise DataError(f"{run.folder} is a replay of the tape of {place}, which is not there any more")
+    if read_tape(place).sha256(about["last_seq"]) != about["sha256"]:
+        raise DataError(f"{run.folder} is a replay of the tape of {place}, which is another one now")
+    return place
+
+
+def settings_of(run: Run) -> Settings:
+    """The manifest's settings, validated; ConfigError where this version cannot run them."""
+    return load_settings(run.settings)
+
+
+def warmup_of(run: Run) -> int:
+    """Warm-up in candles of the session; `auto` asks the strategy."""
+    configured = run.settings["live"]["startup_candles"]
+    if isinstance(configured, int):
+        return configured
+    settings = settings_of(run)
+    return startup_candles(settings, check_settings(settings)())
+
+
+def named(series: Sequence[Series]) -> str:
+    """Month files in words."""
+    shown = ", ".join(" ".join(one) for one in series[:3])
+    return f"{shown} and {len(series) - 3} more" if len(series) > 3 else shown
+
+
+def _holder(series: Series, sha256: str, caches: Sequence[CandleCache]) -> CandleCache | None:
+    for cache in caches:
+        try:
+            if cache.path(*series).is_file() and cache.describe(*series).sha256 == sha256:
+                return cache
+        except DataError:
+            continue  # damaged, or newer: not the one that was read
+    return None

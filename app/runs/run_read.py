@@ -1,0 +1,143 @@
+"""What a run folder holds, read as far as it goes: results, manifest, trades, equity; and what is missing, in words.
+
+The rule: whatever is there is shown, whatever is not is said at the top of the page; only a folder with nothing to
+show, or one of a newer format, is a DataError. No figure is computed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.candles.month_file import FloatArray, Int64Array
+from app.errors import DataError
+from app.runs import manifest as manifest_file
+from app.runs import results as results_file
+from app.runs.run_folder import EQUITY, MANIFEST, RESULTS, SIGNALS
+from app.runs.trade_read import Trade, TradeLogContent, read_trades
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EquityCurve:
+    """Equity by time, ascending; `from_fills` where the rows of each slice could not be read."""
+
+    times_ms: Int64Array
+    equity: FloatArray
+    from_fills: bool = False
+
+
+@dataclass(frozen=True)
+class RunOnDisk:
+    """A run as its folder has it; what could not be read is empty and named in `problems`."""
+
+    folder: Path
+    results: Json
+    manifest: Json
+    trades: Sequence[Trade]
+    equity: EquityCurve | None
+    problems: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.resolve().name
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """In config order; of the trades where nothing names them."""
+        named = self.results.get("symbols") or self.settings.get("live", {}).get("symbols")
+        return list(named or dict.fromkeys(trade.symbol for trade in self.trades))
+
+    @property
+    def timeframe(self) -> str | None:
+        """Of the session."""
+        found = self.results.get("timeframe") or self.settings.get("live", {}).get("timeframe")
+        return None if found is None else str(found)
+
+    @property
+    def settings(self) -> Json:
+        """The three files of settings; empty without a manifest."""
+        found = self.manifest.get("settings")
+        return found if isinstance(found, dict) else {}
+
+
+def read_run(folder: Path) -> RunOnDisk:
+    """The run of a folder; DataError where there is nothing to show or a newer Onetape wrote it."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no run folder; give the folder that a run wrote, with its results.json")
+    problems: list[str] = []
+    results = _read_json(folder / RESULTS, results_file.FORMAT, problems)
+    manifest = _read_json(folder / MANIFEST, manifest_file.FORMAT, problems)
+    log_path = _trade_log(folder, results)
+    if log_path is None and not results:
+        raise DataError(f"{folder} holds no run: neither {RESULTS} nor a trade log is in it")
+    if not results:
+        problems.insert(0, "The run has not finished, or broke off: its results were never written.")
+    if log_path is None:
+        problems.append("There is no trade log in this folder.")
+    log = TradeLogContent() if log_path is None else read_trades(log_path)
+    problems += log.problems
+    equity = _equity(folder, manifest, log, problems)
+    return RunOnDisk(folder, results, manifest, log.trades, equity, problems)
+
+
+def _read_json(path: Path, newest: int, problems: list[str]) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append(f"{path.name} is missing.")
+        return {}
+    except (OSError, ValueError) as error:
+        problems.append(f"{path.name} cannot be read: {error}.")
+        return {}
+    if not isinstance(content, dict):
+        problems.append(f"{path.name} does not hold what it should.")
+        return {}
+    found = content.get("format", 0)
+    if not isinstance(found, int) or found > newest:
+        raise DataError(f"{path} has format {found}, this Onetape reads up to {newest}: use the one that wrote it")
+    return content
+
+
+def _trade_log(folder: Path, results: Json) -> Path | None:
+    named = results.get("files", {}).get("trades")
+    if named is not None and (folder / named).is_file():
+        return folder / str(named)
+    found = sorted(path for path in folder.glob("*.csv") if path.name != SIGNALS)
+    return found[0] if found else None
+
+
+def _equity(folder: Path, manifest: Json, log: TradeLogContent, problems: list[str]) -> EquityCurve | None:
+    path = folder / EQUITY
+    written = manifest.get("outputs_sha256", {}).get("equity")
+    # The decoder panics on damage, so it sees only the file that the run wrote.
+    if written is not None and path.is_file() and _sha256(path) == written:
+        return _read_parquet(path)
+    if not log.equity:
+        return None
+    problems.append(f"{EQUITY} is missing or is not the file that the run wrote: equity is drawn after each fill only.")
+    newest = dict(log.equity)  # several fills at one time: the last one stands
+    times = sorted(newest)
+    return EquityCurve(
+        np.array(times, np.int64), np.array([newest[time_ms] for time_ms in times], np.float64), from_fills=True
+    )
+
+
+def _read_parquet(path: Path) -> EquityCurve | None:
+    from arro3.io import read_parquet
+
+    table = read_parquet(path).read_all()
+    if table.num_rows == 0:
+        return None
+    return EquityCurve(table.column("timestamp_ms").to_numpy(), table.column("equity").to_numpy())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

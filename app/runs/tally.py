@@ -1,0 +1,76 @@
+"""Running totals over the fills of a run: wins, losses, costs, exits, per symbol.
+
+Updated once per fill and never per candle; holds no trade, so memory does not grow with the run. A winner has a
+net PnL above zero; what is undefined is None.
+"""
+
+from dataclasses import dataclass, field
+
+from app.models.orders import Fill, Reason, Side
+
+
+@dataclass(slots=True)
+class TradeTotals:
+    """Closed trades of one group (all, a symbol, a side, an exit reason)."""
+
+    trades: int = 0
+    winners: int = 0
+    realized_pnl: float = 0.0
+
+    def add(self, realized_pnl: float) -> None:
+        """Count one closed trade by its net PnL."""
+        self.trades += 1
+        self.winners += realized_pnl > 0.0
+        self.realized_pnl += realized_pnl
+
+    @property
+    def win_rate_pct(self) -> float | None:
+        """Percent of trades with a net PnL above zero; None without a trade."""
+        return 100.0 * self.winners / self.trades if self.trades else None
+
+    def as_dict(self) -> dict[str, int | float | None]:
+        """For results.json."""
+        return {
+            "total_trades": self.trades,
+            "winning_trades": self.winners,
+            "losing_trades": self.trades - self.winners,
+            "win_rate": self.win_rate_pct,
+            "realized_pnl": self.realized_pnl,
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """Everything that the report says about fills."""
+
+    symbols: tuple[str, ...]
+    total: TradeTotals = field(default_factory=TradeTotals)
+    by_symbol: dict[str, TradeTotals] = field(init=False)
+    by_side: dict[Side, TradeTotals] = field(init=False)
+    by_reason: dict[Reason, TradeTotals] = field(default_factory=dict)
+    commission: float = 0.0
+    slippage: float = 0.0
+    both_levels: int = 0
+    opened: int = 0
+
+    def __post_init__(self) -> None:
+        self.by_symbol = {symbol: TradeTotals() for symbol in self.symbols}
+        self.by_side = {side: TradeTotals() for side in Side}
+
+    def add(self, fill: Fill) -> None:
+        """Count one fill."""
+        self.commission += fill.commission
+        self.slippage += fill.slippage
+        if fill.opens:
+            self.opened += 1
+            return
+        self.both_levels += fill.both_levels
+        by_reason = self.by_reason.get(fill.reason)
+        if by_reason is None:
+            by_reason = self.by_reason[fill.reason] = TradeTotals()
+        for totals in (self.total, self.by_symbol[fill.symbol], self.by_side[fill.side], by_reason):
+            totals.add(fill.realized_pnl)
+
+    def exits_as_dict(self) -> dict[str, dict[str, int | float | None]]:
+        """Closed trades per exit reason, in the order of the reasons' definition."""
+        return {reason.value: self.by_reason[reason].as_dict() for reason in Reason if reason in self.by_reason}

@@ -1,0 +1,147 @@
+"""Backtests for programs and notebooks: `run_config_backtest()` and `ConfigBacktestRunner`.
+
+The same session as the command line's, the same numbers, as a mapping; trades and equity as DataFrames on demand
+(pandas is imported only then). Works inside a notebook that already runs an event loop.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app import times
+from app.candles.cache import CandleCache
+from app.errors import OutputError
+from app.feeds.replay import ReplayFeed
+from app.runs.recorder import Progress
+from app.runs.run_folder import RunFolder, write_json
+from app.runs.run_results import RunResults
+from app.session.candle_supply import Supply
+from app.session.period import Period, months_of_run
+from app.session.plan import RunPlan
+from app.session.session import Session, build_runtime, outside_of_a_loop
+from app.settings.profile import Profile, Settings, load_settings
+from app.strategies.loader import check_settings, startup_candles
+from app.times import file_time, parse_time_ms, timeframe_ms
+
+if TYPE_CHECKING:
+    from app.exchange.fetch_report import FetchProgress, FetchReport
+
+DEFAULT_CONFIG = Path("config/live.yaml")
+DEFAULT_CACHE = Path("data/backtest_cache")
+_PROJECT = Path(__file__).resolve().parents[2]
+SAMPLE_CONFIG, SAMPLE_CACHE = _PROJECT / "config/sample/live.yaml", _PROJECT / "data/sample"
+
+
+class BacktestResults(RunResults):
+    """What `load_run()` gives, of a run that has just ended; `elapsed_s` is what the replay took."""
+
+    def __init__(self, content: Mapping[str, Any], folder: Path, elapsed_s: float) -> None:
+        super().__init__(content, folder)
+        self.elapsed_s = elapsed_s
+
+
+@dataclass
+class ConfigBacktestRunner:
+    """A backtest of a profile. Times are text as on the command line, or ms since the epoch; None as there."""
+
+    config: Profile = DEFAULT_CONFIG
+    start: str | int | None = None
+    end: str | int | None = None
+    interval: str | None = None
+    symbols: Sequence[str] | None = None
+    strategy: str | None = None
+    overrides: Sequence[str] = ()
+    cache: str | Path = DEFAULT_CACHE
+    out: str | Path | None = None
+    speed: float | None = None
+    note: str = ""
+    progress: Callable[[Period], Progress] | None = None
+    offline: bool = False
+    exchange_url: str | None = None
+    tell: Callable[[str], None] | None = None
+    fetch_progress: "Callable[[FetchProgress], None] | None" = None
+    fetched: "Callable[[FetchReport], None] | None" = None
+    report: bool = False  # a page, report.html, made after the run's own files
+    target_first: bool = False  # for app/research/assumptions.py alone: no setting and no manifest knows of it
+
+    def run(self) -> BacktestResults:
+        """Run to the end; blocks, also where an event loop is running already (then in a thread of its own)."""
+        return outside_of_a_loop(lambda: asyncio.run(self.run_async()))
+
+    async def run_async(self) -> BacktestResults:
+        """Run inside the caller's event loop."""
+        plan = await self.plan()
+        live = plan.settings.live
+        feed = ReplayFeed(
+            CandleCache(Path(self.cache)),
+            live.symbols,
+            live.timeframe,
+            warmup_start_ms=plan.warmup_start_ms,
+            start_ms=plan.period.start_ms,
+            end_ms=plan.period.end_ms,
+            speed=self.speed,
+        )
+        name = f"config_backtest_{file_time(plan.period.start_ms)}_{file_time(plan.period.end_ms)}"
+        folder = RunFolder.create(name, None if self.out is None else Path(self.out))
+        recorder = plan.recorder(folder, None if self.progress is None else self.progress(plan.period))
+        runtime = build_runtime(plan.settings, plan.strategy, recorder, self.target_first)
+        began_s = times.monotonic_s()
+        failure: Exception | SystemExit | None = None
+        try:
+            status = await Session(feed, runtime, recorder).run()
+        except OutputError:
+            raise  # the disk took no more: what is written stays, but it is no finished run
+        except (Exception, SystemExit) as error:  # sys.exit() in a strategy must not pass for the end of a run
+            failure, status = error, "failed"
+        finally:
+            recorder.close()
+        elapsed_s = times.monotonic_s() - began_s
+        results = plan.results(status, self.note, feed.coverage(), runtime, recorder, folder)
+        write_json(folder.manifest, plan.manifest(folder))
+        write_json(folder.results, results)
+        if isinstance(failure, SystemExit):
+            raise RuntimeError("the strategy called sys.exit()") from failure
+        if failure is not None:
+            raise failure
+        if self.report:
+            from app.report.making import make_report
+
+            make_report(folder.folder, [CandleCache(Path(self.cache))])
+        return BacktestResults(results, folder.folder, elapsed_s)
+
+    async def plan(self) -> RunPlan:
+        """What would be run: settings, strategy, period, warm-up; candles that are missing are fetched first."""
+        settings = self.settings()
+        strategy = check_settings(settings)
+        live = settings.live
+        cache = CandleCache(Path(self.cache))
+        supply = Supply(cache, self.offline, self.exchange_url, self.tell, self.fetch_progress, self.fetched)
+        period = await supply.period(settings, _time_ms(self.start), _time_ms(self.end))
+        warmup = startup_candles(settings, strategy())
+        warmup_start_ms = period.start_ms - warmup * timeframe_ms(live.timeframe)
+        await supply.fill(settings, period, warmup_start_ms)
+        months = months_of_run(cache, live.symbols, live.timeframe, warmup_start_ms, period)
+        return RunPlan(supply.complete(settings), strategy, period, warmup, warmup_start_ms, months)
+
+    def settings(self) -> Settings:
+        """The profile with the runner's own arguments on top of it."""
+        return load_settings(
+            self.config, self.overrides, symbols=self.symbols, strategy=self.strategy, interval=self.interval
+        )
+
+
+def run_config_backtest(
+    start: str | int | None = None,
+    end: str | int | None = None,
+    interval: str | None = None,
+    config: Profile = DEFAULT_CONFIG,
+    **options: Any,
+) -> BacktestResults:
+    """Backtest a profile; `results["performance"]["total_return_pct"]`. Options are ConfigBacktestRunner's."""
+    return ConfigBacktestRunner(config=config, start=start, end=end, interval=interval, **options).run()
+
+
+def _time_ms(time: str | int | None) -> int | None:
+    return parse_time_ms(time) if isinstance(time, str) else time

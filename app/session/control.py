@@ -1,0 +1,218 @@
+"""What an operator wants of a session from another shell: commands as files, a status to read, one session a folder.
+
+The rule: a command is a file in `RUN/commands/`, written whole; the session puts it into its queue and removes it once
+it is on the tape, so none is lost, and one that was given while nothing ran comes before the next start's first slice.
+It decides nothing.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.candles.durable import sync_folder
+from app.errors import ConfigError, DataError, OutputError
+from app.feeds.base import EventQueue
+from app.models.events import Command, Event, Kill, Resume
+from app.runs.run_folder import RESULTS
+
+COMMANDS, STATUS, LOCK = "commands", "status.json", ".session"
+_UNREADABLE = ".unreadable"
+_KINDS: dict[str, type[Kill] | type[Resume]] = {"kill": Kill, "resume": Resume}
+_POLL_S = 0.1
+_LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.02
+
+
+def send_command(run: Path, kind: str, why: str) -> None:
+    """Leaves a command for the session of a run folder; ConfigError if no session will ever hear it."""
+    if not run.is_dir():
+        raise ConfigError(f"{run} is no folder; name the run folder of a paper session")
+    if not (run / "tape").is_dir():
+        raise ConfigError(f"{run} is no folder of a paper session: it holds no tape")
+    if not why.strip():
+        raise ConfigError(f"{kind} needs --why: say why, it is written on the tape")
+    if (run / RESULTS).exists() and not is_running(run):
+        raise ConfigError(f"{run} holds a finished run: nobody will hear a {kind}")
+    folder = run / COMMANDS
+    content = json.dumps({"command": kind, "why": why.strip()}).encode()
+    try:
+        folder.mkdir(exist_ok=True)
+        _leave(folder, content)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
+
+
+def _leave(folder: Path, content: bytes) -> None:
+    # Whole under a name of its own, then under the next free number: two shells at once take two numbers.
+    staged = folder / f".{os.getpid()}-{threading.get_ident()}.tmp"
+    try:
+        with staged.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        number = 1 + max((int(path.stem) for path in _files(folder)), default=0)
+        while True:
+            try:
+                (folder / f"{number:06}.json").hardlink_to(staged)
+                break
+            except FileExistsError:
+                number += 1
+    finally:
+        staged.unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The commands that wait, in the order in which they were given."""
+    return sorted(
+        (path for path in folder.glob("*.json") if path.stem.isdecimal()), key=lambda path: (int(path.stem), path.name)
+    )
+
+
+def is_running(run: Path) -> bool:
+    """Whether a session holds this folder now; it changes nothing there."""
+    import fcntl
+
+    try:
+        descriptor = os.open(run / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@contextlib.contextmanager
+def session_lock(run: Path) -> Iterator[None]:
+    """One session a run folder; ConfigError names the process that has it. Freed by the system with its owner's end."""
+    try:
+        descriptor = os.open(run / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise OutputError(f"{run} cannot be written: {error.strerror or error}") from error
+    try:
+        if not _taken(descriptor):
+            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            raise ConfigError(f"{run} belongs to a running session, process {owner or '?'}; stop it first")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    import fcntl
+
+    for _ in range(_LOCK_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        threading.Event().wait(_LOCK_PAUSE_S)  # it may be `status` that looks, for a moment
+    return False
+
+
+@dataclass
+class CommandWatch:
+    """Puts commands into the session's queue: those of the folder, and a kill while the kill-switch file exists.
+
+    `tell` hears of what cannot be obeyed. A command that was handled, but whose file the process did not live to
+    remove, comes again with the next start before anything else: then it changes nothing.
+    """
+
+    run: Path
+    kill_switch_file: Path
+    tell: Callable[[str], None] | None = None
+    _killed: bool = False
+    _given: dict[Path, Command] = field(default_factory=dict)  # in the queue, or past it and not to be removed
+
+    async def watch(self, queue: EventQueue) -> None:
+        """Until cancelled."""
+        while True:
+            for command in self.waiting():
+                await queue.put((command,))
+            await asyncio.sleep(_POLL_S)
+
+    def waiting(self) -> list[Command]:
+        """Each command once, in the order in which they were given."""
+        folder = self.run / COMMANDS
+        with contextlib.suppress(OSError):
+            folder.mkdir(exist_ok=True)  # the session's own, so that it can remove what others leave there
+        commands: list[Command] = []
+        for path in _files(folder):
+            if path not in self._given:
+                commands += self._read(path)
+        exists = _exists(self.kill_switch_file)
+        if exists and not self._killed:
+            commands.append(Kill(f"kill-switch file {self.kill_switch_file}"))
+        self._killed = exists
+        return commands
+
+    def handled(self, event: Event) -> None:
+        """An event is on the tape and was handled: if it was a command, its file has done its duty."""
+        if not isinstance(event, (Kill, Resume)):
+            return
+        if isinstance(event, Resume):
+            self._killed = False  # while the kill-switch file lies there, nothing resumes for long
+        for path, command in list(self._given.items()):
+            if command is event:
+                try:
+                    path.unlink(missing_ok=True)
+                    del self._given[path]
+                except OSError as error:
+                    self._say(f"{path} was obeyed, but cannot be removed ({error.strerror}): remove it by hand")
+
+    def _read(self, path: Path) -> list[Command]:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            command = _KINDS[content["command"]](str(content["why"]))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            aside = path.with_name(path.name + _UNREADABLE)
+            with contextlib.suppress(OSError):
+                path.replace(aside)
+            if path.exists():
+                self._given[path] = Kill("")  # it stays where it is; told once
+            self._say(f"a command that cannot be read was not obeyed; it is {aside} now: give it again")
+            return []
+        self._given[path] = command
+        return [command]
+
+    def _say(self, text: str) -> None:
+        if self.tell is not None:
+            self.tell(text)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder that may not be read
+        return False
+
+
+def write_status(run: Path, content: dict[str, Any]) -> None:
+    """The session's state for other shells: whole or as it was; a full disk is not worth a session."""
+    path = run / STATUS
+    temporary = path.with_name(f".{STATUS}.tmp")
+    with contextlib.suppress(OSError):
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+
+def read_status(run: Path) -> dict[str, Any]:
+    """What the session last wrote; DataError if it never did."""
+    try:
+        content: dict[str, Any] = json.loads((run / STATUS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        what = "holds no status of a paper session" if run.is_dir() else "is no folder"
+        raise DataError(f"{run} {what}; name a run folder") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{run / STATUS} cannot be read: {error}") from error
+    return content

@@ -1,0 +1,306 @@
+"""A paper session: the live feed, the runtime that backtests, and the tape; begun, or continued where it stopped.
+
+The rule: what was recorded is replayed through the same runtime and its digests checked before one new event is
+handled; changed code or settings begin a new epoch, if asked to. Which feed is behind is chosen here and nowhere else.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app import times
+from app.candles.cache import CandleCache
+from app.errors import ConfigError, DataError, OutputError
+from app.exchange.history import HistoricalDataProvider
+from app.feeds.tape import Epoch, Tape, has_tape, read_tape
+from app.feeds.websocket import FeedTimes, LiveStart, WebsocketFeed
+from app.models.events import Event
+from app.models.orders import Decision, Fill
+from app.runs.run_folder import RunFolder
+from app.session.backtest import DEFAULT_CACHE, DEFAULT_CONFIG, BacktestResults
+from app.session.candle_supply import Supply
+from app.session.control import CommandWatch, session_lock
+from app.session.epochs import (
+    UNENDED_MS,
+    EpochStart,
+    changed_versions,
+    changes,
+    epoch_header,
+    epoch_note,
+    epoch_notes,
+    epoch_start,
+    has_traded,
+    header_of,
+    late_sifter,
+    plan_of_epoch,
+    refuse_other_logs,
+    refuse_what_cannot_go_on,
+    state_of,
+)
+from app.session.journal import Journal
+from app.session.live_session import Books, LiveSession, ReplayError
+from app.session.period import Period
+from app.session.plan import RunPlan
+from app.session.session import build_runtime
+from app.session.state import SessionState, put_books, put_totals
+from app.session.view import SessionView
+from app.settings.profile import Profile, Settings, load_settings
+from app.strategies.loader import check_settings, startup_candles
+from app.times import file_time, iso_ms, timeframe_ms
+
+_ROOT = Path("logs/paper")
+
+
+@dataclass
+class PaperRunner:
+    """A paper session of a profile. `end_ms`: it ends after the slice that closes then; None: until it is stopped."""
+
+    config: Profile = DEFAULT_CONFIG
+    end_ms: int | None = None
+    interval: str | None = None
+    symbols: Sequence[str] | None = None
+    strategy: str | None = None
+    overrides: Sequence[str] = ()
+    cache: str | Path = DEFAULT_CACHE
+    out: str | Path | None = None
+    exchange_url: str | None = None
+    new_epoch: bool = False  # changed code or settings go on from the state that the last ones left
+    tell: Callable[[str], None] | None = None
+    on_event: "Callable[[SessionView, Event, Sequence[Fill], Sequence[Decision]], None] | None" = None
+    on_session: "Callable[[SessionView, bool], None] | None" = None  # before the first new event; True: continued
+
+    async def run_async(self) -> BacktestResults:
+        """Until the end, or an operator's stop."""
+        settings = load_settings(
+            self.config, self.overrides, symbols=self.symbols, strategy=self.strategy, interval=self.interval
+        )
+        cache = CandleCache(Path(self.cache))
+        provider = HistoricalDataProvider(cache, settings.live.exchange, url=self.exchange_url, tell=self.tell)
+        async with provider:
+            if self.out is not None and has_tape(Path(self.out)):
+                last = read_tape(Path(self.out)).epochs[-1]
+                # A session that ended in its warm-up has decided nothing: it begins anew, its tape is written over.
+                if last.number > 1 or has_traded(last):
+                    return await self._continue(settings, cache, provider, Path(self.out))
+            elif self.new_epoch:
+                raise ConfigError(f"--new-epoch goes on with a session: --out {self.out or 'DIR'} holds no tape of one")
+            return await self._begin(settings, cache, provider)
+
+    async def _begin(self, settings: Settings, cache: CandleCache, provider: HistoricalDataProvider) -> BacktestResults:
+        strategy = check_settings(settings)
+        live, length_ms = settings.live, timeframe_ms(settings.live.timeframe)
+        now_ms = await provider.server_time_ms(live.symbols, live.timeframe)
+        await provider.keep_market_data()
+        settings = Supply(cache).complete(settings)
+        start_ms = now_ms // length_ms * length_ms
+        if self.end_ms is not None and self.end_ms <= start_ms:
+            raise ConfigError(f"--end {file_time(self.end_ms)} has passed by the exchange's clock")
+        warmup = startup_candles(settings, strategy())
+        plan = RunPlan(settings, strategy, self._period(start_ms), warmup, start_ms - warmup * length_ms, mode="paper")
+        folder = RunFolder.create(f"paper_{file_time(start_ms)}", None if self.out is None else Path(self.out), _ROOT)
+        with session_lock(folder.folder):
+            header = header_of(plan, folder.trades.stem)
+            plan = replace(plan, epochs=[epoch_note(1, header)])
+            journal = Journal(folder.folder, header)
+            start = LiveStart(plan.period.start_ms, plan.warmup_start_ms)
+            view = SessionView(plan, folder, _books(plan, folder))
+            return await self._trade(view, provider, journal, start)
+
+    async def _continue(
+        self, settings: Settings, cache: CandleCache, provider: HistoricalDataProvider, run: Path
+    ) -> BacktestResults:
+        with session_lock(_existing(run)):
+            tape = read_tape(run)
+            epoch = tape.epochs[-1]
+            RunFolder.create(epoch.header["trades"], run)  # refused if the run has finished
+            changed = changes(epoch.header, Supply(cache).complete(settings), check_settings(settings))
+            if self.new_epoch:
+                changed += changed_versions(epoch.header)
+            elif changed:
+                raise ConfigError(
+                    f"{run} was begun with other code or settings; changed since: {' and '.join(changed)}. Continue "
+                    "with what it was begun with, or with --new-epoch, or begin anew in another --out"
+                )
+            if not changed:
+                try:
+                    return await self._go_on(provider, run, tape)
+                except ReplayError as error:
+                    if not self.new_epoch:
+                        raise
+                    changed = [f"what the code uses ({error})"]
+            return await self._begin_epoch(settings, cache, provider, run, tape, changed)
+
+    async def _go_on(self, provider: HistoricalDataProvider, run: Path, tape: Tape) -> BacktestResults:
+        """The last epoch, where it stopped; ReplayError before anything is written."""
+        epoch = tape.epochs[-1]
+        plan, folder = plan_of_epoch(tape, epoch, run)
+        state = state_of(epoch)
+        if state is not None:
+            refuse_other_logs(folder, epoch, state.logs)
+            if not has_traded(epoch):  # half a warm-up is none
+                return await self._trade_epoch(plan, folder, epoch_start(tape), epoch.header["changed"], provider)
+        await _verify(plan, folder, epoch, state)
+        if self.new_epoch:
+            self._say(f"{run}: nothing has changed since its epoch {epoch.number} began, so it goes on without another")
+        view = SessionView(plan, folder, _books(plan, folder, state))
+        view.recall(state)
+        books = view.books
+        try:
+            await books.replay(epoch)
+        except BaseException:
+            books.recorder.close()
+            raise
+        if books.undecided is not None:
+            self._say(
+                f"event {books.undecided} of the tape had not been decided on when the session broke off; it is now"
+            )
+        books.runtime.ended = False  # it was stopped with `on_stop: keep`, and goes on
+        journal = Journal(run, epoch.header, next_seq=books.last_seq + 1, resume=True)
+        start = LiveStart(plan.period.start_ms, None, view.last_close_ms, view.seen)
+        return await self._trade(view, provider, journal, start)
+
+    async def _begin_epoch(
+        self,
+        settings: Settings,
+        cache: CandleCache,
+        provider: HistoricalDataProvider,
+        run: Path,
+        tape: Tape,
+        changed: Sequence[str],
+    ) -> BacktestResults:
+        """Other code or settings go on from the state that the last ones left."""
+        start = epoch_start(tape)
+        before = tape.epochs[start.number - 2]
+        refuse_what_cannot_go_on(run, before.header, settings, start.state)
+        live, length_ms = settings.live, timeframe_ms(settings.live.timeframe)
+        await provider.server_time_ms(live.symbols, live.timeframe)
+        await provider.keep_market_data()
+        settings = Supply(cache).complete(settings)
+        strategy = check_settings(settings)
+        warmup = startup_candles(settings, strategy())
+        warmup_start_ms = start.state.last_close_ms - warmup * length_ms
+        period = self._period(tape.header["start_ms"])
+        plan = RunPlan(settings, strategy, period, warmup, warmup_start_ms, mode="paper", epochs=epoch_notes(tape))
+        if before is not tape.epochs[-1]:
+            plan = replace(plan, epochs=plan.epochs[:-1])  # the one that did not come past its warm-up
+        return await self._trade_epoch(plan, RunFolder(run, tape.header["trades"]), start, changed, provider)
+
+    async def _trade_epoch(
+        self,
+        plan: RunPlan,
+        folder: RunFolder,
+        start: EpochStart,
+        changed: Sequence[str],
+        provider: HistoricalDataProvider,
+    ) -> BacktestResults:
+        state = start.state
+        try:
+            header = epoch_header(plan, folder, start, changed)
+            known = [one for one in plan.epochs if one["number"] < start.number]
+            plan = replace(plan, epochs=[*known, epoch_note(start.number, header)])
+            books = _books(plan, folder, state)
+        except (DataError, OSError) as error:
+            raise DataError(
+                f"{error}; start it once with the code and settings it was begun with, which writes its logs anew"
+            ) from error
+        books.last_seq = start.next_seq - 1
+        view = SessionView(plan, folder, books)
+        view.recall(state)
+        journal = Journal(folder.folder, header, next_seq=start.next_seq, segment=start.segment)
+        self._say(
+            f"epoch {start.number} begins after {iso_ms(state.last_close_ms)}; changed: {' and '.join(changed)}; "
+            f"{len(state.books.positions)} open positions go on as they are"
+        )
+        live_start = LiveStart(state.last_close_ms, plan.warmup_start_ms)
+        return await self._trade(view, provider, journal, live_start, start)
+
+    async def _trade(
+        self,
+        view: SessionView,
+        provider: HistoricalDataProvider,
+        journal: Journal,
+        start: LiveStart,
+        epoch: EpochStart | None = None,
+    ) -> BacktestResults:
+        settings, books, folder = view.plan.settings, view.books, view.folder
+        live = settings.live
+        feed = WebsocketFeed(
+            provider,
+            live.symbols,
+            live.timeframe,
+            times=FeedTimes(**live.feed.model_dump()),
+            start=start,
+            end_ms=self.end_ms,
+            url=self.exchange_url,
+            on_state=view.note_link,
+        )
+        view.on_event = self.on_event
+        if self.on_session is not None:
+            self.on_session(view, start.warmup_start_ms is None or epoch is not None)
+        session = LiveSession(
+            feed,
+            books,
+            journal,
+            (view.keep_status,),
+            CommandWatch(folder.folder, Path(settings.trading_mode.safety.kill_switch_file), self.tell),
+            slow_s=timeframe_ms(live.timeframe) / 1000.0,
+            on_slow=view.note_slow,
+            first=() if epoch is None else epoch.carried,
+            sift=None if epoch is None else late_sifter(epoch.state, view.plan.period.start_ms),
+            state=view.state,
+        )
+        began_s = times.monotonic_s()
+        status = "failed"
+        try:
+            status = await session.run()
+        except BaseException as error:
+            view.fail(error)
+            raise
+        finally:
+            journal.close()
+            kept = status == "stopped" and settings.trading_mode.on_stop == "keep"
+            results = view.finish(kept=kept, status=status) if status != "failed" else None
+            books.recorder.close()
+        if results is None:
+            raise RuntimeError("a session that failed has no results")
+        return BacktestResults(results, folder.folder, times.monotonic_s() - began_s)
+
+    def _period(self, start_ms: int) -> Period:
+        end_ms = self.end_ms if self.end_ms is not None else UNENDED_MS
+        return Period(start_ms, end_ms, "on the exchange's stream")
+
+    def _say(self, text: str) -> None:
+        if self.tell is not None:
+            self.tell(text)
+
+
+def _books(plan: RunPlan, folder: RunFolder, state: SessionState | None = None) -> Books:
+    """Runtime and files; those of the epoch that begins with `state` go on from it."""
+    recorder = plan.recorder(folder, kept=None if state is None else state.logs)
+    books = Books(build_runtime(plan.settings, plan.strategy, recorder), recorder)
+    if state is not None:
+        put_books(state.books, books.runtime)
+        put_totals(state.totals, recorder)
+        books.digest = state.digest
+    return books
+
+
+async def _verify(plan: RunPlan, folder: RunFolder, epoch: Epoch, state: SessionState | None) -> None:
+    # Into files of its own first: a tape that is refused must leave the session's trade log as it was.
+    with tempfile.TemporaryDirectory() as aside:
+        recorder = plan.recorder(RunFolder(Path(aside), folder.trades.stem))
+        try:
+            books = Books(build_runtime(plan.settings, plan.strategy, recorder), recorder)
+            if state is not None:
+                put_books(state.books, books.runtime)
+                books.digest = state.digest
+            await books.replay(epoch)
+        finally:
+            recorder.close()
+
+
+def _existing(run: Path) -> Path:
+    if not run.is_dir():
+        raise OutputError(f"{run} is no folder")
+    return run

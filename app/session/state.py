@@ -1,0 +1,177 @@
+"""The state of a session after an event, as one value: what a new epoch needs to go on where the old one ended.
+
+The rule: all that decides or is reported later is in it but the strategies' own memory, which a warm-up brings back. It
+is written by the code that decided, and read without computing anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from app.candles.series import SeriesCoverage
+from app.errors import DataError
+from app.models.market import Slice
+from app.models.orders import CloseOrder, EntryOrder, Position
+from app.runs.equity import kept_rows
+from app.runs.recorder import LogLengths, RunRecorder
+from app.runs.run_folder import RunFolder
+from app.runs.tally import Tally
+from app.runtime.runtime import TradingRuntime
+from app.trading.execution import ExecutionEngine
+from app.trading.paper_trader import PaperTrader
+from app.trading.safety import SafetyMemory
+
+
+class Books(msgspec.Struct, frozen=True):
+    """What the runtime decides with."""
+
+    starting_balance: float
+    balance: float
+    time_ms: int
+    marks: dict[str, float]
+    positions: list[Position]
+    pending: list[EntryOrder]
+    closing: list[CloseOrder]
+    last_trade_id: int
+    last_order_id: int
+    safety: SafetyMemory
+    funnel: dict[str, Any]
+    feed_counts: dict[str, int]
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What the report counts. `newest_row` is the equity row that may still change: its slice, equity and balance."""
+
+    candles: dict[str, int]
+    first_opens: dict[str, float]
+    first_open_ms: int | None
+    last_close_ms: int | None
+    tally: Any
+    newest_row: tuple[Slice, float, float] | None
+
+
+class SessionState(msgspec.Struct, frozen=True):
+    """After event `seq`, of which `digest` is the one on the tape."""
+
+    seq: int
+    digest: str
+    books: Books
+    totals: Totals
+    logs: LogLengths
+    seen: dict[str, int]
+    last_close_ms: int
+    coverage: list[SeriesCoverage]
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(SessionState).decode
+
+
+def encode_state(state: SessionState) -> bytes:
+    """As JSON."""
+    return _encode(state)
+
+
+def read_state(content: bytes, place: Path) -> SessionState:
+    """From JSON; DataError where it lacks what this code needs to go on from it."""
+    try:
+        return _decode(content)
+    except msgspec.DecodeError as error:
+        raise DataError(
+            f"{place}: the state that the older code left cannot be read by this one ({error}); end the session with "
+            "the code it was begun with"
+        ) from error
+
+
+def books_of(runtime: TradingRuntime) -> Books:
+    """The runtime's part."""
+    account = runtime.account
+    trade_id, order_id = _counters(runtime)
+    return Books(
+        account.starting_balance,
+        account.balance,
+        account.time_ms,
+        account.marks,
+        list(account.positions.values()),
+        list(account.pending.values()),
+        list(account.closing.values()),
+        trade_id.last_trade_id,
+        order_id.last_order_id,
+        runtime.safety.memory(),
+        vars(runtime.funnel),
+        runtime.feed_counts,
+    )
+
+
+def put_books(books: Books, runtime: TradingRuntime) -> None:
+    """Into a runtime that has handled nothing; its own settings decide from here."""
+    account = runtime.account
+    account.balance, account.time_ms = books.balance, books.time_ms
+    account.marks.update(books.marks)
+    account.positions.update((position.symbol, position) for position in books.positions)
+    account.pending.update((order.symbol, order) for order in books.pending)
+    account.closing.update((order.symbol, order) for order in books.closing)
+    trader, execution = _counters(runtime)
+    trader.last_trade_id, execution.last_order_id = books.last_trade_id, books.last_order_id
+    runtime.safety.recall(books.safety)
+    for name, counts in books.funnel.items():
+        # A reason is text, so its count is found under the reason as well.
+        if isinstance(counts, Mapping):
+            getattr(runtime.funnel, name).update(counts)
+        else:
+            setattr(runtime.funnel, name, counts)
+    runtime.feed_counts.update(books.feed_counts)
+
+
+def totals_of(recorder: RunRecorder) -> Totals:
+    """The recorder's part, after a flush."""
+    rows = recorder.rows
+    newest = (rows.slices[-1], rows.equities[-1], rows.balances[-1]) if rows.slices else None
+    times_ms = recorder.first_open_ms, recorder.last_close_ms
+    return Totals(recorder.candles, recorder.first_opens, *times_ms, recorder.tally, newest)
+
+
+def put_totals(totals: Totals, recorder: RunRecorder) -> None:
+    """Into a recorder that has counted nothing; a symbol that is traded no more keeps its place in the sums only."""
+    recorder.candles.update({symbol: count for symbol, count in totals.candles.items() if symbol in recorder.candles})
+    recorder.first_opens.update(totals.first_opens)
+    recorder.first_open_ms, recorder.last_close_ms = totals.first_open_ms, totals.last_close_ms
+    hints = get_type_hints(Tally)
+    for field in fields(Tally):
+        if field.name == "symbols" or field.name not in totals.tally:
+            continue
+        value = msgspec.convert(totals.tally[field.name], hints[field.name], str_keys=True)
+        own = getattr(recorder.tally, field.name)
+        if isinstance(own, dict):
+            own.update(value)
+        else:
+            setattr(recorder.tally, field.name, value)
+    if totals.newest_row is not None:
+        slice_, equity, balance = totals.newest_row
+        recorder.rows.slices.append(slice_)
+        recorder.rows.equities.append(equity)
+        recorder.rows.balances.append(balance)
+
+
+def copy_logs(lengths: LogLengths, source: RunFolder, target: RunFolder) -> None:
+    """The rows that a session had written by then, from its own folder into another; DataError if they are gone."""
+    pairs = (
+        (source.trades, target.trades, lengths.trades_bytes),
+        (source.signals, target.signals, lengths.signals_bytes),
+    )
+    for path, copy, length in pairs:
+        content = path.read_bytes()[:length] if path.exists() else b""
+        if len(content) < length:
+            raise DataError(f"{path} is shorter ({len(content):,} bytes) than when its rows were written ({length:,})")
+        copy.write_bytes(content)
+    rows = kept_rows(source.equity, lengths.equity_rows)
+    target.equity.with_name(target.equity.stem + ".rows").write_bytes(rows)
+
+
+def _counters(runtime: TradingRuntime) -> tuple[PaperTrader, ExecutionEngine]:
+    if not isinstance(runtime.broker, PaperTrader):
+        raise TypeError(f"the state of a {type(runtime.broker).__name__} is not kept")
+    return runtime.broker, runtime.execution

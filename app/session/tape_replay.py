@@ -1,0 +1,116 @@
+"""`--mode backtest --tape RUN`: a recorded session through the same runtime again, every digest checked.
+
+The rule: settings come from the tape, the files are those of any run; the tape of a session gives its trade log byte
+for byte, or the first event that was decided on differently is named. Each epoch begins with its own snapshot; rows of
+an earlier one that this code decides differently are the session's own, and that is said.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from app import times
+from app.feeds.tape import Epoch, Tape, read_tape
+from app.models.events import EndOfData
+from app.runs.recorder import LogLengths
+from app.runs.run_folder import RunFolder, write_json
+from app.session.backtest import BacktestResults
+from app.session.epochs import plan_of_epoch, refuse_other_logs, state_of
+from app.session.live_session import Books, ReplayError
+from app.session.period import Period
+from app.session.plan import RunPlan
+from app.session.session import build_runtime
+from app.session.state import SessionState, copy_logs, put_books, put_totals
+from app.session.view import SessionView
+
+
+@dataclass
+class TapeRunner:
+    """Replays the tape of a run folder into another one, as far as `last_seq` (None: to its end)."""
+
+    run: Path
+    out: Path | None = None
+    last_seq: int | None = None
+    tell: Callable[[str], None] | None = None
+
+    async def run_async(self) -> BacktestResults:
+        """To its end; a tape that was never ended is flattened there."""
+        tape = read_tape(self.run)
+        trades = tape.header["trades"]
+        folder = RunFolder(RunFolder.create(f"{trades}_tape", self.out).folder, trades)
+        began_s = times.monotonic_s()
+        copied: list[int] = []
+        kept: LogLengths | None = None
+        epochs = [one for one in tape.epochs if self.last_seq is None or one.first_seq <= max(self.last_seq, 1)]
+        for epoch, following in zip(epochs, [*epochs[1:], None], strict=True):
+            view = self._view(tape, epoch, folder, kept)
+            books = view.books
+            try:
+                await books.replay(epoch, self.last_seq)
+                kept = books.recorder.lengths()
+                if following is None:
+                    if not books.runtime.ended:
+                        await books.handle(EndOfData())
+                    books.recorder.finish()
+            except ReplayError as error:
+                if following is None:
+                    raise ReplayError(f"{error}{_of_epoch(tape, epoch)}") from error
+                kept = self._take_rows(epoch, following, folder, error)
+                copied.append(epoch.number)
+            finally:
+                books.recorder.close()
+        if books.undecided is not None:
+            self._say(f"event {books.undecided}, the last, had not been decided on when the session broke off")
+        results = self._finish(tape, view, copied)
+        return BacktestResults(results, folder.folder, times.monotonic_s() - began_s)
+
+    def _view(self, tape: Tape, epoch: Epoch, folder: RunFolder, kept: LogLengths | None) -> SessionView:
+        state = state_of(epoch)
+        plan, _ = plan_of_epoch(tape, epoch, self.run, mode="backtest")
+        recorder = plan.recorder(folder, kept=kept)
+        books = Books(build_runtime(plan.settings, plan.strategy, recorder), recorder)
+        if state is not None:
+            put_books(state.books, books.runtime)
+            put_totals(state.totals, recorder)
+            books.digest = state.digest
+        view = SessionView(plan, folder, books)
+        view.recall(state)
+        return view
+
+    def _take_rows(self, epoch: Epoch, following: Epoch, folder: RunFolder, error: ReplayError) -> LogLengths:
+        state: SessionState | None = state_of(following)
+        if state is None:
+            raise error
+        own = RunFolder(self.run, folder.trades.stem)
+        refuse_other_logs(own, following, state.logs)
+        copy_logs(state.logs, own, folder)
+        self._say(f"epoch {epoch.number} was decided by other code: its rows are the session's own ({error})")
+        return state.logs
+
+    def _finish(self, tape: Tape, view: SessionView, copied: list[int]) -> dict[str, Any]:
+        plan, books, folder = view.plan, view.books, view.folder
+        note = f"the tape of {self.run}"
+        ended: RunPlan = replace(
+            plan,
+            period=Period(plan.period.start_ms, view.last_close_ms or plan.period.start_ms, note),
+            epochs=[{**one, "replayed": one["number"] not in copied} for one in plan.epochs],
+            tape={
+                "run": str(self.run),
+                "sha256": tape.sha256(books.last_seq),
+                "last_seq": books.last_seq,
+            },
+        )
+        series = list(view.coverage.series.values())
+        results = ended.results("finished", note, series, books.runtime, books.recorder, folder)
+        write_json(folder.manifest, ended.manifest(folder))
+        write_json(folder.results, results)
+        return results
+
+    def _say(self, text: str) -> None:
+        if self.tell is not None:
+            self.tell(text)
+
+
+def _of_epoch(tape: Tape, epoch: Epoch) -> str:
+    return f" since epoch {epoch.number} began" if len(tape.epochs) > 1 else ""

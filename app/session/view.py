@@ -1,0 +1,163 @@
+"""What can be said of a live session at any moment: for its status file, its screen and its results.
+
+The rule: it only looks. It follows the events that were handled, replayed ones included, so that a session that was
+continued says the same as one that never stopped.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from app.errors import OnetapeError
+from app.feeds.websocket import LinkState
+from app.models.events import Event, LateCandle, MarkedSlice
+from app.models.market import Candle, Slice
+from app.models.orders import Decision, Fill
+from app.runs.run_folder import RunFolder, write_json
+from app.session.control import write_status
+from app.session.live_session import Books
+from app.session.period import Period
+from app.session.plan import EventCoverage, RunPlan
+from app.session.state import SessionState, books_of, encode_state, totals_of
+
+_STATUS_S = 1.0
+_FILLS_SHOWN = 10
+
+
+@dataclass
+class SessionView:
+    """What can be said of a session at any moment, for its status, its screen and its results.
+
+    `on_event`, `on_link` and `on_slow` hear of what happens: events with what came of them, news of the feed, and
+    events that took longer to handle than a candle lasts (in real seconds). They must be quick, and never raise.
+    """
+
+    plan: RunPlan
+    folder: RunFolder
+    books: Books
+    on_event: "Callable[[SessionView, Event, Sequence[Fill], Sequence[Decision]], None] | None" = None
+    on_link: Callable[[LinkState], None] | None = None
+    on_slow: Callable[[Event, float], None] | None = None
+    coverage: EventCoverage = field(init=False)
+    seen: dict[str, int] = field(default_factory=dict)
+    last_close_ms: int | None = None
+    link: LinkState | None = None
+    last_fills: list[Fill] = field(default_factory=list)
+    last_candles: dict[str, Candle] = field(default_factory=dict)
+    stale: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        live = self.plan.settings.live
+        self.coverage = EventCoverage(live.symbols, live.timeframe)
+        self.books.observer = self.note
+
+    def note(self, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
+        """After each event, also of a replayed tape."""
+        self.coverage.note(event)
+        for candle in _candles(event):
+            self.seen[candle.symbol] = candle.open_time_ms
+            self.last_candles[candle.symbol] = candle
+        if isinstance(event, Slice) and not event.warmup:
+            self.last_close_ms = event.close_time_ms
+            self.stale = event.stale if isinstance(event, MarkedSlice) else ()
+        self.last_fills = [*self.last_fills, *fills][-_FILLS_SHOWN:]
+        if self.on_event is not None:
+            self.on_event(self, event, fills, decisions)
+
+    def state(self, seq: int) -> bytes:
+        """All that a later epoch would need to go on after event `seq`."""
+        books, recorder = self.books, self.books.recorder
+        parts = books_of(books.runtime), totals_of(recorder), recorder.lengths()
+        coverage = list(self.coverage.series.values())
+        return encode_state(SessionState(seq, books.digest, *parts, self.seen, self.last_close_ms or 0, coverage))
+
+    def recall(self, state: SessionState | None) -> None:
+        """What an earlier epoch had seen; its warm-up is not this one's."""
+        if state is None:
+            return
+        self.seen.update(state.seen)
+        self.last_close_ms = state.last_close_ms
+        for series in state.coverage:
+            if series.symbol in self.coverage.series:
+                self.coverage.series[series.symbol] = replace(series, warmup_candles=0)
+
+    def note_link(self, state: LinkState) -> None:
+        """The feed's own counts."""
+        self.link = state
+        if self.on_link is not None:
+            self.on_link(state)
+
+    def note_slow(self, event: Event, took_s: float) -> None:
+        """An event that took longer than a candle lasts."""
+        if self.on_slow is not None:
+            self.on_slow(event, took_s)
+
+    async def keep_status(self, _: object) -> None:
+        """Writes status.json every second, until cancelled."""
+        while True:
+            write_status(self.folder.folder, {**self.status(), "tasks": len(asyncio.all_tasks())})
+            await asyncio.sleep(_STATUS_S)
+
+    def status(self) -> dict[str, Any]:
+        """For other shells: where the session stands."""
+        runtime, live = self.books.runtime, self.plan.settings.live
+        account = runtime.account
+        return {
+            "exchange": live.exchange,
+            "symbols": list(live.symbols),
+            "timeframe": live.timeframe,
+            "epoch": self.plan.epochs[-1]["number"] if self.plan.epochs else 1,
+            "last_slice_ms": self.last_close_ms,
+            "link": None if self.link is None else asdict(self.link),
+            "equity": account.equity(),
+            "balance": account.balance,
+            "peak": runtime.safety.peak,
+            "halted": runtime.safety.halted,
+            "halts": [{"time_ms": trip.time_ms, "why": trip.why} for trip in runtime.safety.trips],
+            "positions": [
+                {
+                    "symbol": one.symbol,
+                    "side": one.side.name,
+                    "quantity": one.quantity,
+                    "entry": one.entry_price,
+                    "mark": account.marks[one.symbol],
+                    "stop": one.stop,
+                    "target": one.target,
+                    "unrealised": one.unrealised(account.marks[one.symbol]),
+                }
+                for one in account.positions.values()
+            ],
+            "pending": list(account.pending),
+            "funnel": runtime.funnel.as_dict(),
+            "feed": dict(runtime.feed_counts),
+        }
+
+    def fail(self, error: BaseException) -> None:
+        """The last status of a session that broke off with a fault; the next start may continue it."""
+        what = str(error) if isinstance(error, OnetapeError) else type(error).__name__
+        write_status(self.folder.folder, {**self.status(), "ended": "failed", "why": what})
+
+    def finish(self, *, kept: bool, status: str) -> dict[str, Any]:
+        """The run's last files; a session that keeps its positions stays open for the next start."""
+        recorder = self.books.recorder
+        recorder.finish()
+        last_ms = self.last_close_ms or self.plan.period.start_ms
+        plan = replace(self.plan, period=Period(self.plan.period.start_ms, last_ms, self.plan.period.note))
+        series = list(self.coverage.series.values())
+        results = plan.results("kept" if kept else status, "", series, self.books.runtime, recorder, self.folder)
+        write_json(self.folder.manifest, plan.manifest(self.folder))
+        if kept:
+            with suppress(OSError):
+                self.folder.results.unlink(missing_ok=True)
+        else:
+            write_json(self.folder.results, results)
+        write_status(self.folder.folder, {**self.status(), "ended": "kept" if kept else status})
+        return results
+
+
+def _candles(event: Event) -> Sequence[Candle]:
+    if isinstance(event, Slice):
+        return event.candles
+    return (event.candle,) if isinstance(event, LateCandle) else ()

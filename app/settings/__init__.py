@@ -1,0 +1,1 @@
+"""The three files of a profile, read into frozen settings, with problems named."""

@@ -1,0 +1,84 @@
+"""What pydantic found wrong with a section, in one line for the person who wrote it.
+
+Names the file or the argument, the key with its dots, what would be right and what is there. Only the first problem
+is told; misspelt keys come before all others, since the right key is then often missing as well.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from app.settings.config_text import Sources, unknown_key
+
+_MISSPELT = ("extra_forbidden", "invalid_key")
+_UNION_TAGS = ("constrained-int", "literal['auto']")  # parts of a location that are no keys
+_WANTED = {
+    "bool_type": "it must be true or false",
+    "dict_type": "it must hold keys with values",
+    "finite_number": "it must be a finite number",
+    "float_type": "it must be a number",
+    "greater_than": "it must be above {gt:g}",
+    "greater_than_equal": "it must be at least {ge:g}",
+    "int_type": "it must be a whole number",
+    "less_than": "it must be below {lt:g}",
+    "less_than_equal": "it must be at most {le:g}",
+    "literal_error": "it must be {expected}",
+    "model_type": "it must hold keys with values",
+    "string_too_short": "it is empty",
+    "string_type": "it must be text",
+    "too_short": "it is empty",
+    "tuple_type": "it must be a list, like [BTC/USDT, ETH/USDT]",
+}
+
+
+def first_problem(error: ValidationError, model: type[BaseModel], file: str, sources: Sources) -> str:
+    """The line for `error`, which `model` raised for the content of `file` (live, risk or trading_mode)."""
+    problem = min(error.errors(), key=lambda found: found["type"] not in _MISSPELT)
+    path = [str(part) for part in problem["loc"] if part not in _UNION_TAGS and part != "[key]"]
+    source, key = sources.of(file, path), ".".join(path)
+    if problem["type"] in _MISSPELT:
+        prefix = ".".join(path[:-1])
+        return unknown_key(source, key, [f"{prefix}.{name}" if prefix else name for name in _keys(model, path[:-1])])
+    if problem["type"] == "missing":
+        return f"{source}: {key} is missing"
+    return f"{source}: {key}: {_wanted(problem)}{_given(problem)}"
+
+
+def known_keys(model: type[BaseModel]) -> list[str]:
+    """All keys of a file with their dots; sections first, then what is in them."""
+    keys = list(model.model_fields)
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += [f"{name}.{inner}" for inner in known_keys(field.annotation)]
+    return keys
+
+
+def _wanted(problem: ErrorDetails) -> str:
+    text = _WANTED.get(problem["type"])
+    or_auto = " or auto" if "constrained-int" in problem["loc"] else ""
+    if text is None:
+        return problem["msg"].removeprefix("Value error, ")
+    return text.format(**problem.get("ctx", {})) + or_auto
+
+
+def _given(problem: ErrorDetails) -> str:
+    given = problem["input"]
+    if isinstance(given, (dict, list, tuple)) or given == "":
+        return ""
+    is_told = isinstance(given, str) and repr(given) in problem["msg"]
+    return "" if is_told else f" (it is {given!r})"
+
+
+def _keys(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    current: Any = model
+    for part in path:
+        field = current.model_fields.get(part) if hasattr(current, "model_fields") else None
+        if field is None:
+            return []
+        current = field.annotation
+        if not hasattr(current, "model_fields"):  # a mapping: `instruments.<symbol>` leads to its values' model
+            arguments = getattr(current, "__args__", ())
+            return list(getattr(arguments[-1], "model_fields", ())) if arguments else []
+    return list(current.model_fields)

@@ -1,0 +1,287 @@
+"""Settings: live.yaml, risk.json and trading_mode.yaml, read into frozen, validated models.
+
+One set of keys in every mode; an unknown key is an error that names the file, the key and the nearest right one.
+The three files lie in one folder. Nothing here knows a strategy's parameters: strategies/loader.py checks those.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+
+from app.errors import ConfigError
+from app.settings.config_problems import first_problem, known_keys
+from app.settings.config_text import Sources, read_mapping, split_override, unknown_key
+from app.times import TIMEFRAMES_MS
+
+Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, lt=1, strict=True, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+class _Section(BaseModel):
+    # defer_build: only the three whole files are ever validated, not each section on its own
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+Section = TypeVar("Section", bound=_Section)
+
+
+class StrategySettings(_Section):
+    """Which strategy, on which timeframe (None: the session's), with which parameters."""
+
+    name: str = Field(min_length=1)
+    timeframe: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class FeedSettings(_Section):
+    """How long a live feed waits for stragglers, silence and late candles."""
+
+    grace_s: Positive = 2
+    silence_s: Positive = 10
+    stale_candles: Count = 3
+    late_candles: Count = 2
+
+
+class InstrumentSettings(_Section):
+    """What the exchange accepts for a symbol."""
+
+    quantity_step: Positive = 1e-8
+    min_quantity: NotNegative = 0
+    min_notional: NotNegative = 0
+    price_tick: Positive | None = None
+
+
+class LiveSettings(_Section):
+    """live.yaml: what is traded, on what, by which strategy."""
+
+    exchange: str = Field(min_length=1)
+    symbols: tuple[str, ...] = Field(min_length=1)
+    timeframe: str
+    startup_candles: Annotated[int, Field(ge=0, strict=True)] | Literal["auto"] = 240
+    strategy: StrategySettings
+    feed: FeedSettings = FeedSettings()
+    instruments: dict[str, InstrumentSettings] = Field(default_factory=dict)
+
+    @field_validator("symbols")
+    @classmethod
+    def _no_symbol_twice(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        for symbol in symbols:
+            if not symbol.strip():
+                raise ValueError("a symbol is empty")
+            if symbols.count(symbol) > 1:
+                raise ValueError(f"{symbol} is listed twice")
+        return symbols
+
+    @field_validator("timeframe")
+    @classmethod
+    def _known_timeframe(cls, timeframe: str) -> str:
+        if timeframe not in TIMEFRAMES_MS:
+            raise ValueError(f"unknown timeframe {timeframe!r}; known are {', '.join(TIMEFRAMES_MS)}")
+        return timeframe
+
+
+class RiskSettings(_Section):
+    """risk.json: how large a position may be and where it is protected."""
+
+    risk_per_trade: Fraction = 0.01
+    atr_stop_multiplier: Positive = 1.5
+    reward_risk_ratio: Positive = 2.0
+    max_position_pct: Fraction = 0.10
+
+
+class SafetySettings(_Section):
+    """trading_mode.yaml, safety: the limits of the account as a whole; null switches a loss limit off."""
+
+    max_drawdown: Fraction | None = 0.20
+    max_daily_loss: Fraction | None = None
+    max_open_positions: Count = 10
+    max_exposure: Positive = 0.20
+    kill_switch_file: str = "data/KILL_SWITCH"
+
+
+class TradingModeSettings(_Section):
+    """trading_mode.yaml: balance, fill rules and costs."""
+
+    starting_balance: Positive = 10_000.0
+    fill: Literal["next_open", "close"] = "next_open"
+    limit_fill: Literal["through", "touch"] = "through"
+    commission_rate: Rate = 0.001
+    maker_commission_rate: Annotated[float, Field(gt=-1, lt=1, strict=True, allow_inf_nan=False)] | None = None
+    slippage_rate: Rate = 0.0005
+    on_stop: Literal["flatten", "keep"] = "flatten"
+    safety: SafetySettings = SafetySettings()
+
+
+class Settings(_Section):
+    """The three files together."""
+
+    live: LiveSettings
+    risk: RiskSettings
+    trading_mode: TradingModeSettings
+    _sources: Sources = PrivateAttr(default_factory=lambda: Sources({name: name for name in FILES}))
+
+    @property
+    def sources(self) -> Sources:
+        """Where the values came from, for messages."""
+        return self._sources
+
+    @property
+    def strategy_timeframe(self) -> str:
+        """The strategy's timeframe: its own, or the session's."""
+        return self.live.strategy.timeframe or self.live.timeframe
+
+
+FILES: dict[str, tuple[str, type[_Section]]] = {
+    "live": ("live.yaml", LiveSettings),
+    "risk": ("risk.json", RiskSettings),
+    "trading_mode": ("trading_mode.yaml", TradingModeSettings),
+}
+
+
+Profile = str | Path | Mapping[str, Any] | Settings
+
+
+def load_settings(
+    config: Profile,
+    overrides: Sequence[str] = (),
+    *,
+    symbols: Sequence[str] | None = None,
+    strategy: str | None = None,
+    interval: str | None = None,
+) -> Settings:
+    """The settings of a profile: the path of its live.yaml, beside which the other two files lie, or a mapping with
+    the keys `live`, `risk` and `trading_mode` (the last two may be absent), or settings.
+
+    `symbols`, `strategy` and `interval` replace those of the profile; `overrides` are KEY=VALUE as `--set` takes them,
+    applied last; VALUE is YAML. ConfigError on anything that cannot be run.
+    """
+    raw, sources = _read_profile(config)
+    _replace_symbols(raw["live"], symbols, sources)
+    _replace_strategy(raw["live"], strategy, sources)
+    _replace_interval(raw["live"], interval, sources)
+    for override in overrides:
+        _apply_override(raw, override, sources)
+    return _validated(raw, sources)
+
+
+def _read_profile(config: Profile) -> tuple[dict[str, dict[str, Any]], Sources]:
+    if isinstance(config, (str, Path)):
+        paths = {name: Path(config).with_name(file) for name, (file, _) in FILES.items()} | {"live": Path(config)}
+        return {name: read_mapping(path) for name, path in paths.items()}, Sources(
+            {n: str(p) for n, p in paths.items()}
+        )
+    if isinstance(config, Settings):
+        config = config.model_dump(mode="json", exclude_unset=True)  # a default stays one
+    for key in config:
+        if key not in FILES:
+            raise ConfigError(unknown_key("config", str(key), list(FILES)))
+    raw = {name: copy.deepcopy(dict(config.get(name) or {})) for name in FILES}
+    return raw, Sources({name: f"config[{name!r}]" for name in FILES})
+
+
+def load_risk(path: Path) -> RiskSettings:
+    """A risk.json on its own."""
+    return _section(RiskSettings, "risk", read_mapping(path), Sources({"risk": str(path)}))
+
+
+def validate_all_configs(folder: str | Path = "config") -> Settings:
+    """Read and check the three files of a folder; ConfigError names the file, the key and what would be right."""
+    from app.strategies.loader import check_settings  # strategies import nothing of settings: they meet here
+
+    settings = load_settings(Path(folder) / "live.yaml")
+    check_settings(settings)
+    return settings
+
+
+def _validated(raw: Mapping[str, dict[str, Any]], sources: Sources) -> Settings:
+    live, risk, trading_mode = (_section(FILES[name][1], name, raw[name], sources) for name in FILES)
+    settings = Settings.model_construct(live=live, risk=risk, trading_mode=trading_mode)
+    settings._sources = sources
+    _check_timeframes(settings.live, sources)
+    for symbol in settings.live.instruments:
+        if symbol not in settings.live.symbols:
+            source, listed = sources.of("live", ("instruments", symbol)), ", ".join(settings.live.symbols)
+            raise ConfigError(f"{source}: instruments.{symbol} is no symbol of this session ({listed})")
+    return settings
+
+
+def _check_timeframes(live: LiveSettings, sources: Sources) -> None:
+    coarse = live.strategy.timeframe
+    if coarse is None:
+        return
+    source = sources.of("live", ("strategy", "timeframe"))
+    if coarse not in TIMEFRAMES_MS:
+        known = ", ".join(TIMEFRAMES_MS)
+        raise ConfigError(f"{source}: strategy.timeframe: unknown timeframe {coarse!r}; known are {known}")
+    if TIMEFRAMES_MS[coarse] % TIMEFRAMES_MS[live.timeframe]:
+        raise ConfigError(
+            f"{source}: strategy.timeframe {coarse} is no multiple of the session's timeframe {live.timeframe}"
+        )
+
+
+def _replace_symbols(live: dict[str, Any], symbols: Sequence[str] | None, sources: Sources) -> None:
+    if symbols is None:
+        return
+    sources.replaced("live", ("symbols",), f"--symbols {','.join(symbols)}")
+    live["symbols"] = list(symbols)
+    instruments = live.get("instruments")
+    if isinstance(instruments, dict):  # those of the profile's other symbols are not a mistake here
+        live["instruments"] = {symbol: values for symbol, values in instruments.items() if symbol in symbols}
+
+
+def _replace_strategy(live: dict[str, Any], name: str | None, sources: Sources) -> None:
+    section = live.get("strategy")
+    if name is None or (isinstance(section, dict) and section.get("name") == name):
+        return
+    sources.replaced("live", ("strategy", "name"), f"--strategy {name}")
+    # The file's parameters are those of the file's strategy; another one starts with its own defaults.
+    kept = {key: value for key, value in section.items() if key != "params"} if isinstance(section, dict) else {}
+    live["strategy"] = {**kept, "name": name}
+
+
+def _replace_interval(live: dict[str, Any], interval: str | None, sources: Sources) -> None:
+    if interval is None:
+        return
+    sources.replaced("live", ("timeframe",), f"--interval {interval}")
+    section = live.get("strategy")
+    if isinstance(section, dict) and section.get("timeframe") == live.get("timeframe"):
+        live["strategy"] = {**section, "timeframe": interval}  # a strategy on the session's timeframe stays on it
+    live["timeframe"] = interval
+
+
+def _apply_override(raw: dict[str, dict[str, Any]], override: str, sources: Sources) -> None:
+    key, value = split_override(override)
+    name, path = _file_of(key, override)
+    target = raw[name]
+    for part in path[:-1]:
+        nested = target.setdefault(part, {})
+        if not isinstance(nested, dict):
+            raise ConfigError(f"--set {override}: {part} is a value, it has no keys")
+        target = nested
+    target[path[-1]] = value
+    sources.replaced(name, path, f"--set {override}")
+
+
+def _file_of(key: str, override: str) -> tuple[str, list[str]]:
+    # `risk.` and `trading_mode.` name a file; otherwise the first word is a key of one of the files.
+    first, *rest = parts = key.split(".")
+    if first in FILES and rest:
+        return first, rest
+    for name, (_, model) in FILES.items():
+        if first in model.model_fields:
+            return name, parts
+    known = [known for _, model in FILES.values() for known in known_keys(model)]
+    raise ConfigError(unknown_key(f"--set {override}", key, known))
+
+
+def _section(model: type[Section], name: str, content: dict[str, Any], sources: Sources) -> Section:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(first_problem(error, model, name, sources)) from None

@@ -1,0 +1,1 @@
+"""The Strategy protocol, indicators, the loader, and the strategies that come with Onetape."""

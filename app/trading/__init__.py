@@ -1,0 +1,1 @@
+"""From a signal to a fill: risk, gate, execution, broker, account."""

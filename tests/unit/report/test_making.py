@@ -1,0 +1,106 @@
+"""The page of a run: what is on it, also when half of the run is gone."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.candles.cache import CandleCache
+from app.errors import DataError
+from app.report.making import PAGE_BYTES, make_report, page, trade_columns
+from app.runs.candle_source import RunCandles
+from app.runs.run_read import read_run
+from tests.proof_runs import trades_of
+from tests.report_runs import copy_of, edit_json, made_run, rename_symbol
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_run(tmp_path_factory.mktemp("runs"))
+
+
+def data_of(text: str) -> dict[str, object]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    content: dict[str, object] = json.loads(found[1])
+    return content
+
+
+def made(run: Path, folder: Path | None = None) -> str:
+    cache = CandleCache((folder or run.parent) / "run_cache")
+    return make_report(run, [cache]).read_text()
+
+
+def test_the_whole_page(run: Path) -> None:
+    text = made(run)
+    data = data_of(text)
+    assert [one["name"] for one in data["symbols"]] == ["AAA/X", "BBB/X"]  # type: ignore[attr-defined]
+    assert text.count('type="text/plain" id="chunk-') == 2 * (1 + 1)  # an overview and a month each
+    results = read_run(run).results
+    assert f'data-raw="{results["performance"]["final_equity"]!r}"' in text
+    assert not re.search(r'(src|href)="(?!https://www\.tradingview\.com/|data:)', text)
+    assert len(text) < PAGE_BYTES
+    assert made(run) == text  # the same run gives the same page
+
+
+def test_without_results_or_candles(run: Path, tmp_path: Path) -> None:
+    broken = copy_of(run, tmp_path)
+    (broken / "results.json").unlink()
+    log = trades_of(broken)
+    log.write_text(log.read_text()[:-10])
+    text = made(broken, tmp_path)
+    for words in ("has not finished, or broke off", "is not whole: line", "month files are no longer in", ">n/a<"):
+        assert words in text
+
+
+def test_an_older_results_file(run: Path, tmp_path: Path) -> None:
+    older = copy_of(run, tmp_path)
+    kept = ("format", "mode", "status", "symbols", "timeframe", "period", "files")
+    edit_json(older / "results.json", lambda all_: [all_.pop(key) for key in list(all_) if key not in kept])
+    text = made(older, run.parent)
+    assert text.count(">n/a<") >= 10 and 'id="candles"' in text
+
+
+def test_a_symbol_that_is_markup(run: Path, tmp_path: Path) -> None:
+    evil = "<img src=x onerror=alert(1)>\"'&</script>"
+    changed = copy_of(run, tmp_path)
+    rename_symbol(changed, "AAA/X", evil)
+    text = made(changed, run.parent)
+    assert "<img src=x" not in text and "&lt;img src=x" in text
+    assert evil in {trade.symbol for trade in read_run(changed).trades}
+
+
+def test_no_trade_and_one_trade(run: Path, tmp_path: Path) -> None:
+    changed = copy_of(run, tmp_path)
+    log = trades_of(changed)
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(lines[:2]))
+    assert len(read_run(changed).trades) == 1
+    assert "No trade was closed." in made(changed, run.parent)
+    log.write_text(lines[0])
+    assert "There was no trade." in made(changed, run.parent)
+
+
+def test_a_month_of_its_own(run: Path, tmp_path: Path) -> None:
+    caches = [CandleCache(run.with_name("run_cache"))]
+    path = make_report(run, caches, month="2025-03")
+    assert path == run / "report_2025-03.html" and data_of(path.read_text())["month"] == "2025-03"
+    with pytest.raises(DataError, match="no candle of 2024-03 is at hand for this run: its period has none"):
+        make_report(run, caches, month="2024-03")
+    assert make_report(run, caches, tmp_path / "x.html").parent == tmp_path
+
+
+def test_trades_by_column(run: Path) -> None:
+    trades = read_run(run).trades
+    content = trade_columns(trades, read_run(run).settings)
+    assert content["symbols"] == list(dict.fromkeys(trade.symbol for trade in trades))
+    assert {len(column) for column in content["columns"].values()} == {len(trades)}
+    assert content["columns"]["r"] == [None if trade.pnl_r is None else round(trade.pnl_r, 4) for trade in trades]
+    at_ms = [trade.exit_ms - 1 for trade in trades if trade.exit_ms is not None]  # all were met inside their candle
+    assert content["columns"]["exit_at_ms"] == at_ms and content["columns"]["entry_at_ms"][0] == trades[0].entry_ms
+    gapped = replace(trades[0], reason="signal_exit")
+    assert trade_columns([gapped], {})["columns"]["exit_at_ms"] == [gapped.exit_ms]
+    assert content["columns"]["pnl"] == [trade.pnl for trade in trades]
+    assert "</script" not in page(read_run(run), RunCandles()).split('id="trade-chunk">')[1].split("<")[0]

@@ -1,0 +1,198 @@
+"""A live session: the order of the queue is that of the tape, and whatever ends it, the tape goes on from there."""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.errors import DataError, OutputError
+from app.feeds.tape import read_tape
+from app.models.events import EndOfData, Event, Kill, Stop
+from app.session.control import CommandWatch, send_command
+from tests.integration.processes import PROJECT
+from tests.live_sessions import BLOCKING, OPEN_AFTER, Live, live, market, wait_for_ever
+
+
+def ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+async def replayed(run: Path, folder: Path, *overrides: str) -> Live:
+    """The tape of `run` through a runtime of its own."""
+    again = live(folder, *overrides)
+    try:
+        await again.books.replay(read_tape(run))
+    finally:
+        again.close()
+    return again
+
+
+async def test_the_order_of_the_queue_is_the_order_of_the_tape_and_of_what_is_handled(tmp_path: Path) -> None:
+    made = live(tmp_path / "run")
+    handled: list[Event] = []
+    made.books.observer = lambda event, fills, decisions: handled.append(event)
+    assert await made.run(*market()) == "finished"
+    assert made.taped() == handled == [*market(), EndOfData()]
+    records = list(read_tape(tmp_path / "run").records)
+    assert [record.seq for record in records] == list(range(1, len(handled) + 1))
+    assert all(record.digest is not None for record in records)
+    again = await replayed(tmp_path / "run", tmp_path / "again")
+    assert (again.trades, again.books.digest) == (made.trades, made.books.digest)
+    assert again.trades.count("\n") > 5
+
+
+async def test_every_event_is_on_the_tape_before_it_is_handled(tmp_path: Path) -> None:
+    made = live(tmp_path)
+    written: list[int] = []
+    made.books.observer = lambda event, fills, decisions: written.append(len(made.taped()))
+    await made.run(*market()[:10])
+    assert written == list(range(1, 12))
+
+
+async def test_a_stop_is_a_command_in_the_queue(tmp_path: Path) -> None:
+    made = live(tmp_path)
+    assert await made.run(*market()[:OPEN_AFTER], ctrl_c, wait_for_ever) == "stopped"
+    assert made.taped() == [*market()[:OPEN_AFTER], Stop("SIGINT")]
+    assert made.books.runtime.account.positions == {}
+
+
+async def test_a_stop_that_comes_with_the_end_is_no_stop(tmp_path: Path) -> None:
+    made = live(tmp_path, "on_stop=keep")
+    made.books.observer = lambda event, *_: ctrl_c() if isinstance(event, EndOfData) else None
+    assert await made.run(*market()) == "finished"
+    assert made.taped()[-1] == EndOfData()
+
+
+async def test_a_stop_leaves_the_signals_as_they_were(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    await live(tmp_path).run(*market()[:3])
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_second_ctrl_c_ends_a_blocked_process_at_once_and_its_tape_goes_on(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "tests.live_sessions", str(run)]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "blocked\n"
+        process.send_signal(number)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)  # the first one waits for the strategy
+        process.send_signal(number)
+        assert process.wait(5) == 130
+    tape = read_tape(run)
+    records = list(tape.records)
+    assert [record.event for record in records] == market()[: len(records)]
+    assert records[-1].digest is None, "the event at hand was not decided on"
+    assert all(record.digest for record in records[:-1])
+    (run / "again").mkdir()
+    again = live(run / "again", config=BLOCKING)
+    for record in records[:-1]:
+        assert await again.books.handle(record.event) == record.digest
+    again.close()
+    assert again.books.runtime.account.positions, "it held one when it ended"
+
+
+async def test_commands_that_waited_come_before_the_first_event(tmp_path: Path) -> None:
+    made = live(tmp_path)
+    send_command(tmp_path, "kill", "while nothing ran")
+    told: list[str] = []
+    watch = CommandWatch(tmp_path, tmp_path / "KILL", told.append)
+    await made.run(*market()[:8], commands=watch)
+    assert made.taped()[:2] == [Kill("while nothing ran"), market()[0]]
+    assert list((tmp_path / "commands").iterdir()) == []
+    assert told == []
+
+
+async def test_a_command_of_a_running_session_is_removed_once_it_was_handled(tmp_path: Path) -> None:
+    made = live(tmp_path)
+    watch = CommandWatch(tmp_path, tmp_path / "KILL")
+
+    def observe(event: Event, *_: object) -> None:
+        if isinstance(event, Kill):
+            assert [path.name for path in (tmp_path / "commands").iterdir()] == ["000001.json"]
+            ctrl_c()
+
+    made.books.observer = observe
+    steps = (*market()[:8], lambda: send_command(tmp_path, "kill", "now"), wait_for_ever)
+    assert await made.run(*steps, commands=watch) == "stopped"
+    assert made.taped() == [*market()[:8], Kill("now"), Stop("SIGINT")]
+    assert list((tmp_path / "commands").iterdir()) == []
+
+
+async def test_a_stage_that_fails_leaves_flat_books_and_no_digest(tmp_path: Path) -> None:
+    made = live(tmp_path / "run", "strategy.params.seed=2")
+    handle = made.books.runtime.handle
+
+    async def fail(events: tuple[Event, ...]) -> None:
+        await handle(events)
+        if made.books.runtime.account.positions and len(made.taped()) > 20:
+            raise ZeroDivisionError("a strategy")
+
+    made.books.runtime.handle = fail  # type: ignore[method-assign, assignment]
+    with pytest.raises(ZeroDivisionError):
+        await made.run(*market(), wait_for_ever)
+    assert made.books.runtime.account.positions == {}
+    assert next(reversed(list(read_tape(tmp_path / "run").records))).digest is None
+
+
+async def test_a_disk_that_is_full_stops_trading_and_what_was_written_replays(tmp_path: Path) -> None:
+    """At seeded sizes: the limit cuts a line in the middle, as a full disk does."""
+    whole = live(tmp_path / "whole")
+    await whole.run(*market())
+    size = (tmp_path / "whole/tape/000001.jsonl").stat().st_size
+    head = (tmp_path / "whole/tape/000001.jsonl").read_bytes().index(b"\n") + 1
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    for number in range(8):
+        limit = random.Random(number).randrange(head + 10, size - 10)
+        made = live(run := tmp_path / f"full-{number}")
+        handled: list[Event] = []
+        made.books.observer = lambda event, *_, handled=handled: handled.append(event)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            with pytest.raises(OutputError, match="File too large; nothing is traded without it"):
+                await made.run(*market())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        assert made.taped() == handled == market()[: len(handled)], "an event that is not on the tape was handled"
+        again = await replayed(run, tmp_path / f"again-{number}")
+        assert again.trades == made.trades
+        assert whole.trades.startswith(again.trades)
+        # With room again it goes on, and ends as the one that was never interrupted.
+        further = live(run, again=True)
+        await further.books.replay(read_tape(run))
+        assert await further.run(*market()[len(handled) :]) == "finished"
+        assert (further.trades, further.books.digest) == (whole.trades, whole.books.digest)
+
+
+async def test_a_tape_that_was_decided_on_differently_is_refused_at_the_first_event(tmp_path: Path) -> None:
+    await live(tmp_path / "run").run(*market())
+    with pytest.raises(DataError, match=r"event \d+ \(\w+\) was decided on differently when it was recorded"):
+        await replayed(tmp_path / "run", tmp_path / "other", "strategy.params.seed=3")
+
+
+async def test_what_takes_longer_than_a_candle_is_told(tmp_path: Path) -> None:
+    slow: list[tuple[Event, float]] = []
+    made = live(tmp_path)
+    await made.run(*market()[:3], slow_s=0.0, on_slow=lambda event, took_s: slow.append((event, took_s)))
+    assert [event for event, _ in slow] == [*market()[:3], EndOfData()]
+    assert all(took_s > 0 for _, took_s in slow)
+    made, count = live(tmp_path / "quick"), len(slow)
+    await made.run(*market()[:3], slow_s=60.0, on_slow=lambda event, took_s: slow.append((event, took_s)))
+    assert len(slow) == count
+
+
+async def test_a_watcher_that_fails_ends_the_session_with_its_error(tmp_path: Path) -> None:
+    async def fail(_: object) -> None:
+        raise ConnectionError("a watcher")
+
+    with pytest.raises(ConnectionError, match="a watcher"):
+        await live(tmp_path).run(*market()[:3], wait_for_ever, watchers=(fail,))
