@@ -8,25 +8,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from app.runs.run_results import RunResults, load_run
     from app.session.backtest import BacktestResults, ConfigBacktestRunner, run_config_backtest
-    from app.settings.profile import validate_all_configs
+    from app.strategies.loader import validate_all_configs
 
-__version__ = "0.1.0"
+    __version__: str
+
 __all__ = [
-    "BacktestResults", "ConfigBacktestRunner", "RunResults", "load_run", "run_config_backtest", "validate_all_configs",
+    "BacktestResults", "ConfigBacktestRunner", "RunResults", "__version__", "load_run", "run_config_backtest",
+    "validate_all_configs",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("BacktestResults", "ConfigBacktestRunner", "run_config_backtest"):
-        import app.session.backtest
+    if name == "__version__":
+        from app.runs.manifest import VERSION
 
-        return getattr(app.session.backtest, name)
+        return VERSION
+    if name == "validate_all_configs":
+        from app.strategies.loader import validate_all_configs
+
+        return validate_all_configs
     if name in ("RunResults", "load_run"):
         import app.runs.run_results
 
         return getattr(app.runs.run_results, name)
-    if name == "validate_all_configs":
-        from app.settings.profile import validate_all_configs
+    if name in __all__:
+        import app.session.backtest
 
-        return validate_all_configs
+        return getattr(app.session.backtest, name)
     raise AttributeError(f"module 'app' has no attribute {name!r}")

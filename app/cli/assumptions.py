@@ -1,6 +1,6 @@
-"""`python -m app assumptions`: one backtest, run once per answer to what it had to assume, as one table.
+"""`python -m app assumptions`: one backtest, once per answer to what it had to assume, as a table.
 
-Takes the flags of `--mode backtest` and `--finer TF`. It prints what app/research/assumptions.py found and computes nothing.
+Takes the flags of `--mode backtest` and `--finer TF`; what it prints, app/research/assumptions.py found.
 """
 
 import argparse

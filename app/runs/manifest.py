@@ -14,6 +14,7 @@ from typing import Any
 from app.candles.cache import MonthFile
 
 FORMAT = 1
+VERSION = "0.1.0"  # of Onetape; pyproject.toml has the same
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 

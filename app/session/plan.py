@@ -13,14 +13,13 @@ import msgspec
 import numpy as np
 import pydantic
 
-import app
 from app.candles.cache import MonthFile
 from app.candles.series import SeriesCoverage
 from app.errors import DataError
 from app.models.events import Event
 from app.models.market import Slice
 from app.runs.equity import EquityLog, kept_rows
-from app.runs.manifest import build_manifest
+from app.runs.manifest import VERSION, build_manifest
 from app.runs.recorder import LogLengths, Progress, RunRecorder
 from app.runs.results import RunFacts, Shortfall, build_results
 from app.runs.run_folder import RunFolder, writing
@@ -166,4 +165,4 @@ class EventCoverage:
 def versions() -> Mapping[str, str]:
     """Of everything that computes."""
     packages = {"numpy": np, "arro3": arro3.io, "pydantic": pydantic, "msgspec": msgspec}
-    return {"onetape": app.__version__, **{name: str(module.__version__) for name, module in packages.items()}}
+    return {"onetape": VERSION, **{name: str(module.__version__) for name, module in packages.items()}}

@@ -190,15 +190,6 @@ def load_risk(path: Path) -> RiskSettings:
     return _section(RiskSettings, "risk", read_mapping(path), Sources({"risk": str(path)}))
 
 
-def validate_all_configs(folder: str | Path = "config") -> Settings:
-    """Read and check the three files of a folder; ConfigError names the file, the key and what would be right."""
-    from app.strategies.loader import check_settings  # strategies import nothing of settings: they meet here
-
-    settings = load_settings(Path(folder) / "live.yaml")
-    check_settings(settings)
-    return settings
-
-
 def _validated(raw: Mapping[str, dict[str, Any]], sources: Sources) -> Settings:
     live, risk, trading_mode = (_section(FILES[name][1], name, raw[name], sources) for name in FILES)
     settings = Settings.model_construct(live=live, risk=risk, trading_mode=trading_mode)

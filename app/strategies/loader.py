@@ -15,15 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.errors import ConfigError, OnetapeError, StrategyError
+from app.settings.profile import Settings, load_settings
 from app.strategies.base import Strategy
 from app.strategies.constraints import Constraint, parse_constraints
 from app.times import TIMEFRAMES_MS
-
-if TYPE_CHECKING:
-    from app.settings.profile import Settings
 
 own_code: list[str] = []  # users' modules and files that this process imported; __main__ then ends in order
 BUILT_IN = {"ScalpingEMARSI": "app.strategies.scalping_ema_rsi"}
@@ -74,7 +72,7 @@ def load_strategy(name: str, params: Mapping[str, Any] | None = None) -> LoadedS
     return loaded
 
 
-def check_settings(settings: "Settings") -> LoadedStrategy:
+def check_settings(settings: Settings) -> LoadedStrategy:
     """Load the settings' strategy and hold its timeframes and warm-up against the session's."""
     live = settings.live
     source = settings.sources.of("live", ("strategy", "params"))
@@ -100,12 +98,19 @@ def check_settings(settings: "Settings") -> LoadedStrategy:
     return loaded
 
 
-def required_startup(settings: "Settings", strategy: Strategy) -> int:
+def validate_all_configs(folder: str | Path = "config") -> Settings:
+    """Read and check the three files of a folder; ConfigError names the file, the key and what would be right."""
+    settings = load_settings(Path(folder) / "live.yaml")
+    check_settings(settings)
+    return settings
+
+
+def required_startup(settings: Settings, strategy: Strategy) -> int:
     """What the strategy declares, in candles of the session."""
     return strategy.warmup_candles * _candles_per_strategy_candle(settings)
 
 
-def startup_candles(settings: "Settings", strategy: Strategy) -> int:
+def startup_candles(settings: Settings, strategy: Strategy) -> int:
     """The warm-up in candles of the session; `auto` takes what makes the indicators independent of the start."""
     configured = settings.live.startup_candles
     if configured == "auto":
@@ -113,12 +118,12 @@ def startup_candles(settings: "Settings", strategy: Strategy) -> int:
     return configured
 
 
-def settling_startup(settings: "Settings", strategy: Strategy) -> int:
+def settling_startup(settings: Settings, strategy: Strategy) -> int:
     """What makes its indicators independent of the start, in candles of the session."""
     return strategy.settling_candles * _candles_per_strategy_candle(settings)
 
 
-def _candles_per_strategy_candle(settings: "Settings") -> int:
+def _candles_per_strategy_candle(settings: Settings) -> int:
     return TIMEFRAMES_MS[settings.strategy_timeframe] // TIMEFRAMES_MS[settings.live.timeframe]
 
 

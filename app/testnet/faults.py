@@ -12,8 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from app.errors import ConfigError
-from app.settings.config_text import parse_yaml
 from app.times import TIMEFRAMES_MS, parse_time_ms
 
 PATHS = ("ping", "time", "exchangeInfo", "klines")
@@ -136,13 +137,15 @@ def read_faults(path: Path) -> tuple[Fault, ...]:
     """The faults of a script: a YAML or JSON list."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else parse_yaml(text)
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except FileNotFoundError:
         raise ConfigError(f"--faults {path}: no such file; write none, storm:SEED or a file") from None
     except OSError as error:
         raise ConfigError(f"--faults {path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
-        raise ConfigError(f"--faults {path}: cannot be read: {error}") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        why = str(error) if mark is None else f"line {mark.line + 1}: {getattr(error, 'problem', '')}"
+        raise ConfigError(f"--faults {path}: cannot be read: {why}") from None
     if not isinstance(content, list):
         raise ConfigError(f"--faults {path}: holds no list of faults")
     try:

@@ -300,7 +300,10 @@ async def test_one_that_was_never_asked_closes_too() -> None:
 
 
 def test_ccxt_is_not_imported_before_an_exchange_is_opened() -> None:
-    script = "import sys, json, app.exchange.adapter; print(json.dumps([m for m in ('ccxt', 'aiohttp') if m in sys.modules]))"
+    script = (
+        "import sys, json, app.exchange.adapter; "
+        "print(json.dumps([m for m in ('ccxt', 'aiohttp') if m in sys.modules]))"
+    )
     done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
 

@@ -9,7 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from app.errors import ConfigError
-from app.settings.profile import LiveSettings, load_risk, load_settings, validate_all_configs
+from app.settings.profile import LiveSettings, load_risk, load_settings
+from app.strategies.loader import validate_all_configs
 
 ROOT = Path(__file__).resolve().parents[3]
 LIVE = {"exchange": "binance", "symbols": ["A/B", "C/D"], "timeframe": "1m", "strategy": {"name": "ScalpingEMARSI"}}
