@@ -10,7 +10,7 @@ keeps its traceback (exit status 1). A message says what was wrong, where, and w
     +-- ExchangeError    an exchange that was asked
     |   +-- UnavailableError   no answer, or one that cannot be used: worth another try
     |   +-- RateLimitError     too many requests: worth another try after a wait
-    |   +-- RefusedError       it will not answer this: not worth another try
+    |   +-- RefusedError       it will not answer this: not worth another try (BlockedError: nor anything else)
     +-- StoppedError     a fetch that the operator ended
     +-- StrategyError    a strategy that cannot be loaded, or answers with what is no Signal
     +-- OrderError       an order that must never reach a broker
@@ -47,15 +47,20 @@ class UnavailableError(ExchangeError):
 
 
 class RateLimitError(ExchangeError):
-    """Too many requests (429), or banned for it (418); `retry_after_s` as the exchange says it, if it does."""
+    """Too many requests (429), or `banned` for it (418); `retry_after_s` as the exchange says it, if it does."""
 
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, retry_after_s: float | None = None, *, banned: bool = False) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.banned = banned
 
 
 class RefusedError(ExchangeError):
     """The exchange will not answer this, however often it is asked."""
+
+
+class BlockedError(RefusedError):
+    """The exchange refuses whatever comes from this address, or is not there at all: 403, 451, 404."""
 
 
 class StoppedError(OnetapeError):

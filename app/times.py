@@ -110,5 +110,5 @@ def now_ms() -> int:
 
 
 def monotonic_s() -> float:
-    """Seconds of a clock that only goes forward; for pacing and measuring."""
-    return time.perf_counter()
+    """Seconds of a clock that only goes forward, also while the machine sleeps; for pacing and measuring."""
+    return time.perf_counter() if _CLOCK is None else time.clock_gettime(_CLOCK)

@@ -35,6 +35,7 @@ class SeriesCoverage:
     gaps: int = 0
     first_open_ms: int | None = None
     last_open_ms: int | None = None
+    late_candles: int = 0  # of a live session: they came after their slice
 
 
 class SeriesReader:

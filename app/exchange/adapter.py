@@ -18,6 +18,7 @@ from app.times import TIMEFRAMES_MS
 
 _TIMEOUT_MS = 10_000
 _PAGE_CANDLES = 300  # where ccxt does not say how many candles an answer may hold
+_TIME_LEAST_MS, _TIME_MOST_MS = 10**12, 4 * 10**12  # 2001 to 2096: seconds or microseconds are no milliseconds
 _DNS_TRIES, _REFUSED_TRIES = 3, 4  # no network, or nobody listening: seldom over within seconds
 BINANCE = ("binanceus", "binance")
 _SPOT_ONLY = {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}
@@ -95,7 +96,7 @@ class CandleExchange:
             return None
         with self._translated():
             time_ms = await self._ccxt.fetch_time()
-        if not isinstance(time_ms, int) or not 0 < time_ms < 10**14:
+        if not isinstance(time_ms, int) or not _TIME_LEAST_MS <= time_ms < _TIME_MOST_MS:
             raise UnavailableError(f"{self.host} answered {time_ms!r} when asked for its time")
         return time_ms
 

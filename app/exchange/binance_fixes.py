@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 from app import times
-from app.errors import RateLimitError, RefusedError, UnavailableError
+from app.errors import BlockedError, RateLimitError, UnavailableError
+from app.exchange.retries import BAN_MOST_S
 
 _BLOCKED = {403: "forbidden", 451: "not served in this country"}
 
@@ -40,15 +41,11 @@ def binance_class(base: Any) -> Any:
         ) -> Any:  # fmt: skip
             names = {name.lower(): value for name, value in headers.items()}
             used = names.get("x-mbx-used-weight-1m", "")
-            if used.isdecimal() and self.on_used_weight is not None:
+            if used.isdecimal() and len(used) < 10 and self.on_used_weight is not None:
                 self.on_used_weight(int(used))
-            if code in (418, 429):
-                what = "has banned this address" if code == 418 else "limits the rate of requests"
-                raise RateLimitError(f"{_host(url)} {what} ({code})", retry_after_s(names.get("retry-after")))
-            if code in _BLOCKED:
-                raise RefusedError(f"{_host(url)} refuses this address: {code}, {_BLOCKED[code]}")
-            if code == 404:
-                raise RefusedError(f"{url.partition('?')[0]} does not exist (404): is that a Binance API?")
+            refusal = refusal_of(url, code, names.get("retry-after"))
+            if refusal is not None:
+                raise refusal
             if code < 400 and response is None:
                 raise UnavailableError(f"{_host(url)} answered what is no JSON: {' '.join(str(body).split())[:40]!r}")
             return super().handle_errors(
@@ -62,12 +59,33 @@ def binance_class(base: Any) -> Any:
     return Binance
 
 
+def refusal_of(url: str, status: int, retry_after: str | None) -> RateLimitError | BlockedError | None:
+    """What the status of an answer or a handshake says against whoever asks; None if it says nothing such."""
+    host = _host(url)
+    if status in (418, 429):
+        what = "has banned this address" if status == 418 else "limits the rate of requests"
+        return RateLimitError(f"{host} {what} ({status})", retry_after_s(retry_after), banned=status == 418)
+    if status in _BLOCKED:
+        return BlockedError(f"{host} refuses this address: {status}, {_BLOCKED[status]}")
+    if status == 404:
+        return BlockedError(f"{url.partition('?')[0]} does not exist (404): is that a Binance API?")
+    return None
+
+
 def retry_after_s(text: str | None) -> float | None:
-    """Retry-After in seconds, also where it is a date; None where it is neither."""
+    """Retry-After in seconds, also where it is a date; of several the longest.
+
+    None where it is neither, or a wait that the exchange's documents do not know: negative, or longer than a ban lasts.
+    """
     if text is None:
         return None
+    waits_s = [_seconds(part) for part in (text, *text.split(","))]
+    return max((wait_s for wait_s in waits_s if wait_s is not None and 0.0 <= wait_s <= BAN_MOST_S), default=None)
+
+
+def _seconds(text: str) -> float | None:
     try:
-        return max(0.0, float(text))
+        return float(text)
     except ValueError:
         pass
     try:
@@ -75,7 +93,7 @@ def retry_after_s(text: str | None) -> float | None:
         if moment.tzinfo is None:  # -0000, or no zone at all: this machine's is not meant
             moment = moment.replace(tzinfo=UTC)
         return max(0.0, moment.timestamp() - times.now_ms() / 1000.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

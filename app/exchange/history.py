@@ -16,13 +16,14 @@ from app.candles.coverage import missing_ranges
 from app.candles.market_data import Market, merge_markets
 from app.candles.ranges import Ranges, clip, slots
 from app.candles.waiting_lock import waiting_lock
-from app.errors import ConfigError, OutputError, RefusedError, first_cause
+from app.errors import ConfigError, OutputError, RefusedError, UnavailableError, first_cause
 from app.exchange.adapter import CandleExchange
 from app.exchange.fetch_report import FetchProgress, FetchReport
 from app.exchange.limiter import RateLimiter
 from app.exchange.page import Page, read_page
 from app.exchange.retries import Asker, RetryPolicy, Tell
 from app.exchange.series_fetch import SeriesFetch, SeriesReport
+from app.feeds.exchange_clock import TimeAnswer
 from app.times import short_time, timeframe_ms
 
 Answer = TypeVar("Answer")
@@ -33,7 +34,8 @@ _LOCK_FILE = ".fetching"
 _SKEW_MS = 5_000
 _CLOSE_S = 5.0
 # A live feed asks again by itself, so it hears of a fault soon; a ban it sits out, however long.
-_LIVE_POLICY = RetryPolicy(tries=3, base_s=0.25, longest_s=2.0, patience_s=float("inf"), limit_answers=1_000)
+_LIVE_POLICY = RetryPolicy(tries=3, base_s=0.25, longest_s=2.0, patience_s=float("inf"), is_live=True)
+_TIME_TRIES, _TIME_AGREES_MS = 6, 3_600_000  # of an exchange's clock before a session begins
 
 
 class HistoricalDataProvider:
@@ -86,9 +88,29 @@ class HistoricalDataProvider:
         }
 
     async def server_time_ms(self, symbols: Sequence[str], timeframe: str) -> int:
-        """The exchange's clock, after its markets are known to have the symbols; without one, this machine's."""
+        """The exchange's clock, after its markets are known to have the symbols; without one, this machine's.
+
+        A session begins with it, so it is the second of two answers that agree.
+        """
         await self._open(symbols, timeframe)
-        return await self._server_time_ms()
+        before_ms = await self._server_time_ms()
+        for _ in range(_TIME_TRIES):
+            time_ms = await self._server_time_ms()
+            if abs(time_ms - before_ms) < _TIME_AGREES_MS:
+                return time_ms
+            before_ms = time_ms
+        raise UnavailableError(f"{self._url or self.exchange} tells another time whenever it is asked")
+
+    async def server_time(self) -> TimeAnswer:
+        """The exchange's clock for a live feed, which asks again by itself; after `server_time_ms`."""
+        opened = self._connected()
+
+        async def answer() -> TimeAnswer:
+            asked_s = times.monotonic_s()
+            time_ms = await opened.server_time_ms()
+            return TimeAnswer(times.now_ms() if time_ms is None else time_ms, asked_s, times.monotonic_s())
+
+        return await self._ask(opened.weight("time"), answer, self._live_asker)
 
     async def page(self, symbol: str, timeframe: str, since_ms: int, end_ms: int, limit: int) -> Page:
         """One checked answer, not stored, for a live feed (which asks again by itself); after `server_time_ms`."""

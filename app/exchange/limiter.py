@@ -54,6 +54,11 @@ class RateLimiter:
         finally:
             self._in_flight -= weight
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing may start at this moment."""
+        return self._paused_until_s > times.monotonic_s()
+
     def pause_for(self, seconds: float) -> None:
         """Nothing starts for so long; a shorter pause does not end a longer one."""
         self._paused_until_s = max(self._paused_until_s, times.monotonic_s() + seconds)

@@ -31,6 +31,13 @@ class Page:
     told_until_ms: int
     off_grid: int
 
+    def until(self, end_ms: int) -> "Page":
+        """As if it had been asked for no more than what opens before this time."""
+        if self.told_until_ms <= end_ms:
+            return self
+        columns = self.columns.take(self.columns.open_time_ms < end_ms)
+        return Page(columns, self.told_from_ms, max(self.told_from_ms, end_ms), self.off_grid)
+
     def present(self, step_ms: int) -> Ranges:
         """The ranges that its candles cover."""
         return ranges_of(self.columns.open_time_ms, step_ms)

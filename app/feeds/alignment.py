@@ -69,16 +69,19 @@ class Aligner:
             if track.revised:
                 return RevisedCandle(track.revised.popleft())
             if track.returned:
-                return LateCandle(track.returned.popleft())
+                return self._late(track.returned.popleft())
         return None
+
+    def _late(self, candle: Candle) -> LateCandle:
+        return LateCandle(candle, candle.open_time_ms < self._start_ms)
 
     def _caught_up(self) -> LateCandle | None:
         """The next candle of a symbol that slices went on without; who has caught up is back in them."""
         for track in self._tracks:
             while track.next_ms < self._slot_ms and (known := track.known(track.next_ms)) is not Known.OPEN:
                 if known is Known.FINAL:
-                    return LateCandle(track.take())
-                track.skip()
+                    return self._late(track.take())
+                track.skip_to(min(track.first_open_ms(), self._slot_ms))
             if track.late and self._is_back(track):
                 track.late_for_ms, track.asked_ms = None, None
         return None
@@ -112,6 +115,7 @@ class Aligner:
         open_time_ms = self._slot_ms
         close_ms = self._slot_ms = open_time_ms + self._step_ms
         if not candles:
+            self._pass_over_nothing()
             return None
         self.last_close_ms = close_ms
         self.slices += 1
@@ -122,6 +126,13 @@ class Aligner:
         if late or stale:
             return MarkedSlice(close_ms, tuple(candles), False, late, stale)
         return Slice(close_ms, tuple(candles), False)
+
+    def _pass_over_nothing(self) -> None:
+        """On to the next slot of which anything is to be known, however far it is."""
+        waited_for = self._waited_for()
+        self._slot_ms = max(self._slot_ms, min(self._end_ms, *(track.first_open_ms() for track in waited_for)))
+        for track in waited_for:
+            track.skip_to(self._slot_ms)
 
     def _stale(self, open_time_ms: int) -> tuple[str, ...]:
         oldest_ms = open_time_ms - self._patience.stale_candles * self._step_ms

@@ -140,7 +140,7 @@ class Backfill:
             if self._question is not None:
                 self._settle()
             return
-        if self._track.asked_ms is None:
+        if self._track.asked_ms is None or self._track.asked_ms > now_ms:  # later: time went back since
             self._track.asked_ms = now_ms
         if self._question is None or (self._question.wanted, self._question.closed_ms) != question[:2]:
             self._changed.set()

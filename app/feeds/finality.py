@@ -73,6 +73,21 @@ class SeriesTrack:
         """A candle that has begun: all before it have closed."""
         self.closed_ms = max(self.closed_ms, open_time_ms)
 
+    def forget_after(self, latest_ms: int) -> None:
+        """It is no later than this after all: what was taken for closed since has not been."""
+        self.closed_ms = min(self.closed_ms, latest_ms // self.step_ms * self.step_ms)
+        self._ready = {time_ms: one for time_ms, one in self._ready.items() if time_ms < self.closed_ms}
+        self._absent = clip(self._absent, self.next_ms, max(self.next_ms, self.closed_ms))
+
+    def first_open_ms(self) -> int:
+        """The first open time of which nothing is known yet, or at which a final candle waits."""
+        end_ms = next((end for begin, end in self._absent if begin <= self.next_ms < end), self.next_ms)
+        return min([end_ms, *self._ready])
+
+    def skip_to(self, time_ms: int) -> None:
+        """There is no candle before this time."""
+        self.next_ms = max(self.next_ms, time_ms)
+
     def note_absent(self, ranges: Ranges) -> None:
         """The exchange has no candle there."""
         self._absent = clip(union(self._absent, ranges), self.next_ms, 10**15)

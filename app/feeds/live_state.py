@@ -34,7 +34,9 @@ class LinkState:
     connected: bool = False
     connections: int = 0
     frames: int = 0
-    dropped: int = 0  # frames: copies, old ones, and what came too late to be in order
+    dropped: int = 0  # frames: copies, old ones, what came too late to be in order, or before its time
+    ahead: int = 0  # of these: candles that cannot have opened, or closed, by the exchange's own clock
+    damaged: int = 0  # frames that cannot be read
     last_frame_ms: int | None = None  # event time of the newest frame
     exchange_ms: int = 0  # the exchange's time
     clock_ahead_ms: int = 0  # its clock against its own candles
@@ -46,6 +48,7 @@ class LinkState:
     revised_candles: int = 0
     backfilled: int = 0  # candles that REST brought, the warm-up not counted
     rest_faults: int = 0  # answers that failed or could not be believed
+    doubted: int = 0  # answers of the exchange's clock that nothing else bears out
     late: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()  # symbols that REST is being asked about
 

@@ -6,31 +6,31 @@ what came, finality.py and backfill.py what is true, alignment.py when it goes.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from app import times
-from app.errors import ExchangeError, RefusedError, first_cause
+from app.errors import RefusedError, first_cause
 from app.exchange.history import HistoricalDataProvider
 from app.exchange.page import Page
+from app.exchange.retries import Tell
 from app.feeds.alignment import Aligner, FeedEvent, Patience
 from app.feeds.backfill import Backfill, Looks, Question
 from app.feeds.base import EventQueue
-from app.feeds.exchange_clock import ExchangeClock
 from app.feeds.finality import SeriesTrack
 from app.feeds.link import Frame, Link, LiveStream
 from app.feeds.live_state import FeedTimes, LinkState, LiveStart
 from app.feeds.replay import ReplayFeed
+from app.feeds.seldom import Seldom
+from app.feeds.time_watch import TimeWatch
 from app.models.events import LateCandle, RevisedCandle
 from app.models.market import Slice
 from app.times import timeframe_ms
 
 __all__ = ["FeedTimes", "LinkState", "LiveStart", "WebsocketFeed"]
 
-_ASK_TIME_S = 10.0
 _POLL_S = 30.0
-_MOMENT_S = 0.001
+_HELD_MOST = 5_000  # frames that wait for the exchange to bear out their time
 _TURNS, _ROOM_S = 10, 0.01
 
 
@@ -38,7 +38,8 @@ class WebsocketFeed:
     """Live candles of `symbols`, in config order; `provider` asks by REST for all that the stream left out.
 
     `run` returns after the slice that closes at `end_ms` (None: never), or when nobody has a candle for it. `on_state`
-    hears of each change of the link and each slice. `link` and `sleep` are the outermost edge, for tests.
+    hears of each change of the link and each slice, `tell`, seldom, of what cannot be believed or read. `link` and
+    `sleep` are the outermost edge, for tests.
     ConfigError for what the exchange does not have, an ExchangeError where the start-up cannot be done.
     """
 
@@ -53,6 +54,7 @@ class WebsocketFeed:
         end_ms: int | None = None,
         url: str | None = None,
         on_state: Callable[[LinkState], None] | None = None,
+        tell: Tell | None = None,
         link: Callable[[], Link] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -60,20 +62,28 @@ class WebsocketFeed:
         self._provider, self._symbols, self._timeframe = provider, list(symbols), timeframe
         self._times, self._start, self._end_ms, self._url = times, start, end_ms, url
         self._on_state, self._make_link, self._sleep = on_state, link, sleep
+        self._tell_line, self._seldom = tell, Seldom(tell)
         self._step_ms = timeframe_ms(timeframe)
-        self._clock = ExchangeClock(self._step_ms)
+        self._time = TimeWatch(
+            provider,
+            self._step_ms,
+            times,
+            is_waiting=lambda: any(track.asked_ms is not None for track in self._tracks.values()),
+            asked=self._time_asked,
+            seldom=self._seldom,
+            sleep=sleep,
+        )
+        self._clock = self._time.clock
         self._frames: deque[Frame] = deque()
+        self._held: deque[Frame] = deque()  # ahead of all that the exchange's clock can be by now
+        self._stream: LiveStream | None = None
         self._wake = asyncio.Event()
-        self._look_s = min(times.grace_s, times.silence_s / 4)
-        self._advanced_s = 0.0  # when the exchange's time went on, by the local monotonic clock
-        self._turn_s = 0.0
-        self._time_faults = 0
         self._tracks: dict[str, SeriesTrack] = {}
         self._backfills: list[Backfill] = []
 
     async def run(self, queue: EventQueue) -> None:
         """Warm-up, what closed since, then live."""
-        self._clock.note_time(await self._provider.server_time_ms(self._symbols, self._timeframe))
+        await self._time.learn(self._symbols, self._timeframe)
         link = self._link()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -81,7 +91,7 @@ class WebsocketFeed:
                 helpers = [tasks.create_task(link.run(self._take_frame, self._take_link))]
                 aligner = await self._begin(queue)
                 helpers += [tasks.create_task(backfill.run()) for backfill in self._backfills]
-                helpers.append(tasks.create_task(self._watch_time()))
+                helpers.append(tasks.create_task(self._time.run()))
                 await self._pump(queue, aligner)
                 for helper in helpers:
                     helper.cancel()
@@ -93,14 +103,16 @@ class WebsocketFeed:
     def _link(self) -> Link:
         if self._make_link is not None:
             return self._make_link()
-        return LiveStream(
+        self._stream = LiveStream(
             self._provider.exchange,
             self._symbols,
             self._timeframe,
             self._provider.market_rows(self._symbols),
             url=self._url,
             silence_s=self._times.silence_s,
+            tell=self._tell_line,
         )
+        return self._stream
 
     async def _begin(self, queue: EventQueue) -> Aligner:
         start, step_ms = self._start, self._step_ms
@@ -171,10 +183,10 @@ class WebsocketFeed:
     # Live.
 
     async def _pump(self, queue: EventQueue, aligner: Aligner) -> None:
-        self._turn_s = self._advanced_s = times.monotonic_s()
+        self._time.begin()
         while True:
             self._wake.clear()
-            await self._catch_up_with_time()
+            await self._time.catch_up()
             self._drain()
             while (event := aligner.next_event(self._clock.candle_ms)) is not None:
                 self._count(event, aligner)
@@ -195,18 +207,46 @@ class WebsocketFeed:
 
     def _drain(self) -> None:
         """The frames that came, one after the other."""
+        now_s = times.monotonic_s()
         while self._frames:
-            candle, closed, event_time_ms = self._frames.popleft()
-            if self._clock.note_frame(candle.open_time_ms, event_time_ms, closed=closed):
-                self._advanced_s = times.monotonic_s()
-            self.state.frames += 1
-            self.state.last_frame_ms = max(self.state.last_frame_ms or 0, event_time_ms)
-            track = self._tracks.get(candle.symbol)
-            if track is None or (closed and not track.add_final(candle)):
+            frame = self._frames.popleft()
+            track = self._tracks.get(frame.candle.symbol)
+            if track is None:
                 self.state.dropped += 1
-            elif not closed:
-                self.state.dropped += candle.open_time_ms < track.closed_ms
-                track.note_forming(candle.open_time_ms)
+            else:
+                self._take(track, frame, now_s)
+
+    def _take(self, track: SeriesTrack, frame: Frame, now_s: float) -> None:
+        candle, closed, event_time_ms = frame
+        if self._clock.hear(event_time_ms, now_s):
+            self._time.doubt()
+        # A candle that is called closed before its close by the frame's own time still forms.
+        closed = closed and event_time_ms - self._clock.ahead_ms >= candle.close_time_ms
+        if (candle.close_time_ms if closed else candle.open_time_ms) > self._clock.latest_ms(now_s):
+            self._hold(frame, now_s)
+            return
+        if self._clock.note_frame(candle.open_time_ms, event_time_ms, now_s, closed=closed):
+            self._time.advanced(now_s)
+            self.state.last_frame_ms = event_time_ms
+        self.state.ahead += frame.closed and not closed
+        if closed:
+            self.state.dropped += not track.add_final(candle)
+        else:
+            self.state.dropped += candle.open_time_ms < track.closed_ms
+            track.note_forming(candle.open_time_ms)
+
+    def _hold(self, frame: Frame, now_s: float) -> None:
+        """Its candle cannot have opened or closed: it waits for the exchange's clock, which denies it or not."""
+        if not self._time.is_fresh(now_s) and len(self._held) < _HELD_MOST:
+            self._held.append(frame)
+            self._time.doubt()
+            return
+        self.state.ahead += 1
+        self.state.dropped += 1
+        candle = frame.candle
+        self._seldom.say(
+            "ahead", f"stream: a candle of {candle.symbol} that is further ahead than the exchange's clock was dropped"
+        )
 
     def _pose_questions(self, aligner: Aligner) -> None:
         now_ms = self._clock.candle_ms
@@ -217,49 +257,29 @@ class WebsocketFeed:
             backfill.pose(Question(wanted, closed_ms, over_ms), now_ms)
 
     async def _ask(self, symbol: str, since_ms: int, end_ms: int, limit: int) -> Page:
-        return await self._provider.page(symbol, self._timeframe, since_ms, end_ms, limit)
+        page = await self._provider.page(symbol, self._timeframe, since_ms, end_ms, limit)
+        latest_ms = self._clock.latest_ms(times.monotonic_s())
+        return page.until(latest_ms // self._step_ms * self._step_ms + self._step_ms)
 
     def _answered(self, news: int) -> None:
         self.state.backfilled += news
         self._wake.set()
 
-    # The exchange's time, where frames do not tell it.
-
-    async def _watch_time(self) -> None:
-        """Asks when frames have not told the time for so long that a grace may be over, or a wait."""
-        while True:
-            now_ms, grace_ms = self._clock.candle_ms, int(self._times.grace_s * 1000)
-            to_grace_ms = self._step_ms - (now_ms - grace_ms) % self._step_ms
-            is_waiting = any(track.asked_ms is not None for track in self._tracks.values())
-            wait_s = self._look_s if is_waiting else max(self._look_s, to_grace_ms / 1000.0)
-            wait_s = min(wait_s, self._times.silence_s) - (times.monotonic_s() - self._advanced_s)
-            if wait_s > _MOMENT_S:
-                await self._sleep(wait_s)
-            else:
-                await self._ask_time()
-
-    async def _catch_up_with_time(self) -> None:
-        """After a sleep of the whole process frames that waited tell an old time: the exchange is asked first."""
-        now_s = times.monotonic_s()
-        away_s, self._turn_s = now_s - self._turn_s, now_s
-        if away_s > self._look_s + self._times.silence_s:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ASK_TIME_S):
-                    await self._ask_time()
-
-    async def _ask_time(self) -> None:
-        try:
-            self._clock.note_time(await self._provider.server_time_ms(self._symbols, self._timeframe))
-        except ExchangeError:
-            self._time_faults += 1
-        else:
-            self._advanced_s = times.monotonic_s()
+    def _time_asked(self, is_believed: bool) -> None:
+        if is_believed:
+            latest_ms = self._clock.latest_ms(times.monotonic_s())
+            for track in self._tracks.values():
+                if track.closed_ms > latest_ms:
+                    track.forget_after(latest_ms)
+            self._frames.extendleft(reversed(self._held))
+            self._held.clear()
             self._wake.set()
         self._tell()  # in quiet times, too, others see how it is
 
     # What others see.
 
     def _take_frame(self, frame: Frame) -> None:
+        self.state.frames += 1
         self._frames.append(frame)
         self._wake.set()
 
@@ -271,7 +291,7 @@ class WebsocketFeed:
     def _count(self, event: FeedEvent, aligner: Aligner) -> None:
         state = self.state
         if isinstance(event, LateCandle):
-            state.late_candles += 1
+            state.late_candles += not event.warmup
         elif isinstance(event, RevisedCandle):
             state.revised_candles += 1
         elif isinstance(event, Slice):
@@ -284,7 +304,9 @@ class WebsocketFeed:
         state, tracks = self.state, self._tracks.values()
         state.exchange_ms, state.clock_ahead_ms = self._clock.time_ms, self._clock.ahead_ms
         state.late = tuple(track.symbol for track in tracks if track.late)
-        state.rest_faults = self._time_faults + sum(backfill.faults for backfill in self._backfills)
+        state.doubted = self._clock.doubted
+        state.damaged = 0 if self._stream is None else self._stream.unreadable
+        state.rest_faults = self._time.faults + sum(backfill.faults for backfill in self._backfills)
         state.missing = tuple(track.symbol for track in tracks if track.asked_ms is not None)
         if self._on_state is not None:
             self._on_state(state)

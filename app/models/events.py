@@ -19,10 +19,14 @@ class MarkedSlice(Slice, frozen=True, gc=False, tag="marked_slice"):
     stale: tuple[str, ...] = ()
 
 
-class LateCandle(msgspec.Struct, frozen=True, gc=False, tag="late_candle"):
-    """A candle that came after its slice had gone without it: exits are checked on it and indicators updated."""
+class LateCandle(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="late_candle"):
+    """A candle that came after its slice had gone without it: exits are checked on it and indicators updated.
+
+    `warmup`: it belongs to the time before the run, so it updates indicators and nothing else.
+    """
 
     candle: Candle
+    warmup: bool = False
 
 
 class RevisedCandle(msgspec.Struct, frozen=True, gc=False, tag="revised_candle"):

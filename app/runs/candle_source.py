@@ -74,7 +74,7 @@ def _of_tape(run: RunOnDisk) -> RunCandles:
         candles: tuple[Candle, ...] = ()
         if isinstance(event, Slice) and not event.warmup:
             candles = event.candles
-        elif isinstance(event, LateCandle):
+        elif isinstance(event, LateCandle) and not event.warmup:
             candles = (event.candle,)
         for candle in candles:
             taken.setdefault(candle.symbol, {})[candle.open_time_ms] = candle

@@ -94,7 +94,7 @@ class TradingRuntime:
         elif isinstance(event, Slice):
             await self._warm_up(event)
         elif isinstance(event, LateCandle):
-            await self._catch_up(event.candle)
+            await (self._warm_up_late(event.candle) if event.warmup else self._catch_up(event.candle))
         elif isinstance(event, RevisedCandle):
             self.feed_counts["revised_candles"] += 1
         else:
@@ -127,6 +127,12 @@ class TradingRuntime:
         for candle in host.absorb(slice_):
             on_candle, view = host.asked[candle.symbol]
             await on_candle(candle, view)
+
+    async def _warm_up_late(self, candle: Candle) -> None:
+        """A candle of the warm-up that came after its slice: as if it had come in it."""
+        for closed in self.host.absorb_late(candle):
+            on_candle, view = self.host.asked[closed.symbol]
+            await on_candle(closed, view)
 
     async def _act(self, candle: Candle, signal: Signal) -> None:
         """From a signal to an order, or to a counted refusal."""

@@ -17,7 +17,7 @@ import msgspec
 from app.errors import ConfigError, DataError
 from app.feeds.tape import Epoch, Tape
 from app.models.events import Event, Kill, LateCandle, Resume
-from app.models.market import Slice
+from app.models.market import Candle, Slice
 from app.runs.manifest import code_sha256, sha256_json
 from app.runs.recorder import LogLengths
 from app.runs.run_folder import RunFolder
@@ -209,13 +209,18 @@ class LateSifter:
 
     def __call__(self, event: Event) -> Sequence[Event]:
         """The event, or what it is here."""
+        if isinstance(event, LateCandle) and event.warmup and self._is_news(event.candle):
+            return (LateCandle(event.candle),)
         if not (isinstance(event, Slice) and event.warmup):
             return (event,)
-        late = [candle for candle in event.candles if candle.open_time_ms > self.seen.get(candle.symbol, UNENDED_MS)]
+        late = [candle for candle in event.candles if self._is_news(candle)]
         if not late:
             return (event,)
         known = tuple(candle for candle in event.candles if candle not in late)
         return (*([Slice(event.close_time_ms, known, True)] if known else []), *map(LateCandle, late))
+
+    def _is_news(self, candle: Candle) -> bool:
+        return candle.open_time_ms > self.seen.get(candle.symbol, UNENDED_MS)
 
 
 def late_sifter(state: SessionState, start_ms: int) -> LateSifter:

@@ -234,6 +234,7 @@ class PaperRunner:
             end_ms=self.end_ms,
             url=self.exchange_url,
             on_state=view.note_link,
+            tell=self.tell,
         )
         view.on_event = self.on_event
         if self.on_session is not None:

@@ -16,7 +16,7 @@ import pydantic
 from app.candles.cache import MonthFile
 from app.candles.series import SeriesCoverage
 from app.errors import DataError
-from app.models.events import Event
+from app.models.events import Event, LateCandle
 from app.models.market import Slice
 from app.runs.equity import EquityLog, kept_rows
 from app.runs.manifest import VERSION, build_manifest
@@ -120,10 +120,11 @@ class RunPlan:
         # After a stop or a fault, what was never replayed is not missing.
         end_ms = self.period.end_ms if status == "finished" else recorder.last_close_ms or self.period.start_ms
         expected = grid_candles(self.period.start_ms, end_ms, length_ms)
+        there = {own.symbol: recorder.candles[own.symbol] + own.late_candles for own in series}
         return [
             Shortfall(
                 symbol=own.symbol,
-                missing=expected - recorder.candles[own.symbol],
+                missing=max(0, expected - there[own.symbol]),
                 gaps=own.gaps,
                 first_open_ms=own.first_open_ms,
                 last_open_ms=own.last_open_ms,
@@ -131,7 +132,7 @@ class RunPlan:
                 warmup_wanted=self.warmup,
             )
             for own in series
-            if recorder.candles[own.symbol] < expected or own.warmup_candles < self.warmup
+            if there[own.symbol] < expected or own.warmup_candles < self.warmup
         ]
 
 
@@ -147,17 +148,18 @@ class EventCoverage:
         self.series = {symbol: SeriesCoverage(symbol) for symbol in self.symbols}
 
     def note(self, event: Event) -> None:
-        """Count the candles of a slice; other events hold none of a slice."""
-        if not isinstance(event, Slice):
+        """Count the candles of a slice, or the one that came after it."""
+        if not isinstance(event, (Slice, LateCandle)):
             return
         length_ms = timeframe_ms(self.timeframe)
-        for candle in event.candles:
+        for candle in event.candles if isinstance(event, Slice) else (event.candle,):
             own = self.series[candle.symbol]
             if event.warmup:
                 own.warmup_candles += 1
                 continue
             own.gaps += own.last_open_ms is not None and candle.open_time_ms != own.last_open_ms + length_ms
-            own.candles += 1
+            own.candles += isinstance(event, Slice)
+            own.late_candles += isinstance(event, LateCandle)
             own.first_open_ms = candle.open_time_ms if own.first_open_ms is None else own.first_open_ms
             own.last_open_ms = candle.open_time_ms
 

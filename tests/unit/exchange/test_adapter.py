@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.candles.market_data import Market
-from app.errors import ConfigError, ExchangeError, RateLimitError, RefusedError, UnavailableError
+from app.errors import BlockedError, ConfigError, ExchangeError, RateLimitError, RefusedError, UnavailableError
 from app.exchange import adapter as module
 from app.exchange.adapter import CandleExchange
 from tests.loopback import EXCHANGE_INFO, LIMITS, Loopback, Reply
@@ -168,9 +168,9 @@ FAULTS: dict[str, tuple[Reply, type[ExchangeError]]] = {
     "rate limited": (error(-1003, 429), RateLimitError),
     "banned": (error(-1003, 418), RateLimitError),
     "too many requests, by its code": (error(-1003), RateLimitError),
-    "forbidden": (Reply(403, "<html>"), RefusedError),
-    "another country": (error(0, 451), RefusedError),
-    "no such path": (Reply(404, "<html>"), RefusedError),
+    "forbidden": (Reply(403, "<html>"), BlockedError),
+    "another country": (error(0, 451), BlockedError),
+    "no such path": (Reply(404, "<html>"), BlockedError),
     "invalid symbol": (error(-1121), RefusedError),
     "invalid interval": (error(-1120), RefusedError),
     "an unknown refusal": (error(-9999), RefusedError),

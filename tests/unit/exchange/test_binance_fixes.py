@@ -210,7 +210,9 @@ def test_one_class_for_one_base() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [(None, None), ("", None), ("soon", None), ("Mon, 99 Foo", None), ("3", 3.0), ("0", 0.0), ("-5", 0.0), ("1e3", 1e3),
+    [(None, None), ("", None), ("soon", None), ("Mon, 99 Foo", None), ("3", 3.0), ("0", 0.0), ("1e3", 1e3),
+     ("-5", None), ("inf", None), ("nan", None), ("1e9", None), ("259200", 259_200.0), ("259201", None),
+     ("5, 3600", 3_600.0), ("5, inf", 5.0), ("Wed, 21 Oct 9999 07:28:00 GMT", None),
      ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("Wed, 21 Oct 99999999 07:28:00 GMT", None)],
 )  # fmt: skip
 def test_retry_after(text: str | None, seconds: float | None) -> None:

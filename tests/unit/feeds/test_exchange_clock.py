@@ -1,60 +1,128 @@
-"""The exchange's time: told by frames and answers, put right by its own candles."""
+"""The exchange's time: told by answers, by frames as far as these bear them out, put right by its own candles."""
 
-from app.feeds.exchange_clock import ExchangeClock
+import pytest
+
+from app.feeds.exchange_clock import ExchangeClock, TimeAnswer
 from tests.made import MINUTE_MS
+
+NOW_MS = 1_000 * MINUTE_MS
+DAY_MS = 1_440 * MINUTE_MS
+
+
+def answer(time_ms: float, at_s: float, rtt_s: float = 0.1) -> TimeAnswer:
+    return TimeAnswer(int(time_ms), at_s, at_s + rtt_s)
+
+
+def told(at_s: float = 0.0, *, pace: float = 1.0, ahead_ms: int = 0) -> ExchangeClock:
+    """A clock that has heard two answers, one each second, the second at `at_s`."""
+    clock = ExchangeClock(MINUTE_MS)
+    for second in (-2.0, -1.0, 0.0):
+        clock.note_answer(answer(NOW_MS + ahead_ms + second * 1000 * pace, at_s + second))
+    assert clock.is_sure
+    return clock
+
+
+def frame(clock: ExchangeClock, at_ms: int, now_s: float, open_ms: int = NOW_MS, *, closed: bool = False) -> bool:
+    clock.hear(NOW_MS + at_ms, now_s)
+    return clock.note_frame(open_ms, NOW_MS + at_ms, now_s, closed=closed)
 
 
 def test_time_stands_still_between_tellings_and_frames_only_raise_it() -> None:
-    clock = ExchangeClock(MINUTE_MS)
-    assert clock.time_ms == 0
-    assert clock.note_frame(0, 5_000, closed=False)
-    assert not clock.note_frame(0, 4_000, closed=False), "an old frame is no news"
-    assert not clock.note_frame(0, 5_000, closed=False)
-    assert clock.time_ms == clock.candle_ms == 5_000
+    clock = told()
+    assert frame(clock, 5_000, 5.0)
+    assert not frame(clock, 4_000, 5.1), "an old frame is no news"
+    assert not frame(clock, 5_000, 5.2)
+    assert clock.time_ms == clock.candle_ms == NOW_MS + 5_000
 
 
 def test_an_answer_sets_it_back_too() -> None:
-    clock = ExchangeClock(MINUTE_MS)
-    clock.note_time(90_000)
-    clock.note_time(80_000)
-    assert clock.candle_ms == 80_000
+    clock = told()
+    assert clock.note_answer(answer(NOW_MS + 10_000, 10.0))
+    assert clock.note_answer(answer(NOW_MS + 9_950, 10.0))
+    assert clock.candle_ms == NOW_MS + 9_950
+
+
+@pytest.mark.parametrize("ahead_ms", [2_000, MINUTE_MS, DAY_MS, 50 * 365 * DAY_MS])
+def test_a_frame_that_is_further_than_an_answer_and_the_seconds_since_allow_is_not_believed(ahead_ms: int) -> None:
+    clock = told()
+    assert clock.hear(NOW_MS + 5_000 + ahead_ms, 5.0), "worth a question"
+    assert not frame(clock, 5_000 + ahead_ms, 5.0)
+    assert clock.time_ms == NOW_MS
+    assert clock.latest_ms(5.0) < NOW_MS + 5_000 + 500
+    assert clock.latest_ms(3_605.0) < NOW_MS + 3_605_000 + 500, "however long nobody answers"
+
+
+def test_frames_and_an_answer_that_agree_are_a_jump() -> None:
+    """This machine's clock stood still, and the world's did not."""
+    clock = told()
+    frame(clock, DAY_MS, 5.0, NOW_MS + DAY_MS)
+    assert clock.note_answer(answer(NOW_MS + DAY_MS + 400, 5.3))
+    assert clock.time_ms == NOW_MS + DAY_MS + 400
+    assert frame(clock, DAY_MS + 1_000, 6.0, NOW_MS + DAY_MS)
+
+
+@pytest.mark.parametrize("off_ms", [DAY_MS, -DAY_MS, 10_000])
+def test_an_answer_that_frames_deny_is_never_believed(off_ms: int) -> None:
+    clock = told()
+    for second in range(1, 60):
+        frame(clock, 1_000 * second, float(second))
+        assert not clock.note_answer(answer(NOW_MS + 1_000 * second + off_ms, second + 0.1))
+    assert (clock.time_ms, clock.doubted) == (NOW_MS + 59_000, 59)
+
+
+def test_without_a_frame_it_is_believed_once_it_was_repeated_for_a_while() -> None:
+    clock = told()
+    believed = [clock.note_answer(answer(NOW_MS + DAY_MS + 1_000 * second, float(second))) for second in range(1, 15)]
+    assert believed.index(True) in (9, 10)
+    changing = told()
+    assert not any(changing.note_answer(answer(NOW_MS + DAY_MS * second, float(second))) for second in range(2, 30))
+
+
+def test_a_wrong_belief_heals_by_the_next_answer_that_frames_bear_out() -> None:
+    clock = told()
+    for second in range(1, 15):
+        clock.note_answer(answer(NOW_MS + DAY_MS + 1_000 * second, float(second)))
+    assert clock.time_ms > NOW_MS + DAY_MS
+    assert clock.hear(NOW_MS + 15_000, 15.0), "far behind: worth a question"
+    assert clock.note_answer(answer(NOW_MS + 15_100, 15.1))
+    assert clock.candle_ms == NOW_MS + 15_100
+
+
+@pytest.mark.parametrize("pace", [1.0, 5.0, 60.0, 720.0])
+def test_the_pace_of_a_testnet_is_learnt_by_three_answers(pace: float) -> None:
+    clock = told(pace=pace)
+    for second in range(1, 5):
+        assert clock.note_answer(answer(NOW_MS + second * 1000 * pace, float(second)))
+    true_ms = NOW_MS + 6_000 * pace
+    assert true_ms <= clock.latest_ms(6.0) <= true_ms + 1_000 + 0.5 * 1000 * pace
 
 
 def test_a_clock_ahead_is_seen_by_a_candle_that_still_forms() -> None:
-    clock = ExchangeClock(MINUTE_MS)
-    clock.note_frame(0, 50_000 + 30_000, closed=False)  # at second 50 by the candles
+    clock = told(ahead_ms=30_000)
+    frame(clock, 50_000 + 30_000, 50.0)  # at second 50 by the candles
     assert clock.ahead_ms == 20_001, "as much as is proved: the candle has not closed"
-    clock.note_frame(0, 59_000 + 30_000, closed=False)
-    assert clock.candle_ms < MINUTE_MS
-    clock.note_frame(0, MINUTE_MS + 30_000, closed=True)
-    assert clock.candle_ms >= MINUTE_MS
+    frame(clock, 59_000 + 30_000, 59.0)
+    assert clock.candle_ms < NOW_MS + MINUTE_MS
+    frame(clock, MINUTE_MS + 30_000, 60.0, closed=True)
+    assert clock.candle_ms >= NOW_MS + MINUTE_MS
 
 
 def test_a_clock_an_hour_ahead_is_no_hour_of_candles() -> None:
-    clock = ExchangeClock(MINUTE_MS)
-    clock.note_frame(0, 3_600_000 + 10_000, closed=False)
-    assert 0 <= clock.candle_ms < MINUTE_MS
-
-
-def test_a_clock_behind_is_seen_by_a_candle_that_is_closed_or_has_begun() -> None:
-    clock = ExchangeClock(MINUTE_MS)
-    clock.note_frame(0, MINUTE_MS - 30_000, closed=True)
-    assert clock.candle_ms == MINUTE_MS
-    other = ExchangeClock(MINUTE_MS)
-    other.note_frame(MINUTE_MS, 40_000, closed=False)
-    assert other.candle_ms == MINUTE_MS
+    clock = told(ahead_ms=3_600_000)
+    frame(clock, 3_600_000 + 10_000, 10.0)
+    assert NOW_MS <= clock.candle_ms < NOW_MS + MINUTE_MS
 
 
 def test_a_clock_put_right_is_believed_again() -> None:
-    clock = ExchangeClock(MINUTE_MS)
-    clock.note_frame(0, 59_000 + 30_000, closed=False)
+    clock = told(ahead_ms=30_000)
+    frame(clock, 59_000 + 30_000, 59.0)
     assert clock.ahead_ms > 0
-    clock.note_frame(0, MINUTE_MS + 5, closed=True)
+    frame(clock, MINUTE_MS + 5, 61.0, closed=True)
     assert clock.ahead_ms == 5
 
 
 def test_an_old_candle_shown_again_proves_nothing() -> None:
-    clock = ExchangeClock(MINUTE_MS)
-    clock.note_frame(5 * MINUTE_MS, 5 * MINUTE_MS + 1_000, closed=False)
-    clock.note_frame(0, 5 * MINUTE_MS + 2_000, closed=False)
+    clock = told()
+    frame(clock, 1_000, 1.0)
+    frame(clock, 2_000, 2.0, NOW_MS - 5 * MINUTE_MS)
     assert clock.ahead_ms == 0

@@ -18,14 +18,15 @@ def test_coverage_counts_the_candles_of_slices_and_their_gaps() -> None:
         slice_of(candle(at=0), warmup=True),
         slice_of(candle(at=1), candle(at=1, symbol=ETH)),
         slice_of(candle(at=2)),
-        slice_of(candle(at=5), candle(at=5, symbol=ETH)),
+        LateCandle(candle(at=0), warmup=True),
         LateCandle(candle(at=3)),
+        slice_of(candle(at=5), candle(at=5, symbol=ETH)),
         Kill("x"),
         EndOfData(),
     ):
         coverage.note(event)
     own, other = coverage.series[BTC], coverage.series[ETH]
-    assert (own.warmup_candles, own.candles, own.gaps) == (1, 3, 1)
+    assert (own.warmup_candles, own.candles, own.gaps, own.late_candles) == (2, 3, 1, 1)
     assert (own.first_open_ms, own.last_open_ms) == (MINUTE_MS, 5 * MINUTE_MS)
     assert (other.warmup_candles, other.candles, other.gaps) == (0, 2, 1)
     assert list(coverage.series) == [BTC, ETH]
@@ -39,8 +40,10 @@ async def test_results_and_manifest_name_what_was_short(tmp_path: Path) -> None:
     candles = made.view.coverage.series
     assert results["candles_processed"]["total"] == sum(own.candles for own in candles.values())
     missing = {one["symbol"]: one["missing_candles"] for one in results["shortfalls"]}
-    # The plan of a session ends with its last slice: what came late is missing in it, too.
-    assert missing == {symbol: 40 - own.candles for symbol, own in candles.items() if own.candles < 40}
+    # What came late is not missing.
+    assert sum(own.late_candles for own in candles.values()) == 1
+    there = {symbol: own.candles + own.late_candles for symbol, own in candles.items()}
+    assert missing == {symbol: 40 - count for symbol, count in there.items() if count < 40}
     assert sum(missing.values()) == results["missing_candles"] > 0
     manifest = made.plan.manifest(made.folder)
     assert set(manifest["outputs_sha256"]) == {"trades", "equity", "signals"}

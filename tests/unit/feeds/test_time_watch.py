@@ -1,0 +1,215 @@
+"""What frames and the exchange's clock may claim of the time, and what a live feed makes of it, on a virtual clock.
+
+The rule: whatever is claimed for some minutes, the slices are those of history, and on time; a claim that everything
+bears out is believed.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.errors import BlockedError, RateLimitError, UnavailableError
+from app.feeds.link import Frame
+from app.feeds.websocket import LinkState
+from app.models.events import MarkedSlice
+from app.models.market import Slice
+from tests.candle_columns import MINUTE_MS, START_MS
+from tests.live_weather import SYMBOLS, check_promises, history, run_feed
+from tests.made import BTC
+from tests.scripted_live import LiveExchange, Weather
+
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
+YEARS_MS = 50 * 365 * DAY_MS
+FROM_S, UNTIL_S = 150.0, 330.0
+Lie = Callable[[Frame, float], Sequence[Frame]]
+TimeLie = Callable[[int, int], int | None]
+
+
+class Liar(LiveExchange):
+    """Tells lies between FROM_S and UNTIL_S: `lie` makes frames of a true one, `time_lie` a time of the true one."""
+
+    def __init__(
+        self,
+        lie: Lie | None = None,
+        time_lie: TimeLie | None = None,
+        symbols: Sequence[str] = SYMBOLS,
+        **weather: object,
+    ) -> None:
+        super().__init__(symbols, replace(Weather(updates=4), **weather), 1, begin_s=1.0)  # type: ignore[arg-type]
+        self.lie, self.time_lie = lie, time_lie
+        self.asked: list[float] = []
+        self.until_s = UNTIL_S
+
+    @property
+    def lies(self) -> bool:
+        return FROM_S <= self.now_s < self.until_s
+
+    async def run(self, on_frame: Callable[[Frame], None], on_link: Callable[[bool], None]) -> None:
+        def hand_on(frame: Frame) -> None:
+            for one in self.lie(frame, self.now_s) if self.lie is not None and self.lies else (frame,):
+                on_frame(one)
+
+        await super().run(hand_on, on_link)
+
+    async def server_time_ms(self) -> int | None:
+        self.asked.append(self.now_s)
+        time_ms = await super().server_time_ms()
+        if self.time_lie is None or not self.lies or time_ms is None:
+            return time_ms
+        return self.time_lie(time_ms, len(self.asked))
+
+
+def moved(frame: Frame, ms: int, event_ms: int | None = None, **changes: object) -> Frame:
+    """The same candle at another time."""
+    candle = type(frame.candle)(
+        str(changes.get("symbol", frame.candle.symbol)), "1m", frame.candle.open_time_ms + ms,
+        *(getattr(frame.candle, name) for name in ("open", "high", "low", "close", "volume")),
+    )  # fmt: skip
+    closed = bool(changes.get("closed", frame.closed))
+    return Frame(candle, closed, frame.event_time_ms + (ms if event_ms is None else event_ms))
+
+
+def _closing(frame: Frame) -> list[Frame]:
+    close_ms = frame.candle.close_time_ms
+    return [Frame(frame.candle, True, close_ms + 5)] if close_ms - frame.event_time_ms > 1_000 else []
+
+
+LIES: dict[str, Lie] = {
+    "forming, a day ahead": lambda f, _: [moved(f, DAY_MS, closed=False), f],
+    "closed, a day ahead": lambda f, _: [moved(f, DAY_MS, closed=True), f],
+    "closed, 50 years ahead": lambda f, _: [moved(f, YEARS_MS, closed=True), f],
+    "forming, 50 years ahead, afterwards": lambda f, _: [f, moved(f, YEARS_MS, closed=False)],
+    "an event time 50 years ahead": lambda f, _: [moved(f, 0, YEARS_MS)],
+    "an event time a day ahead beside the true one": lambda f, _: [moved(f, 0, DAY_MS), f],
+    "an event time a day behind": lambda f, _: [moved(f, 0, -DAY_MS)],
+    "an event time of the year 1900": lambda f, _: [moved(f, 0, -f.event_time_ms - 10**12)],
+    "a symbol of nobody, a day ahead": lambda f, _: [moved(f, DAY_MS, closed=True, symbol="XRP/USDT"), f],
+    "the next candle early": lambda f, _: [moved(f, MINUTE_MS, closed=False), f],
+    "the next candle early and closed": lambda f, _: [moved(f, MINUTE_MS, closed=True), f],
+    "the next candle, its event time true": lambda f, _: [moved(f, MINUTE_MS, 0, closed=False), f],
+    "two candles ahead": lambda f, _: [moved(f, 2 * MINUTE_MS, closed=False), f],
+    "forming, called closed": lambda f, _: [moved(f, 0, closed=True)],
+    "forming, called closed beside the true one": lambda f, _: [moved(f, 0, closed=True), f],
+    "closed before it closes, its event time of the close": lambda f, _: [*_closing(f), f],
+    "closed, called forming": lambda f, _: [moved(f, 0, closed=False)],
+    "an old candle, with the time of now": lambda f, _: [moved(f, -5 * MINUTE_MS, 0, closed=False), f],
+    "an old candle a day behind": lambda f, _: [moved(f, -DAY_MS, closed=False), f],
+    "everything a day ahead": lambda f, _: [moved(f, DAY_MS)],
+    "everything a day behind": lambda f, _: [moved(f, -DAY_MS)],
+    "everything a minute ahead": lambda f, _: [moved(f, MINUTE_MS)],
+    "a time that runs away": lambda f, now_s: [moved(f, int(now_s - FROM_S) * MINUTE_MS, closed=False), f],
+    "all at once": lambda f, now_s: [one for lie in list(LIES.values())[:19] for one in lie(f, now_s)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("symbols", [SYMBOLS, (BTC,)], ids=["two", "one"])
+@pytest.mark.parametrize("kind", LIES)
+def test_what_frames_claim_of_the_time_changes_no_slice(kind: str, symbols: Sequence[str]) -> None:
+    liar = Liar(LIES[kind], symbols=symbols)
+    assert run_feed(liar) == history(liar)
+
+
+TIME_LIES: dict[str, TimeLie] = {
+    "a day ahead": lambda t, _: t + DAY_MS,
+    "an hour ahead": lambda t, _: t + HOUR_MS,
+    "a day behind": lambda t, _: t - DAY_MS,
+    "50 years ahead": lambda t, _: t + YEARS_MS,
+    "a day ahead, now and then": lambda t, n: t + DAY_MS * (n % 2),
+    "another one each time": lambda t, n: t + n * n * 7_000_000,
+    "it stands still": lambda _, __: START_MS + 150_000,
+    "five minutes ahead": lambda t, _: t + 300_000,
+}
+
+
+@pytest.mark.parametrize("kind", TIME_LIES)
+@pytest.mark.parametrize("silent", [False, True], ids=["frames come", "frames are silent"])
+def test_what_the_exchanges_clock_claims_alone_changes_no_slice(kind: str, silent: bool) -> None:
+    """While frames are silent too there is nothing to hold it to: then the slices are whole, and on time soon after."""
+    liar = Liar(None, TIME_LIES[kind], silences=[(FROM_S, UNTIL_S - 1)] if silent else [])
+    events = run_feed(liar, candles=16)
+    slices = [event for event in events if isinstance(event, Slice)]
+    assert [one.candles for one in slices] == [one.candles for one in history(liar, 16)]
+    healed_ms = START_MS + int(UNTIL_S * 1000) + 3 * MINUTE_MS
+    late = [one for one in slices if isinstance(one, MarkedSlice)]
+    assert late == [] if not silent else all(one.close_time_ms <= healed_ms for one in late)
+
+
+def test_candles_ahead_are_counted_and_told_once_in_a_while() -> None:
+    states: list[LinkState] = []
+    liar = Liar(LIES["closed, a day ahead"])
+    run_feed(liar, states=states)
+    assert states[0].ahead > 10
+    assert states[0].dropped >= states[0].ahead
+
+
+def test_a_calm_market_is_seldom_asked_for_its_time() -> None:
+    calm = Liar()
+    run_feed(calm)
+    assert len(calm.asked) < 5 * 12
+    assert calm.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "most"),
+    [
+        (RateLimitError("banned", 3_600.0, banned=True), 3),
+        (RateLimitError("banned", None, banned=True), 8),
+        (RateLimitError("slow down", None), 70),
+        (BlockedError("forbidden: 403"), 200),
+        (UnavailableError("no"), 600),
+    ],
+    ids=["ban of an hour", "ban of unknown length", "429", "403", "503"],
+)
+def test_while_frames_are_silent_a_refusal_of_the_time_is_not_hammered(error: Exception, most: int) -> None:
+    """Twenty minutes of it."""
+
+    class Refusing(Liar):
+        answers = 0
+
+        async def server_time_ms(self) -> int | None:
+            if 150.0 <= self.now_s < 1_350.0:
+                Refusing.answers += 1
+                raise error
+            return await super().server_time_ms()
+
+        async def candles(self, *asked: Any) -> object:
+            if 150.0 <= self.now_s < 1_350.0:
+                Refusing.answers += 1
+                raise error
+            return await super().candles(*asked)
+
+    Refusing.answers = 0
+    refusing = Refusing(silences=[(150.0, 1_350.0)])
+    events = run_feed(refusing, candles=40)
+    refusing.weather.outages = [(150.0, 9_999.0)]
+    check_promises(events, refusing, 40)
+    assert 0 < Refusing.answers <= most
+
+
+def test_a_stop_is_obeyed_at_once_whatever_is_claimed() -> None:
+    """Cancelled in the middle of lies it ends within five seconds; its loop is never held up by slots in between."""
+    from app.candles.cache import CandleCache
+    from app.exchange.history import HistoricalDataProvider
+    from app.feeds.websocket import FeedTimes, LiveStart, WebsocketFeed
+    from tests.live_weather import _CACHE
+    from tests.virtual_loop import run_virtual
+
+    assert isinstance(_CACHE, CandleCache)
+    liar = Liar(LIES["all at once"], TIME_LIES["50 years ahead"])
+
+    async def stop_in_the_middle() -> float:
+        async with HistoricalDataProvider(_CACHE, "scripted", rate=None, connect=lambda *_: liar) as provider:
+            start = LiveStart(START_MS, None)
+            feed = WebsocketFeed(provider, SYMBOLS, "1m", times=FeedTimes(), start=start, link=lambda: liar)
+            running = asyncio.create_task(feed.run(asyncio.Queue(1_000)))
+            await asyncio.sleep(250.0)
+            assert not running.done()
+            running.cancel()
+            began_s = asyncio.get_running_loop().time()
+            await asyncio.gather(running, return_exceptions=True)
+            return asyncio.get_running_loop().time() - began_s
+
+    assert run_virtual(stop_in_the_middle()) < 5.0
