@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from app.cli.backtest import symbols_of
 from app.cli.report import report_line
-from app.errors import ConfigError, RateLimitError, UnavailableError
+from app.errors import BlockedError, ConfigError, RateLimitError, UnavailableError
+from app.exchange.retries import refusal_wait_s
 from app.feeds.tape import has_tape
 from app.log import make_log
 from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
@@ -89,16 +90,19 @@ async def run_on(
     runner: PaperRunner, say: Callable[[str], None], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> BacktestResults:
     """Until the session ends. One that has begun waits for an exchange that does not answer, however long."""
-    wait_s = _WAIT_FIRST_S
+    tries = 0
     while True:
         try:
             return await runner.run_async()
-        except (UnavailableError, RateLimitError) as error:
+        except (UnavailableError, RateLimitError, BlockedError) as error:
             if runner.out is None or not has_tape(Path(runner.out)):
                 raise
+            tries += 1
+            wait_s = min(_WAIT_FIRST_S * 2.0 ** min(tries - 1, 32), _WAIT_LONGEST_S)
+            if isinstance(error, RateLimitError):
+                wait_s = max(wait_s, refusal_wait_s(error, tries))
             say(f"{error}; the session goes on when the exchange answers, next try in {wait_s:.0f} s")
         await sleep(wait_s)
-        wait_s = min(2 * wait_s, _WAIT_LONGEST_S)
 
 
 class SessionTeller:

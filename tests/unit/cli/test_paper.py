@@ -10,7 +10,7 @@ import pytest
 
 from app.cli.main import main
 from app.cli.paper import SessionTeller, event_lines, run_on
-from app.errors import DataError, RateLimitError, UnavailableError
+from app.errors import BlockedError, DataError, RateLimitError, UnavailableError
 from app.models.events import EndOfData, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.orders import Action, Decision
 from app.report.output_thread import Aside
@@ -194,8 +194,17 @@ async def test_a_session_that_has_begun_waits_for_the_exchange(tmp_path: Path) -
 
     runner = Runner()
     assert await run_on(runner, said.append, sleep) == "results"  # type: ignore[arg-type, comparison-overlap]
-    assert slept == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
+    assert slept == [5.0, 60.0, 20.0, 40.0, 60.0, 60.0, 60.0]
     assert said[0] == "no answer; the session goes on when the exchange answers, next try in 5 s"
+    slept.clear()
+    faults += [
+        RateLimitError("418", 3_600.0, banned=True),
+        RateLimitError("418", None, banned=True),
+        BlockedError("403"),
+    ]
+    assert await run_on(runner, said.append, sleep) == "results"  # type: ignore[arg-type, comparison-overlap]
+    assert slept[0] == 3_600.0, "a ban is sat out, not asked about"
+    assert slept[1] >= 120.0 and slept[2] == 20.0
     # One that never began says what is wrong at once; other faults are nobody's to wait for.
     for out, fault in ((None, UnavailableError("a")), (tmp_path, UnavailableError("a")), (runner.out, DataError("b"))):
         runner.out = out

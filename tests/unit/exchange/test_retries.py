@@ -1,11 +1,12 @@
 """Asking again: how often, after which waits, and for which faults."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from app import times
-from app.errors import ConfigError, DataError, RateLimitError, RefusedError, UnavailableError
+from app.errors import BlockedError, ConfigError, DataError, RateLimitError, RefusedError, UnavailableError
 from app.exchange.limiter import RateLimiter
 from app.exchange.retries import Asker, RetryPolicy, jittered_s
 
@@ -139,3 +140,78 @@ def test_a_wait_is_drawn_up_to_a_bound_that_doubles_and_ends() -> None:
         drawn = [jittered_s(failures, 0.5, 30.0) for _ in range(200)]
         assert all(0.0 <= wait_s <= most_s for wait_s in drawn)
         assert max(drawn) > most_s / 2 > min(drawn)
+
+
+# The policy of a live session: it never gives up, and makes everybody wait.
+
+
+def live(waits: Waits) -> Asker:
+    return Asker(waits.limiter, waits.sleep, RetryPolicy(tries=3, patience_s=float("inf"), is_live=True))
+
+
+async def refused(waits: Waits, asker: Asker, error: Exception) -> float:
+    """One question that is refused; how long nobody may ask."""
+    before_s = waits.now_s
+    with pytest.raises(type(error)):
+        await asker.ask(1, answering(error), waits.said.append)
+    await waits.asker.ask(1, answering())
+    return waits.now_s - before_s
+
+
+@pytest.mark.parametrize(
+    ("error", "least_s", "most_s"),
+    [
+        (RateLimitError("banned", 3_600.0, banned=True), 3_600.0, 3_600.0),
+        (RateLimitError("banned", 0.0, banned=True), 120.0, 121.0),
+        (RateLimitError("banned", None, banned=True), 120.0, 121.0),
+        (RateLimitError("slow down", 7.0), 7.0, 7.0),
+        (RateLimitError("slow down"), 60.0, 60.0),
+        (BlockedError("403"), 1.0, 4.0),
+    ],
+)
+async def test_a_live_refusal_is_raised_and_all_wait(
+    waits: Waits, error: Exception, least_s: float, most_s: float
+) -> None:
+    assert least_s <= await refused(waits, live(waits), error) <= most_s + 0.001
+
+
+async def test_bans_of_unknown_length_double_and_never_exceed_three_days(waits: Waits) -> None:
+    asker = live(waits)
+    lengths = [await refused(waits, asker, RateLimitError("banned", None, banned=True)) for _ in range(20)]
+    assert all(later >= 1.9 * length for length, later in zip(lengths[:10], lengths[1:11], strict=True))
+    assert lengths[-1] == pytest.approx(3 * 86_400, abs=2)
+    await asker.ask(1, answering())
+    assert await refused(waits, asker, RateLimitError("banned", None, banned=True)) < 122.0, "an answer ends the row"
+
+
+async def test_short_waits_that_never_end_grow(waits: Waits) -> None:
+    asker = live(waits)
+    lengths = [await refused(waits, asker, RateLimitError("slow down", 0.1)) for _ in range(12)]
+    assert lengths[0] < 1.0
+    assert lengths[-1] == pytest.approx(60.0)
+
+
+async def test_a_blocked_address_is_asked_about_seldom(waits: Waits) -> None:
+    asker = live(waits)
+    lengths = [await refused(waits, asker, BlockedError("403")) for _ in range(200)]
+    assert all(1.0 <= length <= 60.01 for length in lengths)
+    assert max(lengths) > 45.0
+
+
+async def test_one_line_for_a_refusal_that_many_meet(waits: Waits) -> None:
+    asker, all_asked = live(waits), asyncio.Event()
+    asked = 0
+
+    async def request() -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 5:
+            all_asked.set()
+        await all_asked.wait()
+        raise RateLimitError("banned", None, banned=True)
+
+    together = [asyncio.create_task(asker.ask(1, request, waits.said.append)) for _ in range(5)]
+    refusals = await asyncio.gather(*together, return_exceptions=True)
+    assert [type(one) for one in refusals] == [RateLimitError] * 5
+    assert len(waits.said) == 1 and waits.said[0].startswith("banned; asking again in 12")
+    assert waits.limiter._paused_until_s - waits.now_s < 122.0, "they are one refusal, not five in a row"

@@ -1,5 +1,6 @@
 """The aligner: scripted candles in, the session's events out."""
 
+import time
 from typing import Any
 
 from app.feeds.alignment import Aligner, FeedEvent, Patience
@@ -215,3 +216,41 @@ def test_what_is_wanted_has_closed_or_its_grace_is_over() -> None:
     btc.note_forming(2 * MINUTE_MS)
     assert aligner.wanted_until_ms(btc, MINUTE_MS) == 2 * MINUTE_MS, "its own successor says so"
     assert aligner.wanted_until_ms(btc, 90 * MINUTE_MS) == 4 * MINUTE_MS, "no further than the end"
+
+
+def test_what_comes_late_in_the_warm_up_is_warm_up() -> None:
+    market = Market(slot=0, start=3)
+    market.add(BTC, 0, 1, 2, 3)
+    market.ask(ETH, 1.0)
+    assert market.events(3.5)[:1] == ["B0 warmup"]
+    market.add(ETH, 0)
+    late = market.aligner.next_event(4 * MINUTE_MS)
+    assert late == LateCandle(candle(at=0, symbol=ETH), warmup=True)
+    market.add(ETH, 1, 2, 3, 4)
+    marks = [market.aligner.next_event(5 * MINUTE_MS) for _ in range(3)]
+    assert [one.warmup for one in marks if isinstance(one, LateCandle)] == [True, True, False]
+
+
+def test_years_without_a_candle_are_passed_over_at_once() -> None:
+    """Slot by slot it would be 26 million; whoever is late is carried along."""
+    years = 50 * 365 * 1_440
+    market = Market()
+    for track in (market.btc, market.eth):
+        track.note_absent(((0, years * MINUTE_MS),))
+        track.closed_ms = years * MINUTE_MS
+    market.add(BTC, years)
+    market.ask(ETH, 1.0)
+    began_s = time.process_time()
+    assert market.events(years + 3.5) == [f"B{years} late stale E"] or market.eth.late
+    market.absent(ETH, years)
+    market.add(BTC, years + 1)
+    market.add(ETH, years + 1)
+    assert market.events(years + 3.6)[-1].startswith(f"B{years + 1}")
+    assert time.process_time() - began_s < 1.0
+
+
+def test_the_end_is_not_passed_over() -> None:
+    market = Market(end=5)
+    for symbol in (BTC, ETH):
+        market.absent(symbol, *range(9))
+    assert market.events(9.0) == [] and market.aligner.done

@@ -260,6 +260,9 @@ def test_candles_that_were_never_handled_are_late_in_a_warm_up() -> None:
     assert sift(slice_of(news, warmup=True)) == (LateCandle(news),)
     unknown = slice_of(candle(1.0, at=5, symbol="NEW/X"), warmup=True)
     assert sift(unknown) == (unknown,)
+    again, old = candle(2.0, at=0), LateCandle(candle(2.0, at=9, symbol=ETH), warmup=True)
+    assert sift(LateCandle(again, warmup=True)) == (LateCandle(again, warmup=True),)
+    assert sift(old) == (LateCandle(old.candle),), "no earlier epoch has handled it: exits are checked on it"
     assert sift(slice_of(known, news)) == (slice_of(known, news),)
 
 
