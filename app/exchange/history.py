@@ -101,8 +101,9 @@ class HistoricalDataProvider:
             before_ms = time_ms
         raise UnavailableError(f"{self._url or self.exchange} tells another time whenever it is asked")
 
-    async def server_time(self) -> TimeAnswer:
-        """The exchange's clock for a live feed, which asks again by itself; after `server_time_ms`."""
+    async def server_time(self, symbols: Sequence[str], timeframe: str) -> TimeAnswer:
+        """The exchange's clock for a live feed, which asks again by itself; after that its markets are known."""
+        await self._open(symbols, timeframe)
         opened = self._connected()
 
         async def answer() -> TimeAnswer:

@@ -16,13 +16,14 @@ from app.exchange.retries import jittered_s
 from app.feeds.exchange_clock import ExchangeClock
 from app.feeds.live_state import FeedTimes
 from app.feeds.seldom import Seldom
+from app.times import timeframe_ms
 
 _ASK_S = 10.0
 _MOMENT_S = 0.001
 _BORNE_OUT_S = 30.0  # what frames say of the time is held to the exchange's clock so often
 _DOUBT_S = 2.0  # and this soon after the last question, where a frame gives reason to
 _FAULT_BASE_S, _FAULT_LONGEST_S = 1.0, 30.0
-_START_TRIES, _START_PAUSE_S = 8, 0.1
+_START_TRIES, _START_PAUSE_S = 8, 0.06
 
 
 class TimeWatch:
@@ -31,7 +32,8 @@ class TimeWatch:
     def __init__(
         self,
         provider: HistoricalDataProvider,
-        step_ms: int,
+        symbols: Sequence[str],
+        timeframe: str,
         times: FeedTimes,
         *,
         is_waiting: Callable[[], bool],
@@ -39,9 +41,11 @@ class TimeWatch:
         seldom: Seldom,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self.clock = ExchangeClock(step_ms)
+        self._symbols, self._timeframe = symbols, timeframe
+        self._step_ms = timeframe_ms(timeframe)
+        self.clock = ExchangeClock(self._step_ms)
         self.faults = 0
-        self._provider, self._step_ms, self._times = provider, step_ms, times
+        self._provider, self._times = provider, times
         self._is_waiting, self._asked, self._seldom, self._sleep = is_waiting, asked, seldom, sleep
         self._look_s = min(times.grace_s, times.silence_s / 4)
         self._advanced_s = 0.0  # when the exchange's time went on, by the local monotonic clock
@@ -51,11 +55,10 @@ class TimeWatch:
         self._in_vain = 0  # questions in a row
         self._retry_s = 0.0  # how long after such a one to ask again
 
-    async def learn(self, symbols: Sequence[str], timeframe: str) -> None:
+    async def learn(self) -> None:
         """What time it is, by answers that bear each other out, and how fast it passes."""
-        await self._provider.server_time_ms(symbols, timeframe)
         for _ in range(_START_TRIES):
-            self.clock.note_answer(await self._provider.server_time())
+            self.clock.note_answer(await self._provider.server_time(self._symbols, self._timeframe))
             if self.clock.is_sure:
                 return
             await self._sleep(_START_PAUSE_S)
@@ -104,7 +107,7 @@ class TimeWatch:
         self._in_doubt.clear()
         is_believed = False
         try:
-            is_believed = self.clock.note_answer(await self._provider.server_time())
+            is_believed = self.clock.note_answer(await self._provider.server_time(self._symbols, self._timeframe))
         except ExchangeError:
             self.faults += 1
         else:

@@ -66,7 +66,8 @@ class WebsocketFeed:
         self._step_ms = timeframe_ms(timeframe)
         self._time = TimeWatch(
             provider,
-            self._step_ms,
+            symbols,
+            timeframe,
             times,
             is_waiting=lambda: any(track.asked_ms is not None for track in self._tracks.values()),
             asked=self._time_asked,
@@ -83,7 +84,7 @@ class WebsocketFeed:
 
     async def run(self, queue: EventQueue) -> None:
         """Warm-up, what closed since, then live."""
-        await self._time.learn(self._symbols, self._timeframe)
+        await self._time.learn()
         link = self._link()
         try:
             async with asyncio.TaskGroup() as tasks:
