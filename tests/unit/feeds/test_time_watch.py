@@ -7,19 +7,25 @@ bears out is believed.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import times
+from app.candles.cache import CandleCache
 from app.errors import BlockedError, RateLimitError, UnavailableError
+from app.exchange.history import HistoricalDataProvider
 from app.feeds.link import Frame
-from app.feeds.websocket import LinkState
+from app.feeds.websocket import FeedTimes, LinkState, LiveStart, WebsocketFeed
 from app.models.events import MarkedSlice
 from app.models.market import Slice
 from tests.candle_columns import MINUTE_MS, START_MS
 from tests.live_weather import SYMBOLS, check_promises, history, run_feed
+from tests.loopback import Loopback, Reply
 from tests.made import BTC
 from tests.scripted_live import LiveExchange, Weather
+from tests.virtual_loop import run_virtual
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 YEARS_MS = 50 * 365 * DAY_MS
@@ -189,19 +195,13 @@ def test_while_frames_are_silent_a_refusal_of_the_time_is_not_hammered(error: Ex
     assert 0 < Refusing.answers <= most
 
 
-def test_a_stop_is_obeyed_at_once_whatever_is_claimed() -> None:
+def test_a_stop_is_obeyed_at_once_whatever_is_claimed(tmp_path: Path) -> None:
     """Cancelled in the middle of lies it ends within five seconds; its loop is never held up by slots in between."""
-    from app.candles.cache import CandleCache
-    from app.exchange.history import HistoricalDataProvider
-    from app.feeds.websocket import FeedTimes, LiveStart, WebsocketFeed
-    from tests.live_weather import _CACHE
-    from tests.virtual_loop import run_virtual
-
-    assert isinstance(_CACHE, CandleCache)
     liar = Liar(LIES["all at once"], TIME_LIES["50 years ahead"])
 
     async def stop_in_the_middle() -> float:
-        async with HistoricalDataProvider(_CACHE, "scripted", rate=None, connect=lambda *_: liar) as provider:
+        cache = CandleCache(tmp_path)
+        async with HistoricalDataProvider(cache, "scripted", rate=None, connect=lambda *_: liar) as provider:
             start = LiveStart(START_MS, None)
             feed = WebsocketFeed(provider, SYMBOLS, "1m", times=FeedTimes(), start=start, link=lambda: liar)
             running = asyncio.create_task(feed.run(asyncio.Queue(1_000)))
@@ -213,3 +213,63 @@ def test_a_stop_is_obeyed_at_once_whatever_is_claimed() -> None:
             return asyncio.get_running_loop().time() - began_s
 
     assert run_virtual(stop_in_the_middle()) < 5.0
+
+
+@pytest.mark.parametrize("counts", [True, False], ids=["a clock that counts the sleep", "a clock that stands still"])
+def test_a_closed_lid_is_noticed(counts: bool) -> None:
+    """The machine sleeps for half an hour, its timers with it. What closed then is late, and the rest on time."""
+    slept_s = 0.0
+
+    class World(LiveExchange):
+        @property
+        def now_s(self) -> float:
+            return asyncio.get_running_loop().time() + 1.0 + slept_s
+
+    def close_lid(count: int) -> float:
+        nonlocal slept_s
+        if count == 4 and not slept_s:
+            slept_s = 1_800.0
+            if counts:
+                times.monotonic_s = lambda: asyncio.get_running_loop().time() + slept_s
+        return 0.0
+
+    world = World(SYMBOLS, Weather(updates=4), 1, begin_s=1.0)
+    events = run_feed(world, candles=45, consumer_s=close_lid)
+    slices = [event for event in events if isinstance(event, Slice)]
+    assert [one.candles for one in slices] == [one.candles for one in history(world, 45)]
+    late = [(one.close_time_ms - START_MS) // MINUTE_MS for one in slices if isinstance(one, MarkedSlice) and one.late]
+    assert late == list(range(5, 33)) or late == list(range(5, 32))
+
+
+async def test_a_ban_is_asked_about_once_over_a_real_socket(tmp_path: Path) -> None:
+    told: list[str] = []
+    async with Loopback() as server:
+        cache = CandleCache(tmp_path)
+        async with HistoricalDataProvider(cache, url=server.url, rate=None, tell=told.append) as provider:
+            server.replies["time"] = Reply(body={"serverTime": START_MS})
+            await provider.server_time([BTC], "1m")
+            server.replies["time"] = Reply(418, {"code": -1003, "msg": "banned"}, {"Retry-After": "inf"})
+            before = len(server.asked)
+            with pytest.raises(RateLimitError):
+                await provider.server_time([BTC], "1m")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await provider.server_time([BTC], "1m")
+            assert len(server.asked) == before + 1
+            assert len(told) == 1 and "has banned this address (418); asking again in 12" in told[0]
+
+
+async def test_a_session_begins_with_a_time_that_two_answers_agree_on(tmp_path: Path) -> None:
+    answers = [START_MS + DAY_MS, START_MS, START_MS + YEARS_MS, START_MS, START_MS + 40]
+
+    class Telling(LiveExchange):
+        async def server_time_ms(self) -> int | None:
+            return answers.pop(0)
+
+    telling = Telling(SYMBOLS, Weather(), 1)
+    cache = CandleCache(tmp_path)
+    async with HistoricalDataProvider(cache, "scripted", rate=None, connect=lambda *_: telling) as provider:
+        assert await provider.server_time_ms([BTC], "1m") == START_MS + 40
+        answers += [START_MS + number * DAY_MS for number in range(20)]
+        with pytest.raises(UnavailableError, match="another time whenever it is asked"):
+            await provider.server_time_ms([BTC], "1m")
