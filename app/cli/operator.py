@@ -114,6 +114,7 @@ def _feed(link: dict[str, Any] | None) -> str:
     lag = "" if link["lag_ms"] is None else f", lag {link['lag_ms']:,} ms"
     parts = f"{'up' if link['connected'] else 'DOWN'}{lag}, {max(0, link['connections'] - 1):,} reconnects"
     parts += f", {link['rest_faults']:,} REST faults, {link['backfilled']:,} candles by REST"
+    parts += "".join(f", {link[name]:,} {name}" for name in ("damaged", "ahead", "doubted") if link.get(name))
     named = [
         f"{name} {', '.join(link[key])}" for name, key in (("late", "late"), ("asked for", "missing")) if link[key]
     ]

@@ -186,7 +186,7 @@ def _is_minute_weight(limit: object) -> bool:
     if not isinstance(limit, dict) or not isinstance(limit.get("limit"), int):
         return False
     kind, interval, count = limit.get("rateLimitType"), limit.get("interval"), limit.get("intervalNum")
-    return (kind, interval, count) == ("REQUEST_WEIGHT", "MINUTE", 1)
+    return (kind, interval, count) == ("REQUEST_WEIGHT", "MINUTE", 1) and limit["limit"] > 0
 
 
 def _market(market: dict[str, Any]) -> Market:

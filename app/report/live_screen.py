@@ -77,6 +77,7 @@ def _feed(shown: Shown, status: Mapping[str, Any]) -> Iterator[Line]:
     age = "" if shown.frame_age_s is None else f"  last frame {shown.frame_age_s:.0f} s ago"
     lag = "" if link["lag_ms"] is None else f"  lag {link['lag_ms']:,} ms"
     counts = f"{age}{lag}  reconnects {max(0, link['connections'] - 1):,}  REST faults {link['rest_faults']:,}"
+    counts += "".join(f"  {name} {link[name]:,}" for name in ("damaged", "ahead", "doubted") if link[name])
     yield [_label("feed"), state, (counts, "")]
     named = [
         f"{name} {', '.join(link[key])}" for name, key in (("late", "late"), ("asked for", "missing")) if link[key]

@@ -212,3 +212,13 @@ def test_an_honest_answer_is_never_refused(case: tuple[set[int], Rows, int]) -> 
     read = page(rows_of(truth)[:limit], limit, ranges_of(truth.open_time_ms, MINUTE_MS))
     assert set(read.columns.open_time_ms.tolist()) == {time for time in at(*sorted(exist)[:limit]) if time < END_MS}
     assert not any(contains(read.silent_about(MINUTE_MS), time) for time in at(*exist))
+
+
+def test_candles_from_a_time_on_may_be_left_out_as_if_they_had_not_been_asked_for() -> None:
+    truth = make_candles(at(0, 1, 3))
+    read = page(rows_of(truth), 100, ())
+    cut = read.until(START_MS + 3 * MINUTE_MS)
+    assert cut.columns.open_time_ms.tolist() == at(0, 1)
+    assert cut.silent_about(MINUTE_MS) == ((START_MS + 2 * MINUTE_MS, START_MS + 3 * MINUTE_MS),)
+    assert read.until(END_MS) is read
+    assert read.until(START_MS - MINUTE_MS).silent_about(MINUTE_MS) == ()

@@ -114,3 +114,27 @@ def test_memory_does_not_grow() -> None:
         series.take()
     assert len(series._handed) <= 600 and len(series._anchors) <= 600
     assert series.oldest_ms() >= 1_300 * MINUTE_MS
+
+
+def test_what_was_taken_for_closed_before_its_time_is_forgotten() -> None:
+    series = track()
+    series.add_final(candle(at=0))
+    series.add_final(candle(at=90))
+    series.note_absent(at(*range(1, 50)))
+    series.note_forming(95 * MINUTE_MS)
+    series.forget_after(3 * MINUTE_MS + 5_000)
+    assert series.closed_ms == 3 * MINUTE_MS
+    assert series.first_final_ms() == 0
+    assert series.wanted(6 * MINUTE_MS) == ((3 * MINUTE_MS, 6 * MINUTE_MS),)
+
+
+def test_the_first_of_which_anything_is_to_be_known() -> None:
+    series = track()
+    assert series.first_open_ms() == 0
+    series.note_absent(((0, 10**9 * MINUTE_MS),))
+    assert series.first_open_ms() == 10**9 * MINUTE_MS
+    series.add_final(candle(at=7))
+    assert series.first_open_ms() == 7 * MINUTE_MS
+    series.skip_to(5 * MINUTE_MS)
+    series.skip_to(0)
+    assert series.next_ms == 5 * MINUTE_MS, "never back"
