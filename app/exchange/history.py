@@ -6,6 +6,7 @@ about a run. ccxt is imported when the first request is due and not before.
 """
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -32,7 +33,7 @@ WEIGHT_A_SECOND = 20  # 1200 a minute, Binance US's limit, paced evenly
 _IN_FLIGHT = 32
 _LOCK_FILE = ".fetching"
 _SKEW_MS = 5_000
-_CLOSE_S = 5.0
+_CLOSE_S = 2.0
 # A live feed asks again by itself, so it hears of a fault soon; a ban it sits out, however long.
 _LIVE_POLICY = RetryPolicy(tries=3, base_s=0.25, longest_s=2.0, patience_s=float("inf"), is_live=True)
 _TIME_TRIES, _TIME_AGREES_MS = 6, 3_600_000  # of an exchange's clock before a session begins
@@ -78,7 +79,8 @@ class HistoricalDataProvider:
     async def __aexit__(self, *_: object) -> None:
         if self._opened is not None:
             opened, self._opened = self._opened, None
-            await asyncio.wait_for(opened.close(), _CLOSE_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(opened.close(), _CLOSE_S)
 
     def missing(self, symbols: Sequence[str], timeframe: str, start_ms: int, end_ms: int) -> dict[str, Ranges]:
         """What the cache lacks of each symbol, `start_ms <= open time < end_ms`; asks nobody."""

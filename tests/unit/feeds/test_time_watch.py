@@ -6,7 +6,6 @@ bears out is believed.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,58 +23,9 @@ from tests.candle_columns import MINUTE_MS, START_MS
 from tests.live_weather import SYMBOLS, check_promises, history, run_feed
 from tests.loopback import Loopback, Reply
 from tests.made import BTC
+from tests.scripted_liar import DAY_MS, FROM_S, HOUR_MS, UNTIL_S, YEARS_MS, Liar, Lie, TimeLie, moved
 from tests.scripted_live import LiveExchange, Weather
 from tests.virtual_loop import run_virtual
-
-DAY_MS, HOUR_MS = 86_400_000, 3_600_000
-YEARS_MS = 50 * 365 * DAY_MS
-FROM_S, UNTIL_S = 150.0, 330.0
-Lie = Callable[[Frame, float], Sequence[Frame]]
-TimeLie = Callable[[int, int], int | None]
-
-
-class Liar(LiveExchange):
-    """Tells lies between FROM_S and UNTIL_S: `lie` makes frames of a true one, `time_lie` a time of the true one."""
-
-    def __init__(
-        self,
-        lie: Lie | None = None,
-        time_lie: TimeLie | None = None,
-        symbols: Sequence[str] = SYMBOLS,
-        **weather: object,
-    ) -> None:
-        super().__init__(symbols, replace(Weather(updates=4), **weather), 1, begin_s=1.0)  # type: ignore[arg-type]
-        self.lie, self.time_lie = lie, time_lie
-        self.asked: list[float] = []
-        self.until_s = UNTIL_S
-
-    @property
-    def lies(self) -> bool:
-        return FROM_S <= self.now_s < self.until_s
-
-    async def run(self, on_frame: Callable[[Frame], None], on_link: Callable[[bool], None]) -> None:
-        def hand_on(frame: Frame) -> None:
-            for one in self.lie(frame, self.now_s) if self.lie is not None and self.lies else (frame,):
-                on_frame(one)
-
-        await super().run(hand_on, on_link)
-
-    async def server_time_ms(self) -> int | None:
-        self.asked.append(self.now_s)
-        time_ms = await super().server_time_ms()
-        if self.time_lie is None or not self.lies or time_ms is None:
-            return time_ms
-        return self.time_lie(time_ms, len(self.asked))
-
-
-def moved(frame: Frame, ms: int, event_ms: int | None = None, **changes: object) -> Frame:
-    """The same candle at another time."""
-    candle = type(frame.candle)(
-        str(changes.get("symbol", frame.candle.symbol)), "1m", frame.candle.open_time_ms + ms,
-        *(getattr(frame.candle, name) for name in ("open", "high", "low", "close", "volume")),
-    )  # fmt: skip
-    closed = bool(changes.get("closed", frame.closed))
-    return Frame(candle, closed, frame.event_time_ms + (ms if event_ms is None else event_ms))
 
 
 def _closing(frame: Frame) -> list[Frame]:
@@ -141,6 +91,54 @@ def test_what_the_exchanges_clock_claims_alone_changes_no_slice(kind: str, silen
     healed_ms = START_MS + int(UNTIL_S * 1000) + 3 * MINUTE_MS
     late = [one for one in slices if isinstance(one, MarkedSlice)]
     assert late == [] if not silent else all(one.close_time_ms <= healed_ms for one in late)
+
+
+Rows = list[list[Any]]
+_MADE_UP = ["100", "900", "1", "500", "77"]
+ROW_LIES: dict[str, Callable[[Rows, int], object]] = {
+    "the next candle, made up": lambda rows, now_ms: [*rows, [now_ms // MINUTE_MS * MINUTE_MS + MINUTE_MS, *_MADE_UP]],
+    "a candle of tomorrow": lambda rows, now_ms: [*rows, [now_ms // MINUTE_MS * MINUTE_MS + DAY_MS, *_MADE_UP]],
+    "every time a day ahead": lambda rows, _: [[row[0] + DAY_MS, *row[1:]] for row in rows],
+    "every time a day behind": lambda rows, _: [[row[0] - DAY_MS, *row[1:]] for row in rows],
+    "off the grid": lambda rows, _: [[row[0] + 1, *row[1:]] for row in rows],
+    "in seconds": lambda rows, _: [[row[0] // 1000, *row[1:]] for row in rows],
+    "in microseconds": lambda rows, _: [[row[0] * 1000, *row[1:]] for row in rows],
+    "a time of infinity": lambda rows, _: [*rows, [float("inf"), *_MADE_UP]],
+    "times that are text": lambda rows, _: [["soon", *row[1:]] for row in rows],
+    "of five minutes": lambda rows, _: [row for row in rows if row[0] % (5 * MINUTE_MS) == 0],
+    "not a number": lambda rows, _: [[row[0], "nan", *row[2:]] for row in rows],
+    "a low of zero": lambda rows, _: [[*row[:3], "0", *row[4:]] for row in rows],
+    "rows cut short": lambda rows, _: [row[:3] for row in rows],
+    "no rows": lambda _, __: [],
+    "no list": lambda _, __: {"code": 0},
+    "each twice, with other values": lambda rows, _: [*rows, *([row[0], *_MADE_UP] for row in rows)],
+    "without the last five": lambda rows, _: rows[:-5],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ROW_LIES)
+def test_candles_of_another_time_by_rest_change_no_slice(kind: str) -> None:
+    class Wrong(Liar):
+        async def candles(self, *asked: Any) -> object:
+            rows: Any = await super().candles(*asked)
+            return ROW_LIES[kind](rows, self.now_ms) if self.lies else rows
+
+    wrong = Wrong(frame_loss=0.4)
+    wrong.until_s = FROM_S + 100.0  # a wait for REST is no lateness yet
+    assert run_feed(wrong) == history(wrong)
+    assert wrong.requests > 0
+
+
+@pytest.mark.parametrize("error", [RateLimitError("banned", 3_600.0, banned=True), BlockedError("403")])
+def test_while_rest_refuses_everything_the_stream_alone_is_history(error: Exception) -> None:
+    class Refusing(Liar):
+        async def server_time_ms(self) -> int | None:
+            if self.now_s > 150.0:
+                raise error
+            return await super().server_time_ms()
+
+    refusing = Refusing()
+    assert run_feed(refusing, candles=50) == history(refusing, 50)
 
 
 def test_candles_ahead_are_counted_and_told_once_in_a_while() -> None:
