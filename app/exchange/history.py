@@ -95,13 +95,7 @@ class HistoricalDataProvider:
         A session begins with it, so it is the second of two answers that agree.
         """
         await self._open(symbols, timeframe)
-        before_ms = await self._server_time_ms()
-        for _ in range(_TIME_TRIES):
-            time_ms = await self._server_time_ms()
-            if abs(time_ms - before_ms) < _TIME_AGREES_MS:
-                return time_ms
-            before_ms = time_ms
-        raise UnavailableError(f"{self._url or self.exchange} tells another time whenever it is asked")
+        return await self._agreed_time_ms()
 
     async def server_time(self, symbols: Sequence[str], timeframe: str) -> TimeAnswer:
         """The exchange's clock for a live feed, which asks again by itself; after that its markets are known."""
@@ -223,6 +217,15 @@ class HistoricalDataProvider:
         if limit is not None and self._rate is not None:
             self._limiter.note_limit(limit)
         self._known |= wanted
+
+    async def _agreed_time_ms(self) -> int:
+        before_ms = await self._server_time_ms()
+        for _ in range(_TIME_TRIES):
+            time_ms = await self._server_time_ms()
+            if abs(time_ms - before_ms) < _TIME_AGREES_MS:
+                return time_ms
+            before_ms = time_ms
+        raise UnavailableError(f"{self._url or self.exchange} tells another time whenever it is asked")
 
     async def _server_time_ms(self) -> int:
         opened = self._connected()
