@@ -19,12 +19,12 @@ from app.candles.ranges import Ranges, clip, slots
 from app.candles.waiting_lock import waiting_lock
 from app.errors import ConfigError, OutputError, RefusedError, UnavailableError, first_cause
 from app.exchange.adapter import CandleExchange
+from app.exchange.exchange_clock import TimeAnswer
 from app.exchange.fetch_report import FetchProgress, FetchReport
 from app.exchange.limiter import RateLimiter
 from app.exchange.page import Page, read_page
 from app.exchange.retries import Asker, RetryPolicy, Tell
 from app.exchange.series_fetch import SeriesFetch, SeriesReport
-from app.feeds.exchange_clock import TimeAnswer
 from app.times import short_time, timeframe_ms
 
 Answer = TypeVar("Answer")

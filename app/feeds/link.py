@@ -16,8 +16,8 @@ from app.errors import ConfigError
 from app.exchange.adapter import BINANCE, exchange_urls
 from app.exchange.binance_fixes import binance_class, refusal_of, retry_after_s
 from app.exchange.retries import Tell, jittered_s, refusal_wait_s
-from app.feeds.seldom import Seldom
-from app.feeds.stream_client import close, hang_up, stream_class
+from app.exchange.stream_client import close, hang_up, stream_class
+from app.feeds.repeated_lines import RepeatedLines
 from app.models.market import Candle
 from app.times import TIME_MAX_MS, timeframe_ms
 
@@ -95,7 +95,7 @@ class LiveStream:
         self._wanted = [[symbol, timeframe] for symbol in symbols]
         self._urls = exchange_urls(url)
         self._silence_s, self._sleep = silence_s, sleep
-        self._seldom = Seldom(tell)
+        self._lines = RepeatedLines(tell)
         self._on_frame: Callable[[Frame], None] = lambda _: None
         self._on_link: Callable[[bool], None] = lambda _: None
         self._frames = 0  # of this connection
@@ -141,7 +141,7 @@ class LiveStream:
             return min(retry_after_s(retry_after) or 0.0, _SAID_MOST_S)
         self._refusals += 1
         wait_s = refusal_wait_s(error, self._refusals)
-        self._seldom.say("handshake", f"stream: {error}; dialling again in {wait_s:.0f} s")
+        self._lines.say("handshake", f"stream: {error}; dialling again in {wait_s:.0f} s")
         return wait_s
 
     async def _listen(self, client: Any) -> None:
@@ -216,14 +216,14 @@ class LiveStream:
         self.unreadable += 1
         self._damaged_in_a_row += 1
         shown = " ".join(repr(data[:_SHOWN] if isinstance(data, (str, bytes)) else data).split())[:_SHOWN]
-        self._seldom.say("frame", f"stream: a frame that cannot be read was skipped ({type(error).__name__}): {shown}")
+        self._lines.say("frame", f"stream: a frame that cannot be read was skipped ({type(error).__name__}): {shown}")
         return self._damaged_in_a_row >= _DAMAGED_IN_A_ROW
 
     def _refused(self, reason: object) -> bool:
         """An error came as a frame; whether it is the answer to the subscription, so that nothing will follow."""
         if self._frames:
             raise ValueError("an error that nobody asked for")
-        self._seldom.say("subscription", f"stream: the exchange refuses the subscription: {str(reason)[:_SHOWN]}")
+        self._lines.say("subscription", f"stream: the exchange refuses the subscription: {str(reason)[:_SHOWN]}")
         return True
 
 

@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from app import times
 from app.errors import ExchangeError, UnavailableError
+from app.exchange.exchange_clock import ExchangeClock
 from app.exchange.history import HistoricalDataProvider
 from app.exchange.retries import jittered_s
-from app.feeds.exchange_clock import ExchangeClock
 from app.feeds.live_state import FeedTimes
-from app.feeds.seldom import Seldom
+from app.feeds.repeated_lines import RepeatedLines
 from app.times import timeframe_ms
 
 _ASK_S = 10.0
@@ -38,7 +38,7 @@ class TimeWatch:
         *,
         is_waiting: Callable[[], bool],
         asked: Callable[[bool], None],
-        seldom: Seldom,
+        lines: RepeatedLines,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._symbols, self._timeframe = symbols, timeframe
@@ -46,7 +46,7 @@ class TimeWatch:
         self.clock = ExchangeClock(self._step_ms)
         self.faults = 0
         self._provider, self._times = provider, times
-        self._is_waiting, self._asked, self._seldom, self._sleep = is_waiting, asked, seldom, sleep
+        self._is_waiting, self._asked, self._lines, self._sleep = is_waiting, asked, lines, sleep
         self._look_s = min(times.grace_s, times.silence_s / 4)
         self._advanced_s = 0.0  # when the exchange's time went on, by the local monotonic clock
         self._turn_s = 0.0
@@ -113,7 +113,7 @@ class TimeWatch:
         else:
             if not is_believed:
                 name = self._provider.exchange
-                self._seldom.say("time", f"{name} tells a time that neither its frames nor its other answers bear out")
+                self._lines.say("time", f"{name} tells a time that neither its frames nor its other answers bear out")
         self._in_vain = 0 if is_believed else self._in_vain + 1
         self._asked_s = times.monotonic_s()
         self._retry_s = jittered_s(self._in_vain, _FAULT_BASE_S, _FAULT_LONGEST_S)

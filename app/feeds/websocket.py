@@ -20,8 +20,8 @@ from app.feeds.base import EventQueue
 from app.feeds.finality import SeriesTrack
 from app.feeds.link import Frame, Link, LiveStream
 from app.feeds.live_state import FeedTimes, LinkState, LiveStart
+from app.feeds.repeated_lines import RepeatedLines
 from app.feeds.replay import ReplayFeed
-from app.feeds.seldom import Seldom
 from app.feeds.time_watch import TimeWatch
 from app.models.events import LateCandle, RevisedCandle
 from app.models.market import Slice
@@ -62,7 +62,7 @@ class WebsocketFeed:
         self._provider, self._symbols, self._timeframe = provider, list(symbols), timeframe
         self._times, self._start, self._end_ms, self._url = times, start, end_ms, url
         self._on_state, self._make_link, self._sleep = on_state, link, sleep
-        self._tell_line, self._seldom = tell, Seldom(tell)
+        self._tell_line, self._lines = tell, RepeatedLines(tell)
         self._step_ms = timeframe_ms(timeframe)
         self._time = TimeWatch(
             provider,
@@ -71,7 +71,7 @@ class WebsocketFeed:
             times,
             is_waiting=lambda: any(track.asked_ms is not None for track in self._tracks.values()),
             asked=self._time_asked,
-            seldom=self._seldom,
+            lines=self._lines,
             sleep=sleep,
         )
         self._clock = self._time.clock
@@ -245,7 +245,7 @@ class WebsocketFeed:
         self.state.ahead += 1
         self.state.dropped += 1
         candle = frame.candle
-        self._seldom.say(
+        self._lines.say(
             "ahead", f"stream: a candle of {candle.symbol} that is further ahead than the exchange's clock was dropped"
         )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.feeds.exchange_clock import ExchangeClock, TimeAnswer
+from app.exchange.exchange_clock import ExchangeClock, TimeAnswer
 from tests.made import MINUTE_MS
 
 NOW_MS = 1_000 * MINUTE_MS

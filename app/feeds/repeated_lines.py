@@ -10,7 +10,7 @@ from app import times
 _BETWEEN_S = 60.0
 
 
-class Seldom:
+class RepeatedLines:
     """Tells lines by kind; `tell` None: nobody listens."""
 
     def __init__(self, tell: Callable[[str], None] | None, between_s: float = _BETWEEN_S) -> None:
