@@ -1,9 +1,11 @@
 """Timeframes and instants: text to integer milliseconds (UTC) and back.
 
-Every time in Onetape is an integer number of milliseconds since the epoch, named `*_ms`; text exists
-only at the edges. This module reads no clock: what "now" is belongs to times.py.
+Every time in Onetape is an integer number of milliseconds since the epoch, named `*_ms`; text exists only at the edges.
+`now_ms()` and `monotonic_s()` are the only readings of the real clock (a test keeps that): feeds pace themselves by
+them and progress is timed by them. No stage of the runtime may import these two: inside, time is the event's time.
 """
 
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -25,6 +27,10 @@ TIMEFRAMES_MS = {
     "12h": 43_200_000,
     "1d": 86_400_000,
 }
+
+# Clocks that go on while the machine sleeps (a closed lid); the usual ones stand still, so that nobody would notice.
+_AWAKE_OR_NOT = {"linux": getattr(time, "CLOCK_BOOTTIME", None), "darwin": getattr(time, "CLOCK_MONOTONIC", None)}
+_CLOCK = _AWAKE_OR_NOT.get(sys.platform)
 DAY_MS = 86_400_000
 TIME_MAX_MS = 253_402_300_800_000  # the year 10000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
