@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from app.models.market import Candle, Slice
 from app.times import timeframe_ms
 
+Bucket = dict[str, list[float]]  # open, high, low, close, volume of each symbol
+
 
 class CoarseCandles:
     """One coarser timeframe of all symbols. Candles of one slice open together, so they share a bucket."""
@@ -18,48 +20,44 @@ class CoarseCandles:
         self._length_ms = timeframe_ms(timeframe)
         self._session_ms = timeframe_ms(session_timeframe)
         self._order = {symbol: index for index, symbol in enumerate(symbols)}
-        self._end_ms = 0
-        self._building: dict[str, list[float]] = {}  # open, high, low, close, volume
+        self._closed_ms = 0  # close time of the newest slice: a bucket that ends no later has closed
+        self._end_ms = 0  # of the newest slice's bucket
+        self._building: Bucket = {}  # that bucket
+        self._open: dict[int, Bucket] = {}  # each that has not closed, by its end
 
     def absorb(self, slice_: Slice) -> list[Candle]:
         """Add a slice; the coarse candles that close with it, symbols in config order, then oldest first."""
-        open_ms = slice_.close_time_ms - self._session_ms
-        end_ms = open_ms // self._length_ms * self._length_ms + self._length_ms
-        closed: list[Candle] = []
+        close_ms = self._closed_ms = slice_.close_time_ms
+        end_ms = (close_ms - self._session_ms) // self._length_ms * self._length_ms + self._length_ms
         if end_ms != self._end_ms:
-            closed = self._close()  # no slice closed at the last bucket's end: this is the first one after it
             self._end_ms = end_ms
+            self._building = self._open.setdefault(end_ms, {})
         for candle in slice_.candles:
-            self._add(candle)
-        if slice_.close_time_ms >= end_ms:
-            closed += self._close()
+            _add(self._building, candle)
+        if close_ms < end_ms and len(self._open) == 1:
+            return []
+        closed = [candle for end_ms in sorted(self._open) if end_ms <= close_ms for candle in self._close(end_ms)]
         if len(closed) > 1:
             closed.sort(key=lambda candle: self._order[candle.symbol])
         return closed
 
     def absorb_late(self, candle: Candle) -> None:
-        """Add a candle whose slice has gone already, if its coarse candle is the one being built."""
-        if self._end_ms - self._length_ms <= candle.open_time_ms < self._end_ms:
-            self._add(candle)
+        """Add a candle whose slice has gone without it; a coarse candle that has closed stays as it went out."""
+        end_ms = candle.open_time_ms // self._length_ms * self._length_ms + self._length_ms
+        if end_ms > self._closed_ms:
+            _add(self._open.setdefault(end_ms, {}), candle)
 
-    def _add(self, candle: Candle) -> None:
-        bucket = self._building.get(candle.symbol)
-        if bucket is None:
-            self._building[candle.symbol] = [
-                candle.open,
-                candle.high,
-                candle.low,
-                candle.close,
-                candle.volume,
-            ]
-            return
-        bucket[1] = max(bucket[1], candle.high)
-        bucket[2] = min(bucket[2], candle.low)
-        bucket[3] = candle.close
-        bucket[4] += candle.volume
+    def _close(self, end_ms: int) -> list[Candle]:
+        begin_ms = end_ms - self._length_ms
+        return [Candle(s, self.timeframe, begin_ms, *values) for s, values in self._open.pop(end_ms).items()]
 
-    def _close(self) -> list[Candle]:
-        begin_ms = self._end_ms - self._length_ms
-        closed = [Candle(s, self.timeframe, begin_ms, *bucket) for s, bucket in self._building.items()]
-        self._building.clear()
-        return closed
+
+def _add(bucket: Bucket, candle: Candle) -> None:
+    values = bucket.get(candle.symbol)
+    if values is None:
+        bucket[candle.symbol] = [candle.open, candle.high, candle.low, candle.close, candle.volume]
+        return
+    values[1] = max(values[1], candle.high)
+    values[2] = min(values[2], candle.low)
+    values[3] = candle.close
+    values[4] += candle.volume

@@ -2,7 +2,7 @@
 
 Keeps the fill rules of RULES.md to the letter, pessimistic wherever a candle cannot tell. It alone writes to
 the account; every fill is handed to `on_fill` in the order in which it was made. It reads no clock and knows
-no future: a fill uses the candle at hand or the last mark.
+no future: a fill uses the candle at hand or the last mark, and never a candle that opened before its order was decided.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import msgspec
 
 from app.models.market import Candle, Slice
 from app.models.orders import CloseOrder, EntryOrder, Fill, HeldRange, Order, Position, Reason, Side
+from app.times import iso_ms
 from app.trading.account import Account
 
 
@@ -74,20 +75,25 @@ class PaperTrader:
             self.update_positions(candle)
 
     def update_positions(self, candle: Candle) -> None:
-        """Everything one candle does to its symbol; nobody traded in a candle of volume 0, so it only marks."""
+        """Everything one candle does to its symbol; nobody traded in a candle of volume 0, so it only marks.
+
+        One that came late meets only what was ordered, and what was opened, before its own open.
+        """
         account = self._account
-        symbol = candle.symbol
+        symbol, open_time_ms = candle.symbol, candle.open_time_ms
         if candle.volume > 0.0:
             if symbol in account.closing:
                 order = account.closing[symbol]
-                self._close(
-                    account.positions[symbol], candle.open, candle.open_time_ms, order.reason,
-                    order=order, candle_volume=candle.volume,
-                )  # fmt: skip
-            if symbol in account.pending:
-                self._open(account.pending.pop(symbol), candle.open, candle.open_time_ms, candle.volume)
+                if order.signal_time_ms <= open_time_ms:
+                    self._close(
+                        account.positions[symbol], candle.open, open_time_ms, order.reason, order=order, candle=candle
+                    )
+            if symbol in account.pending and account.pending[symbol].signal_time_ms <= open_time_ms:
+                self._open(account.pending.pop(symbol), candle.open, open_time_ms, candle)
             if symbol in account.positions:
-                self._hold(account.positions[symbol], candle)
+                position = account.positions[symbol]
+                if position.entry_time_ms <= open_time_ms:
+                    self._hold(position, candle)
         account.marks[symbol] = candle.close
 
     def _hold(self, position: Position, candle: Candle) -> None:
@@ -99,7 +105,7 @@ class PaperTrader:
                     held.target_touched |= candle.low <= position.floor and candle.high >= position.ceiling
                 self._close(
                     position, out.price, out.time_ms, out.reason,
-                    is_limit=out.is_limit, both_levels=out.both_levels, candle_volume=candle.volume,
+                    is_limit=out.is_limit, both_levels=out.both_levels, candle=candle,
                 )  # fmt: skip
                 return
             held.target_touched = True  # a stop that is touched closes: it was the target, not passed
@@ -145,8 +151,9 @@ class PaperTrader:
         """The only change of the balance: on CLOSE, by the realised PnL."""
         self._account.balance += realized_pnl
 
-    def _open(self, order: EntryOrder, price: float, time_ms: int, candle_volume: float | None = None) -> None:
+    def _open(self, order: EntryOrder, price: float, time_ms: int, candle: Candle | None = None) -> None:
         account = self._account
+        _refuse_the_past(candle, order.signal_time_ms)
         fill_price = price * (1.0 + order.side * self._slippage_rate)
         commission = self._commission_rate * fill_price * order.quantity
         self.last_trade_id += 1
@@ -187,7 +194,7 @@ class PaperTrader:
                 sized_by=order.sized_by,
                 both_levels=False,
                 tag=order.tag,
-                candle_volume=candle_volume,
+                candle_volume=None if candle is None else candle.volume,
             )
         )
 
@@ -226,8 +233,9 @@ class PaperTrader:
         is_limit: bool = False,
         order: CloseOrder | None = None,
         both_levels: bool = False,
-        candle_volume: float | None = None,
+        candle: Candle | None = None,
     ) -> None:
+        _refuse_the_past(candle, position.entry_time_ms if order is None else order.signal_time_ms)
         # A target is a limit order: no slippage, and the maker's rate where one is configured.
         account = self._account
         symbol, side, quantity = position.symbol, position.side, position.quantity
@@ -262,9 +270,16 @@ class PaperTrader:
                 sized_by=None,
                 both_levels=both_levels,
                 tag=position.tag if order is None or not order.tag else order.tag,
-                candle_volume=candle_volume,
+                candle_volume=None if candle is None else candle.volume,
                 mae=fell if side > 0 else rose,
                 mfe=rose if side > 0 else fell,
                 target_touched=held.target_touched,
             )
         )
+
+
+def _refuse_the_past(candle: Candle | None, decided_ms: int) -> None:
+    # RULES.md, Live: no order fills on a candle that opened before the slice it was decided with had closed.
+    if candle is not None and candle.open_time_ms < decided_ms:
+        opened, decided = iso_ms(candle.open_time_ms), iso_ms(decided_ms)
+        raise RuntimeError(f"{candle.symbol}: a candle that opened {opened} cannot fill what was decided {decided}")

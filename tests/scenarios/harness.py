@@ -1,8 +1,8 @@
 """Plays a drawn candle table through the real TradingRuntime and keeps what came of it.
 
 A line of a table is `time symbol open high low close volume | answer`: the candle's open time and what the strategy
-answers for it (`LONG stop=95 target=110`, `EXIT`). A leading `~` marks warm-up; `kill`, `resume` and `stop` are events
-between slices. Without costs, and with quantity 10 at a price of 100, unless settings say otherwise.
+answers for it (`LONG stop=95 target=110`, `EXIT`). A leading `~` marks warm-up, `late` a candle that came after its
+slice; `kill`, `resume` and `stop` are events between slices. Without costs, and with quantity 10 at a price of 100, unless settings say otherwise.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from app.models.events import EndOfData, Event, Kill, Resume, Stop
+from app.models.events import EndOfData, Event, Kill, LateCandle, Resume, Stop
 from app.models.market import Candle, Slice
 from app.models.orders import Action, Fill, Reason, Signal
 from app.runtime.funnel import Funnel
@@ -170,13 +170,16 @@ def read_table(table: str) -> tuple[list[Event], Answer]:
             events.append(COMMANDS[line])
             continue
         warmup = line.startswith("~")
-        drawn, _, told = line.lstrip("~ ").partition("|")
+        is_late = line.startswith("late ")
+        drawn, _, told = line.removeprefix("late ").lstrip("~ ").partition("|")
         time, symbol, *numbers = drawn.split()
         candle = Candle(symbol, "1m", at(time), *map(float, numbers))
         if told.strip():
             answers[symbol, candle.open_time_ms] = read_signal(told)
         last = events[-1] if events else None
-        if isinstance(last, Slice) and last.close_time_ms == candle.close_time_ms:
+        if is_late:
+            events.append(LateCandle(candle))
+        elif isinstance(last, Slice) and last.close_time_ms == candle.close_time_ms:
             events[-1] = Slice(last.close_time_ms, (*last.candles, candle), warmup)
         else:
             events.append(Slice(candle.close_time_ms, (candle,), warmup))

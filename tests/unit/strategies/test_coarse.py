@@ -75,3 +75,32 @@ def test_any_multiple(coarse: str, session: str, minutes: int) -> None:
         (0, minutes / steps),
         (minutes, minutes / steps),
     ]
+
+
+def test_a_late_candle_begins_the_bucket_that_no_slice_has_begun() -> None:
+    coarse = five()
+    coarse.absorb(slice_of(candle(10.0, at=3)))
+    coarse.absorb_late(candle(20.0, at=5))
+    assert shown(coarse.absorb(slice_of(candle(30.0, at=6)))) == [(BTC, 0, 10.0, 10.0, 10.0, 10.0, 1.0)]
+    assert shown(coarse.absorb(slice_of(candle(40.0, at=9)))) == [(BTC, 5, 20.0, 40.0, 20.0, 40.0, 3.0)]
+
+
+def test_late_candles_of_buckets_without_any_slice_close_with_the_first_one_after() -> None:
+    coarse = five(BTC, ETH)
+    for at in (1, 6, 11):
+        coarse.absorb_late(candle(float(at), at=at))
+    coarse.absorb_late(candle(2.0, at=2, symbol=ETH))  # its bucket is still open: no slice has closed it
+    closed = shown(coarse.absorb(slice_of(candle(12.0, at=12, symbol=ETH))))
+    assert [(c[0], c[1], c[5]) for c in closed] == [(BTC, 0, 1.0), (BTC, 5, 6.0), (ETH, 0, 2.0)]
+    assert [(c[0], c[1], c[5]) for c in shown(coarse.absorb(slice_of(candle(14.0, at=14))))] == [
+        (BTC, 10, 14.0), (ETH, 10, 12.0),
+    ]  # fmt: skip
+
+
+def test_a_coarse_candle_that_has_closed_stays_as_it_went_out() -> None:
+    coarse = five(BTC, ETH)
+    assert len(coarse.absorb(slice_of(candle(10.0, at=4)))) == 1
+    coarse.absorb_late(candle(20.0, at=3, symbol=ETH))
+    coarse.absorb_late(candle(20.0, at=4, symbol=ETH))
+    assert coarse.absorb(slice_of(candle(30.0, at=5))) == []
+    assert shown(coarse.absorb(slice_of(candle(31.0, at=9)))) == [(BTC, 5, 30.0, 31.0, 30.0, 31.0, 2.0)]

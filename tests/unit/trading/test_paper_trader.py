@@ -1,5 +1,6 @@
 """PaperTrader on its own: each fill rule of RULES.md on one candle. Whole stories are drawn in tests/scenarios."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -283,3 +284,24 @@ def test_the_rule_that_takes_a_position_out_can_be_asked_and_changes_nothing(
         inside = rule in (ExitRule.STOP_TOUCHED, ExitRule.TARGET_REACHED)
         assert out.time_ms == (3 if inside else 2) * MINUTE_MS
         assert out.both_levels is (rule is ExitRule.STOP_TOUCHED)
+
+
+@pytest.mark.parametrize(("at", "refused"), [(1, True), (2, False)])
+async def test_no_candle_from_before_an_order_fills_it_whoever_asks(at: int, refused: bool) -> None:
+    """The rule holds where the fill is made, too: not only for those who ask `update_positions`."""
+    paper, account, fills = await opened()
+    order = CloseOrder(8, BTC, Reason.KILL_SWITCH, 2 * MINUTE_MS)
+    late = candle(100.0, at=at)
+    with pytest.raises(RuntimeError, match="cannot fill what was decided") if refused else contextlib.nullcontext():
+        paper._close(account.positions[BTC], 100.0, late.open_time_ms, order.reason, order=order, candle=late)
+    with pytest.raises(RuntimeError, match="cannot fill what was decided") if refused else contextlib.nullcontext():
+        paper._open(entry(signal_time_ms=2 * MINUTE_MS), 100.0, late.open_time_ms, late)
+    assert len(fills) == (0 if refused else 2)
+
+
+async def test_a_stop_is_not_reached_in_a_candle_from_before_the_position() -> None:
+    paper, account, fills = await opened(FillRules(commission_rate=0.0, slippage_rate=0.0, fill_at_close=True))
+    with pytest.raises(RuntimeError, match="cannot fill what was decided"):
+        paper._close(account.positions[BTC], 90.0, MINUTE_MS, Reason.STOP_LOSS, candle=candle(90.0))
+    paper.update_positions(candle(80.0))
+    assert (fills, list(account.positions), account.marks[BTC]) == ([], [BTC], 80.0)
