@@ -1,7 +1,7 @@
 """Random candles and random answers for properties: everything that a feed and a strategy may bring.
 
-Prices lie on a grid of whole numbers, so that levels are often touched exactly; candles are absent, without volume,
-or gap. Answers depend on what the strategy has seen, so whoever sees other candles answers differently.
+Prices lie on a grid of whole numbers, so that levels are often touched exactly; candles are absent, late, without
+volume, or gap. Answers depend on what the strategy has seen, so whoever sees other candles answers differently.
 """
 
 import random
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from app.models.events import Event, Kill, Resume
+from app.models.events import Event, Kill, LateCandle, Resume
 from app.models.market import Candle, Slice
 from app.models.orders import Signal
 from app.strategies.base import FLAT, View, exit_position, long, short
@@ -39,16 +39,28 @@ SETTINGS = st.fixed_dictionaries({
 
 
 def events_of(table: Sequence[tuple[Move, ...]], commands: bool = True) -> list[Event]:
-    """Slices, and now and then a kill or a resume between them."""
+    """Slices, candles that come after theirs, and now and then a kill or a resume between them.
+
+    A symbol's candles never go out of order: once one is late, those after it wait until it has come.
+    """
     prices = dict.fromkeys(SYMBOLS, 100)
+    late: dict[str, list[Candle]] = {symbol: [] for symbol in SYMBOLS}
     events: list[Event] = []
     for minute, moves in enumerate(table):
         open_ms = DAY_1_MS - 20 * MINUTE_MS + minute * MINUTE_MS
-        candles = tuple(_candle(s, open_ms, m, prices) for s, m in zip(SYMBOLS, moves, strict=True) if m[0] > 0)
+        candles = []
+        for symbol, move in zip(SYMBOLS, moves, strict=True):
+            if move[0] > 0:
+                candle = _candle(symbol, open_ms, move, prices)
+                (late[symbol] if late[symbol] or move[0] in (7, 8) else candles).append(candle)
         if candles:
-            events.append(Slice(open_ms + MINUTE_MS, candles, warmup=False))
-        if commands and [move[0] for move in moves[:2]] == [9, 9]:
-            events.append(Resume("drawn") if moves[2][0] else Kill("drawn"))
+            events.append(Slice(open_ms + MINUTE_MS, tuple(candles), warmup=False))
+        if commands and moves[0][0] == 9 and moves[1][1] > 3:
+            events.append(Resume("drawn") if moves[2][1] > 0 else Kill("drawn"))
+        for symbol, move in zip(SYMBOLS, moves, strict=True):
+            if move[1] > 0:  # with the minute itself, or some minutes later
+                events += [LateCandle(candle) for candle in late[symbol]]
+                late[symbol].clear()
     return events
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.models.events import EndOfData
 from app.models.orders import Action, EntryOrder, Order, Refusal
+from app.proof.rebuild import candle_of
 from app.trading.account import Account
 from app.trading.paper_trader import PaperTrader
 from tests.properties.events import SETTINGS, TABLES, Move, answer_of, events_of
@@ -113,7 +114,17 @@ def test_every_fill_is_later_than_its_order(table: Table, overrides: list[str], 
             ids = {order.order_id for order in broker.orders[placed:]}
             now = {fill.order_id for fill in played.fills[filled:]} & ids
             assert now == (ids if "fill=close" in overrides else set())
+            for fill in played.fills[filled:]:
+                if fill.opens:
+                    opened_ms[fill.trade_id] = fill.time_ms
+                if fill.candle_volume is None:
+                    continue  # at the mark
+                candle = candle_of(event, fill.symbol)
+                ordered = [order.signal_time_ms for order in broker.orders if order.order_id == fill.order_id]
+                assert candle is not None
+                assert candle.open_time_ms >= (ordered or [opened_ms[fill.trade_id]])[0]
 
+    opened_ms: dict[int, int] = {}
     asyncio.run(handle())
     orders = {order.order_id: order for order in broker.orders}
     for fill in played.fills:

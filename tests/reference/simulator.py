@@ -16,11 +16,12 @@ from .indicators import ATR, EMA, RSI, SMA
 Row = tuple[int, float, float, float, float, float]  # open_time_ms, open, high, low, close, volume
 Signal = dict[str, Any]
 Strategy = Callable[[str, list[Row]], Signal | None]
+Event = tuple[Any, ...]  # ("slice", [(symbol, row), ...], close time), ("late", symbol, row), ("kill",), ("resume",)
 
 TOLERANCE = 1e-9  # a quotient this near to a whole number of steps or ticks counts as that number
 ACTIONS = ("LONG", "SHORT", "EXIT")
 RISK_REFUSALS = ("no_mark", "stop_distance", "no_quantity", "min_quantity", "min_notional")
-GATE_REFUSALS = ("halted", "max_open_positions")
+GATE_REFUSALS = ("late", "halted", "max_open_positions")
 BOUNDS = ("risk", "position", "room")
 SCALPING_DEFAULTS: dict[str, Any] = {
     "ema_fast": 9,
@@ -103,17 +104,20 @@ class Entry:
     quantity: float
     stop: float
     target: float
+    decided: int  # close time of the slice it was decided with
 
 
 @dataclass
 class Position:
-    """A filled entry; `close_reason` is set while a close order is pending."""
+    """A filled entry; `close_reason` is set while a close order is pending, `close_decided` when it was decided."""
 
     entry: Entry
     trade_id: int
     price: float
     commission: float
+    opened: int
     close_reason: str | None = None
+    close_decided: int = 0
 
     def pnl(self, price: float) -> float:
         """`side * quantity * (price - entry) - entry commission`: unrealised at a mark."""
@@ -225,6 +229,7 @@ class Session:
         self.balance = config.starting_balance
         self.peak = config.starting_balance
         self.halted = False
+        self.late = False  # what is in hand came after its slice
         self.time = 0  # close time of the slice in hand
         self.marks: dict[str, float] = {}
         self.positions: dict[str, Position] = {}  # in the order in which they were opened
@@ -253,26 +258,61 @@ class Session:
             if in_run and signal is not None:
                 self.decide(symbol, signal)
 
+    # What the world brings between two slices
+
+    def handle_late(self, symbol: str, row: Row) -> None:
+        """Rules, 'Live': exits are checked on it, indicators updated, no entry is decided on it.
+
+        Decision: of a coarser candle that has closed it is no part any more; the last equity row holds what follows.
+        """
+        self.broker(symbol, row)
+        self.late = True
+        if self.strategy_timeframe == self.config.timeframe_ms:
+            signal = self.ask_strategy(symbol, row, in_run=True)
+            if signal is not None:
+                self.decide(symbol, signal)
+        elif (row[0] // self.strategy_timeframe + 1) * self.strategy_timeframe > self.time:
+            self.coarser[symbol].add(row)
+        self.late = False
+        self.rewrite_last_row()
+
+    def kill(self) -> None:
+        """An operator's kill: as if a limit had been reached. Decision: nothing while halted."""
+        if not self.halted:
+            self.trip()
+
+    def resume(self) -> None:
+        """ "until an operator resumes, which sets the peak to the equity of that moment"."""
+        self.halted = False
+        self.peak = self.equity()
+
     # Step 1: broker
 
     def broker(self, symbol: str, row: Row) -> None:
-        """Fills at the candle's open, then exits inside it, then the mark becomes its close."""
+        """Fills at the candle's open, then exits inside it, then the mark becomes its close.
+
+        "No order fills on a candle that opened before the slice it was decided with had closed". Decision: nor does a
+        stop or a target of a position that was opened later than the candle.
+        """
         open_time, open_price, _, _, close, volume = row
         if volume != 0:  # "A candle with volume 0 fills nothing and triggers nothing ... only sets the mark"
             position = self.positions.get(symbol)
-            if position is not None and position.close_reason is not None:
+            if position is not None and position.close_reason is not None and position.close_decided <= open_time:
                 # "a close order before anything else"
                 self.close_at_market(position, open_price, open_time, position.close_reason)
-            entry = self.entries.pop(symbol, None)
-            if entry is not None:
+            entry = self.entries.get(symbol)
+            if entry is not None and entry.decided <= open_time:
+                del self.entries[symbol]
                 self.open_position(entry, open_price, open_time)
-            if symbol in self.positions:
-                self.check_exits(self.positions[symbol], row)
+            position = self.positions.get(symbol)
+            if position is not None and position.opened <= open_time:
+                self.check_exits(position, row)
         self.marks[symbol] = close
 
     def check_exits(self, position: Position, row: Row) -> None:
         """Rules, 'Fills', exit check: the first of the four that holds; a short mirrors a long."""
         open_time, open_price, high, low, _, _ = row
+        close_time = open_time + self.config.timeframe_ms
         side, stop, target = position.entry.side, position.entry.stop, position.entry.target
         worst, best = (low, high) if side > 0 else (high, low)
         if side * open_price <= side * stop:  # 1. a gap
@@ -281,9 +321,9 @@ class Session:
             self.close_at_limit(position, open_price, open_time)
         elif side * worst <= side * stop:  # 3. "when both levels lie inside one candle, the stop wins"
             self.result.both_levels += self.beyond(side, best, target)
-            self.close_at_market(position, stop, self.time, "stop_loss")
+            self.close_at_market(position, stop, close_time, "stop_loss")
         elif self.beyond(side, best, target):  # 4.
-            self.close_at_limit(position, target, self.time)
+            self.close_at_limit(position, target, close_time)
 
     def beyond(self, side: int, price: float, target: float) -> bool:
         """'limit_fill: through' means strictly past the target; 'touch' means at or past it."""
@@ -303,7 +343,7 @@ class Session:
         fill = self.slipped(price, entry.side)
         commission = self.config.commission_rate * fill * entry.quantity
         self.trade_count += 1
-        position = Position(entry, self.trade_count, fill, commission)
+        position = Position(entry, self.trade_count, fill, commission, timestamp)
         self.positions[entry.symbol] = position
         self.log(position, "OPEN", timestamp, fill, price, commission, 0.0, "signal")
 
@@ -375,9 +415,12 @@ class Session:
         self.result.equity.append((self.time, equity, self.balance))
         self.peak = max(self.peak, equity)
         limit = self.config.max_drawdown
-        if limit is None or self.halted or 1 - equity / self.peak < limit:
-            return
-        self.halted = True  # a backtest has no operator to resume
+        if limit is not None and not self.halted and 1 - equity / self.peak >= limit:
+            self.trip()
+
+    def trip(self) -> None:
+        """Pending entries are cancelled, each open position gets a close order, no entry is accepted."""
+        self.halted = True
         self.result.kill_switch_time_ms = self.time
         self.result.cancelled_entries += len(self.entries)
         self.entries.clear()
@@ -392,10 +435,11 @@ class Session:
         if self.config.fill == "close":  # "it fills at once, at the symbol's mark"
             self.close_at_market(position, self.marks[position.entry.symbol], self.time, reason)
         else:
-            position.close_reason = reason
+            position.close_reason, position.close_decided = reason, self.time
 
     def rewrite_last_row(self) -> None:
-        self.result.equity[-1] = (self.result.equity[-1][0], self.equity(), self.balance)
+        if self.result.equity:
+            self.result.equity[-1] = (self.result.equity[-1][0], self.equity(), self.balance)
 
     # Step 3: decide
 
@@ -463,7 +507,7 @@ class Session:
         if quantity * reference < instrument.get("min_notional", 0.0):
             return self.refuse("min_notional")
         stop, target = self.levels(reference, distance, side, signal, instrument.get("price_tick"))
-        return Entry(symbol, side, quantity, stop, target), bound
+        return Entry(symbol, side, quantity, stop, target, self.time), bound
 
     def refuse(self, reason: str) -> tuple[Entry, str] | None:
         """Counted, and nothing to hand on to the gate."""
@@ -518,7 +562,10 @@ class Session:
     # Gate and execution
 
     def gate(self) -> bool:
-        """Not halted; open positions + pending entries below the limit."""
+        """Not late; not halted; open positions + pending entries below the limit."""
+        if self.late:
+            self.result.refused_by_gate["late"] += 1
+            return False
         if self.halted:
             self.result.refused_by_gate["halted"] += 1
             return False
@@ -543,8 +590,7 @@ class Session:
         for position in list(self.positions.values()):
             reason = position.close_reason or "end_of_data"
             self.close_at_market(position, self.marks[position.entry.symbol], self.time, reason)
-        if self.result.equity:
-            self.rewrite_last_row()
+        self.rewrite_last_row()
 
     def finish(self) -> Result:
         """Maximum drawdown is taken over the equity rows and the starting balance."""
@@ -571,5 +617,19 @@ def simulate(
     session = Session(config, strategy)
     for open_time, slice_ in slices_of(candles, config, start_ms, end_ms):
         session.handle_slice(slice_, open_time + config.timeframe_ms, in_run=open_time >= start_ms)
+    session.flatten()
+    return session.finish()
+
+
+def simulate_events(events: list[Event], config: Config, strategy: Strategy | None = None) -> Result:
+    """The same over what a live session hears, to the end of the data."""
+    session = Session(config, strategy)
+    for kind, *content in events:
+        if kind == "slice":
+            session.handle_slice(*content, in_run=True)
+        elif kind == "late":
+            session.handle_late(*content)
+        else:
+            session.kill() if kind == "kill" else session.resume()
     session.flatten()
     return session.finish()

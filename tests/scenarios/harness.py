@@ -2,7 +2,8 @@
 
 A line of a table is `time symbol open high low close volume | answer`: the candle's open time and what the strategy
 answers for it (`LONG stop=95 target=110`, `EXIT`). A leading `~` marks warm-up, `late` a candle that came after its
-slice; `kill`, `resume` and `stop` are events between slices. Without costs, and with quantity 10 at a price of 100, unless settings say otherwise.
+slice; `kill`, `resume` and `stop` are events between slices. Without costs, and with quantity 10 at a price of 100,
+unless settings say otherwise.
 """
 
 import asyncio
