@@ -117,7 +117,7 @@ class SessionTeller:
     def begin(self, view: SessionView, continued: bool) -> None:
         """Follow this session from its first new event on."""
         self._view = view
-        view.on_event, view.on_slow = self.happened, self.slow
+        view.on_event, view.on_slow, view.on_failed = self.happened, self.slow, self.failed
         if self.screen is not None:
             self.screen.begin(view)
         if self.log is not None:
@@ -148,6 +148,14 @@ class SessionTeller:
             self.screen.note(text)
         else:
             self._aside.do(partial(print, f"onetape: {text}", file=sys.stderr, flush=True))
+
+    def failed(self, view: SessionView, why: str) -> None:
+        """The session broke off: what it holds stays, and the next start goes on with it."""
+        account = view.books.runtime.account
+        held = f"{len(account.positions)} open positions and {len(account.pending)} entry orders"
+        self._line(f"failed: {why}; nothing more is traded, {held} stay as they are for the next start")
+        if self.log is not None:
+            self.log.failed(view, why)
 
     def end(self, status: str) -> None:
         """The session is over."""

@@ -61,7 +61,6 @@ class Reason(StrEnum):
     KILL_SWITCH = "kill_switch"
     END_OF_DATA = "end_of_data"
     SHUTDOWN = "shutdown"
-    ERROR = "error"
 
 
 class Refusal(StrEnum):

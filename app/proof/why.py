@@ -253,7 +253,7 @@ def _rule(filled: Filled, fill_at_close: bool) -> tuple[str, str]:
         levels = f"stop {_number(fill.stop)}, target {_number(fill.target)}; the candle {_prices(candle)}"
         both = "; the target was reached in the same candle, the stop wins" if out.both_levels else ""
         return _number(out.price), f"{out.rule}: {levels}{both}"
-    ended = fill.reason in (Reason.END_OF_DATA, Reason.SHUTDOWN, Reason.ERROR)
+    ended = fill.reason in (Reason.END_OF_DATA, Reason.SHUTDOWN)
     if candle is None or ended or fill_at_close:
         why = "closed at the last mark, where the session ended" if ended else "filled at once, at the mark"
         return "the mark", why

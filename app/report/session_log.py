@@ -82,6 +82,18 @@ class SessionLog:
         """How it ended."""
         self._tell("session_ended", status=status)
 
+    def failed(self, view: SessionView, why: str) -> None:
+        """It broke off: nothing more was traded, and what it holds is what the next start goes on with."""
+        account = view.books.runtime.account
+        self._tell(
+            "session_ended",
+            status="failed",
+            why=why,
+            time=iso_ms(account.time_ms) if account.time_ms else None,
+            positions=list(account.positions),
+            pending=list(account.pending),
+        )
+
     def told(self, text: str) -> None:
         """A note of the feed or of the commands."""
         self._tell("note", text=text)

@@ -113,7 +113,8 @@ class _Reading:
 def exits_inside(trade: Trade, slippage_rate: float, *, at_close: bool) -> bool:
     """Whether an exit is stamped with the close of its own candle, not with the open of it (RULES, Fills).
 
-    So are a stop or a target that was met at its level, a flatten, and with `fill: close` every market order.
+    So are a stop or a target that was met at its level, a flatten (an older Onetape knew the reason `error`, too), and
+    with `fill: close` every market order.
     """
     price = trade.exit_price
     if price is None or trade.reason in ("end_of_data", "shutdown", "error"):

@@ -15,12 +15,12 @@ from types import FrameType
 from typing import Any
 
 from app import times
-from app.errors import DataError, OnetapeError, first_cause
+from app.errors import DataError, first_cause
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
 from app.feeds.tape import Epoch, Tape
 from app.models.events import EndOfData, Event, Stop
 from app.models.market import Slice
-from app.models.orders import Decision, Fill, Reason
+from app.models.orders import Decision, Fill
 from app.runs.recorder import RunRecorder
 from app.runtime.digest import FIRST, digest_of
 from app.runtime.runtime import TradingRuntime
@@ -97,7 +97,10 @@ class LiveSession:
     last: Event | None = None
 
     async def run(self) -> str:
-        """A fault of the feed, the disk or a stage is raised; what was handled before is on the tape."""
+        """A fault of the feed, the disk or a stage is raised, and nothing is traded after it.
+
+        What was handled before is on the tape, with a digest for each event but the one at hand.
+        """
         queue: EventQueue = asyncio.Queue(QUEUE_BURSTS)
         runtime = self.books.runtime
         try:
@@ -105,8 +108,10 @@ class LiveSession:
                 # It has been now, by the replay: a tape whose session goes on has a digest for every event.
                 self.journal.done(self.books.undecided, self.books.digest)
                 self.books.undecided = None
-            if self.state is not None and self.books.last_seq:
-                self.journal.keep_state(self.state(self.books.last_seq))
+            if self.state is not None:
+                state = self.state(self.books.last_seq)
+                if self.books.last_seq:
+                    self.journal.keep_state(state)
             await self._obey_what_waited()
             async with asyncio.TaskGroup() as tasks:
                 background = [tasks.create_task(self._feed(queue)), tasks.create_task(self.journal.keep_synced())]
@@ -139,15 +144,7 @@ class LiveSession:
     async def _handle_one(self, event: Event) -> None:
         began_s = times.monotonic_s()
         seq = self.journal.write(event)
-        try:
-            digest = await self.books.handle(event)
-        except OnetapeError:
-            raise
-        except Exception:
-            # The strategy or a stage failed: flat is the safe state, and a replay of the tape fails here, too.
-            await self.books.runtime.flatten(Reason.ERROR)
-            raise
-        self.journal.done(seq, digest)
+        self.journal.done(seq, await self.books.handle(event))
         self.last = event
         if self.state is not None and not (isinstance(event, Slice) and event.warmup):
             self.journal.keep_state(self.state(seq))

@@ -1,7 +1,7 @@
 """A session: builds every part for a mode in one place, runs it, and ends it in order.
 
-Live or replay is chosen here and nowhere else. Whatever happens (end of data, an operator's stop, a fault, a bug),
-positions are flattened and the files written before the session is over. It computes no trading rule.
+Live or replay is chosen here and nowhere else. The end of the data and an operator's stop flatten; after a fault or a
+bug nothing more is traded. The files are completed in any case. It computes no trading rule.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from app.errors import first_cause
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
 from app.models.events import EndOfData, Stop
-from app.models.orders import Reason
 from app.runs.recorder import RunRecorder
 from app.runs.run_folder import writing
 from app.runtime.funnel import Funnel
@@ -46,7 +45,7 @@ class Session:
     async def run(self) -> str:
         """Until the end of the data (`finished`) or an operator's stop (`stopped`).
 
-        A fault of the feed or of a stage is raised after the positions were flattened and the files completed.
+        A fault of the feed or of a stage is raised after the files were completed; positions stay as they were.
         """
         queue: EventQueue = asyncio.Queue(QUEUE_BURSTS)
         stops: list[Stop] = []
@@ -60,7 +59,6 @@ class Session:
                             self.recorder.flush_if_full()
                     feeding.cancel()
         except BaseException as error:
-            await self.runtime.flatten(Reason.ERROR)
             self._finish_files()
             raise first_cause(error) from None
         self._finish_files()

@@ -107,9 +107,11 @@ def books_of(runtime: TradingRuntime) -> Books:
 
 
 def put_books(books: Books, runtime: TradingRuntime) -> None:
-    """Into a runtime that has handled nothing; its own settings decide from here."""
+    """In the place of what a runtime holds; its own settings decide from here."""
     account = runtime.account
     account.balance, account.time_ms = books.balance, books.time_ms
+    for held in (account.marks, account.positions, account.pending, account.closing, runtime.feed_counts):
+        held.clear()
     account.marks.update(books.marks)
     account.positions.update((position.symbol, position) for position in books.positions)
     account.pending.update((order.symbol, order) for order in books.pending)
@@ -120,7 +122,9 @@ def put_books(books: Books, runtime: TradingRuntime) -> None:
     for name, counts in books.funnel.items():
         # A reason is text, so its count is found under the reason as well.
         if isinstance(counts, Mapping):
-            getattr(runtime.funnel, name).update(counts)
+            own = getattr(runtime.funnel, name)
+            own.clear()
+            own.update(counts)
         else:
             setattr(runtime.funnel, name, counts)
     runtime.feed_counts.update(books.feed_counts)

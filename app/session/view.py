@@ -20,7 +20,7 @@ from app.session.control import write_status
 from app.session.live_session import Books
 from app.session.period import Period
 from app.session.plan import EventCoverage, RunPlan
-from app.session.state import SessionState, books_of, encode_state, totals_of
+from app.session.state import SessionState, books_of, encode_state, put_books, read_state, totals_of
 
 _STATUS_S = 1.0
 _FILLS_SHOWN = 10
@@ -30,8 +30,9 @@ _FILLS_SHOWN = 10
 class SessionView:
     """What can be said of a session at any moment, for its status, its screen and its results.
 
-    `on_event`, `on_link` and `on_slow` hear of what happens: events with what came of them, news of the feed, and
-    events that took longer to handle than a candle lasts (in real seconds). They must be quick, and never raise.
+    `on_event`, `on_link`, `on_slow` and `on_failed` hear of what happens: events with what came of them, news of the
+    feed, events that took longer to handle than a candle lasts (in real seconds), and why the session broke off. They
+    must be quick, and never raise.
     """
 
     plan: RunPlan
@@ -40,6 +41,7 @@ class SessionView:
     on_event: "Callable[[SessionView, Event, Sequence[Fill], Sequence[Decision]], None] | None" = None
     on_link: Callable[[LinkState], None] | None = None
     on_slow: Callable[[Event, float], None] | None = None
+    on_failed: "Callable[[SessionView, str], None] | None" = None
     coverage: EventCoverage = field(init=False)
     seen: dict[str, int] = field(default_factory=dict)
     last_close_ms: int | None = None
@@ -47,6 +49,7 @@ class SessionView:
     last_fills: list[Fill] = field(default_factory=list)
     last_candles: dict[str, Candle] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
+    _decided: bytes | None = None  # the state after the newest event that was decided on
 
     def __post_init__(self) -> None:
         live = self.plan.settings.live
@@ -71,7 +74,9 @@ class SessionView:
         books, recorder = self.books, self.books.recorder
         parts = books_of(books.runtime), totals_of(recorder), recorder.lengths()
         coverage = list(self.coverage.series.values())
-        return encode_state(SessionState(seq, books.digest, *parts, self.seen, self.last_close_ms or 0, coverage))
+        state = SessionState(seq, books.digest, *parts, self.seen, self.last_close_ms or 0, coverage)
+        self._decided = encode_state(state)
+        return self._decided
 
     def recall(self, state: SessionState | None) -> None:
         """What an earlier epoch had seen; its warm-up is not this one's."""
@@ -135,9 +140,16 @@ class SessionView:
         }
 
     def fail(self, error: BaseException) -> None:
-        """The last status of a session that broke off with a fault; the next start may continue it."""
-        what = str(error) if isinstance(error, OnetapeError) else type(error).__name__
-        write_status(self.folder.folder, {**self.status(), "ended": "failed", "why": what})
+        """The last status of a session that broke off with a fault, from which the next start continues.
+
+        What the event at hand had done in memory is on no tape: the books are again those of the last digest.
+        """
+        if self._decided is not None:
+            put_books(read_state(self._decided, self.folder.folder).books, self.books.runtime)
+        why = str(error) if isinstance(error, OnetapeError) else type(error).__name__
+        write_status(self.folder.folder, {**self.status(), "ended": "failed", "why": why})
+        if self.on_failed is not None:
+            self.on_failed(self, why)
 
     def finish(self, *, kept: bool, status: str) -> dict[str, Any]:
         """The run's last files; a session that keeps its positions stays open for the next start."""

@@ -17,7 +17,7 @@ def test_a_paced_run_gives_the_bytes_of_a_fast_one(tmp_path: Path) -> None:
     assert contents[0] == contents[1]
 
 
-def test_a_strategy_that_raises_is_flattened_logged_and_told_with_a_traceback(tmp_path: Path) -> None:
+def test_a_strategy_that_raises_ends_all_trading_and_is_told_with_a_traceback(tmp_path: Path) -> None:
     strategy = strategy_file(tmp_path, HOLD + "if self.count == 400:\n    raise KeyError('mine')\nreturn FLAT")
     process = backtest(*SAMPLE, *YEAR, "--strategy", strategy, "--out", tmp_path / "run")
     assert process.returncode == 1
@@ -25,7 +25,7 @@ def test_a_strategy_that_raises_is_flattened_logged_and_told_with_a_traceback(tm
     assert "own_strategy.py" in process.stderr
     assert process.stderr.rstrip().endswith("KeyError: 'mine'")
     rows = assert_complete(tmp_path / "run", "failed")
-    assert [row["reason"] for row in rows] == ["signal", "error"]
+    assert [row["reason"] for row in rows] == ["signal"]
 
 
 @pytest.mark.parametrize(("answer", "told"), [
@@ -44,7 +44,7 @@ def test_a_strategy_that_answers_nonsense_is_one_line_and_status_2(answer: str, 
     assert process.stderr.count("\n") == 1
     assert told in process.stderr
     assert "Own" in process.stderr and "BTC/USDT" in process.stderr and "2020-01-0" in process.stderr
-    assert [row["reason"] for row in assert_complete(tmp_path / "run", "failed")] == ["signal", "error"]
+    assert [row["reason"] for row in assert_complete(tmp_path / "run", "failed")] == ["signal"]
 
 
 @pytest.mark.parametrize("fill", ["next_open", "close"])

@@ -11,6 +11,7 @@ from app.errors import DataError
 from app.feeds.base import EventQueue
 from app.models.market import Slice
 from app.runs.trade_log import read_trade_log
+from app.session.session import Session
 from app.times import iso_ms
 from tests.integration.sessions import Files, ListFeed, make_session, market_slices, run_to_end
 
@@ -76,8 +77,7 @@ async def test_a_feed_that_fails_half_way(slices: list[Slice], error: Exception,
     with pytest.raises(type(error)) as raised:
         await session.run()
     assert raised.value is error
-    assert_whole(Files(tmp_path / "run"), until_ms=slices[HALF - 1].close_time_ms)
-    assert session.runtime.account.balance == session.runtime.account.equity()
+    assert_whole(Files(tmp_path / "run"), session, until_ms=slices[HALF - 1].close_time_ms)
 
 
 async def test_a_session_that_is_cancelled_half_way(slices: list[Slice], tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ async def test_a_session_that_is_cancelled_half_way(slices: list[Slice], tmp_pat
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert_whole(Files(tmp_path / "run"), until_ms=slices[HALF - 1].close_time_ms)
+    assert_whole(Files(tmp_path / "run"), session, until_ms=slices[HALF - 1].close_time_ms)
 
 
 async def test_what_was_decided_before_a_fault_is_what_a_whole_run_decided(slices: list[Slice], tmp_path: Path) -> None:
@@ -110,15 +110,17 @@ async def test_what_was_decided_before_a_fault_is_what_a_whole_run_decided(slice
     assert len(before[0]) > 50
 
 
-def assert_whole(files: Files, until_ms: int) -> None:
-    """Every OPEN has its CLOSE, those of the end say `error`, the last row is the balance after them."""
+def assert_whole(files: Files, session: Session, until_ms: int) -> None:
+    """The files hold the positions that the session had: nothing was traded after the fault."""
     assert files.names() == {"trades.csv", "equity.parquet"}
     rows = list(read_trade_log(files.folder / "trades.csv"))
     opened = [row["trade_id"] for row in rows if row["action"] == "OPEN"]
     closed = [row["trade_id"] for row in rows if row["action"] == "CLOSE"]
-    assert sorted(opened) == sorted(closed)
-    assert "error" in [row["reason"] for row in rows if row["timestamp"] == iso_ms(until_ms)]
+    account = session.runtime.account
+    held = [str(position.trade_id) for position in account.positions.values()]
+    assert held
+    assert sorted(opened) == sorted([*closed, *held])
     table = read_parquet(files.folder / "equity.parquet").read_all()
     assert table["timestamp_ms"].to_pylist()[-1] == until_ms
-    final = table["equity"].to_pylist()[-1]
-    assert final == table["balance"].to_pylist()[-1] == float(rows[-1]["balance"])
+    assert table["balance"].to_pylist()[-1] == account.balance == float(rows[-1]["balance"])
+    assert table["equity"].to_pylist()[-1] == account.equity()

@@ -626,7 +626,8 @@ def simulate_events(events: list[Event], config: Config, strategy: Strategy | No
     session = Session(config, strategy)
     for kind, *content in events:
         if kind == "slice":
-            session.handle_slice(*content, in_run=True)
+            candles, close_time = content
+            session.handle_slice(candles, close_time, in_run=True)
         elif kind == "late":
             session.handle_late(*content)
         else:

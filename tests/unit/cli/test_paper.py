@@ -222,3 +222,15 @@ def test_ctrl_c_before_the_session_runs_is_one_line(
     monkeypatch.setattr(PaperRunner, "run_async", run_async)
     assert main(["--mode", "paper"]) == 130
     assert capsys.readouterr().err.startswith("onetape: stopped before the session ran")
+
+
+async def test_a_session_that_failed_says_what_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made, aside = live(tmp_path), Aside()
+    SessionTeller(aside, lines=True).begin(made.view, continued=False)
+    made.view.fail(ZeroDivisionError("x"))
+    made.close()
+    aside.close()
+    assert capsys.readouterr().out == (
+        "failed: ZeroDivisionError; nothing more is traded, 0 open positions and 0 entry orders stay as they are for the "
+        "next start\n"
+    )

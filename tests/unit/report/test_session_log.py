@@ -9,7 +9,7 @@ from app.models.events import EndOfData, MarkedSlice, Stop
 from app.models.market import Slice
 from app.report.output_thread import Aside
 from app.report.session_log import SessionLog
-from tests.live_sessions import link, live, market
+from tests.live_sessions import OPEN_AFTER, link, live, market
 
 Told = list[tuple[str, dict[str, Any]]]
 
@@ -101,3 +101,17 @@ def test_only_a_change_of_the_link_is_told() -> None:
     aside.close()
     assert [event for event, _ in told] == ["link_up", "link_down", "link_up", "note", "slow_strategy"]
     assert told[-1][1] == {"event_kind": "EndOfData", "took_s": 61.235}
+
+
+async def test_one_that_broke_off_says_what_it_holds(tmp_path: Path) -> None:
+    log, told, aside = logged()
+    made = live(tmp_path)
+    for event in market()[:OPEN_AFTER]:
+        await made.books.handle(event)
+    made.view.on_failed = log.failed
+    made.view.fail(ZeroDivisionError("x"))
+    made.close()
+    aside.close()
+    ((name, values),) = told
+    assert (name, values["status"], values["why"]) == ("session_ended", "failed", "ZeroDivisionError")
+    assert values["positions"] == list(made.books.runtime.account.positions) != []

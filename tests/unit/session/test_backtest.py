@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from arro3.io import read_parquet
 
 from app import ConfigBacktestRunner, run_config_backtest, validate_all_configs
 from app.errors import ConfigError, DataError, OutputError
@@ -117,15 +118,19 @@ def test_a_warm_up_that_is_not_there_is_reported_and_no_error(tmp_path: Path) ->
     assert results["shortfalls"][0]["warmup_wanted"] == 240
 
 
-def test_a_strategy_that_raises_flattens_writes_and_raises(tmp_path: Path) -> None:
+def test_a_strategy_that_raises_ends_all_trading_and_the_files_are_complete(tmp_path: Path) -> None:
     (tmp_path / "raises.py").write_text(RAISES.format(raises="raise ValueError('boom')"))
     with pytest.raises(ValueError, match="boom"):
         run(tmp_path / "run", strategy=str(tmp_path / "raises.py"))
     results = json.loads((tmp_path / "run/results.json").read_text())
     rows = list(read_trade_log(tmp_path / "run" / results["files"]["trades"]))
     assert results["status"] == "failed"
-    assert [(row["action"], row["reason"]) for row in rows] == [("OPEN", "signal"), ("CLOSE", "error")]
-    assert results["performance"]["final_balance"] == results["performance"]["final_equity"]
+    assert [(row["action"], row["reason"]) for row in rows] == [("OPEN", "signal")]
+    equity = read_parquet(tmp_path / "run" / results["files"]["equity"]).read_all()
+    performance = results["performance"]
+    assert performance["final_balance"] == equity["balance"].to_pylist()[-1] == performance["starting_balance"]
+    assert performance["final_equity"] == equity["equity"].to_pylist()[-1] != performance["final_balance"]
+    assert (performance["total_trades"], results["funnel"]["unfilled_at_end"]) == (0, 0)
 
 
 def test_a_strategy_that_exits_the_process_is_a_failure_too(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ async def test_a_command_of_a_running_session_is_removed_once_it_was_handled(tmp
     assert list((tmp_path / "commands").iterdir()) == []
 
 
-async def test_a_stage_that_fails_leaves_flat_books_and_no_digest(tmp_path: Path) -> None:
+async def test_a_stage_that_fails_is_followed_by_nothing_in_any_file(tmp_path: Path) -> None:
     made = live(tmp_path / "run", "strategy.params.seed=2")
     handle = made.books.runtime.handle
 
@@ -140,8 +140,14 @@ async def test_a_stage_that_fails_leaves_flat_books_and_no_digest(tmp_path: Path
     made.books.runtime.handle = fail  # type: ignore[method-assign, assignment]
     with pytest.raises(ZeroDivisionError):
         await made.run(*market(), wait_for_ever)
-    assert made.books.runtime.account.positions == {}
-    assert next(reversed(list(read_tape(tmp_path / "run").records))).digest is None
+    *decided, last = read_tape(tmp_path / "run").records
+    assert last.digest is None
+    assert all(record.digest for record in decided)
+    again = live(tmp_path / "again", "strategy.params.seed=2")
+    await again.books.replay(read_tape(tmp_path / "run"), decided[-1].seq)
+    again.close()
+    assert made.trades == again.trades
+    assert made.trades.count("\n") > 3
 
 
 async def test_a_disk_that_is_full_stops_trading_and_what_was_written_replays(tmp_path: Path) -> None:
