@@ -157,6 +157,13 @@ def kept_rows(path: Path, count: int) -> bytes:
     return rows
 
 
+def equity_before(path: Path, count: int, time_ms: int) -> float | None:
+    """Of the first `count` rows the last one's equity that closed at or before a time; None if none did."""
+    rows = np.frombuffer(kept_rows(path, count), [("time_ms", "<i8"), ("equity", "<f8"), ("balance", "<f8")])
+    number = int(rows["time_ms"].searchsorted(time_ms, "right"))
+    return float(rows["equity"][number - 1]) if number else None
+
+
 def _kept_path(path: Path) -> Path:
     return path.with_name(path.stem + ".rows")
 

@@ -59,23 +59,27 @@ class TradingRuntime:
         add_slice, add_equity, add_balance = rows.slices.append, rows.equities.append, rows.balances.append
         asked, marks = self.host.asked, account.marks
         absorb = self.host.absorb if self.host.keeps_candles else None
+        day_end_ms = safety.day_end_ms
         for event in events:
             if type(event) is not Slice or event.warmup:
                 await self._handle_rare(event)
                 if self.ended:
                     return
                 continue
+            time_ms = event.close_time_ms
             if account.positions or account.pending:
                 await broker.on_slice(event)
                 equity = account.equity()
             else:  # nothing for a broker to fill or to close: only time and marks move
-                account.time_ms = event.close_time_ms
+                account.time_ms = time_ms
                 for candle in event.candles:
                     marks[candle.symbol] = candle.close
                 equity = account.balance
 
             # The guard is asked where it can have anything to say: a new peak, or near one of its limits.
-            if not safety.watch_below < equity <= safety.peak and await safety.on_slice(event.close_time_ms, equity):
+            if time_ms > day_end_ms:
+                day_end_ms = safety.begin_day(time_ms)
+            if not safety.watch_below < equity <= safety.peak and await safety.on_slice(time_ms, equity):
                 await self._close_everything()
                 equity = account.equity()  # under `fill: close` the positions are gone already
             add_slice(event)

@@ -23,7 +23,7 @@ from app.runs.recorder import LogLengths
 from app.runs.run_folder import RunFolder
 from app.session.period import Period
 from app.session.plan import RunPlan, versions
-from app.session.state import SessionState, encode_state, read_state
+from app.session.state import SessionState, encode_state, read_state, with_day
 from app.session.state_file import read_states
 from app.settings.profile import Settings, load_settings
 from app.strategies.loader import LoadedStrategy, check_settings
@@ -162,7 +162,7 @@ def epoch_start(tape: Tape) -> EpochStart:
             f"{epoch.folder.parent}: the state after its last event is not there (an older Onetape wrote it, or the "
             "power went); start it once with the code and settings it was begun with, stop it, then add --new-epoch"
         )
-    state = read_state(found, epoch.folder)
+    state = with_day(read_state(found, epoch.folder), RunFolder(epoch.folder.parent, epoch.header["trades"]))
     segment = sum(len(one.segments) for one in tape.epochs) + 1
     return EpochStart(epoch.number + 1, segment, last_seq + 1, state, tuple(_commands(epoch, state.seq)))
 

@@ -87,6 +87,7 @@ def build_runtime(
             max_daily_loss=mode.safety.max_daily_loss,
             max_open_positions=mode.safety.max_open_positions,
         ),
+        recorder.rows,
     )
     return TradingRuntime(
         account=account,

@@ -5,7 +5,7 @@ is written by the code that decided, and read without computing anything.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -15,11 +15,12 @@ from app.candles.series import SeriesCoverage
 from app.errors import DataError
 from app.models.market import Slice
 from app.models.orders import CloseOrder, EntryOrder, Position
-from app.runs.equity import kept_rows
+from app.runs.equity import equity_before, kept_rows
 from app.runs.recorder import LogLengths, RunRecorder
 from app.runs.run_folder import RunFolder
 from app.runs.tally import Tally
 from app.runtime.runtime import TradingRuntime
+from app.times import DAY_MS
 from app.trading.execution import ExecutionEngine
 from app.trading.paper_trader import PaperTrader
 from app.trading.safety import SafetyMemory
@@ -158,6 +159,24 @@ def put_totals(totals: Totals, recorder: RunRecorder) -> None:
         recorder.rows.slices.append(slice_)
         recorder.rows.equities.append(equity)
         recorder.rows.balances.append(balance)
+
+
+def with_day(state: SessionState, folder: RunFolder) -> SessionState:
+    """The state with the day as the equity rows have it, where an older Onetape left it behind (`follows_rows`)."""
+    books, newest = state.books, state.totals.newest_row
+    if books.safety.follows_rows or newest is None:
+        return state
+    slice_, last_equity, _ = newest
+    day_end_ms = -(-slice_.close_time_ms // DAY_MS) * DAY_MS
+    start = equity_before(folder.equity, state.logs.equity_rows, day_end_ms - DAY_MS)
+    safety = replace(
+        books.safety,
+        day_end_ms=day_end_ms,
+        day_start_equity=books.starting_balance if start is None else start,
+        last_equity=last_equity,
+        follows_rows=True,
+    )
+    return msgspec.structs.replace(state, books=msgspec.structs.replace(books, safety=safety))
 
 
 def copy_logs(lengths: LogLengths, source: RunFolder, target: RunFolder) -> None:

@@ -82,18 +82,17 @@ class PaperTrader:
         account = self._account
         symbol, open_time_ms = candle.symbol, candle.open_time_ms
         if candle.volume > 0.0:
-            if symbol in account.closing:
+            if account.closing and symbol in account.closing:
                 order = account.closing[symbol]
                 if order.signal_time_ms <= open_time_ms:
                     self._close(
                         account.positions[symbol], candle.open, open_time_ms, order.reason, order=order, candle=candle
                     )
-            if symbol in account.pending and account.pending[symbol].signal_time_ms <= open_time_ms:
+            if account.pending and symbol in account.pending and account.pending[symbol].signal_time_ms <= open_time_ms:
                 self._open(account.pending.pop(symbol), candle.open, open_time_ms, candle)
-            if symbol in account.positions:
-                position = account.positions[symbol]
-                if position.entry_time_ms <= open_time_ms:
-                    self._hold(position, candle)
+            position = account.positions.get(symbol)
+            if position is not None and position.entry_time_ms <= open_time_ms:
+                self._hold(position, candle)
         account.marks[symbol] = candle.close
 
     def _hold(self, position: Position, candle: Candle) -> None:

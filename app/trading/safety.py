@@ -9,7 +9,7 @@ from math import inf
 
 from app.models.orders import Refusal
 from app.times import DAY_MS
-from app.trading.account import Account
+from app.trading.account import Account, EquityRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,10 @@ class Trip:
 
 @dataclass(frozen=True, slots=True)
 class SafetyMemory:
-    """All that a monitor remembers, for a new epoch of a session."""
+    """All that a monitor remembers, for a new epoch of a session.
+
+    `follows_rows` is False in what an older Onetape left: its day moved only with slices that the guard was asked of.
+    """
 
     halted: bool
     trips: tuple[Trip, ...]
@@ -39,47 +42,59 @@ class SafetyMemory:
     day_end_ms: int
     day_start_equity: float
     last_equity: float
+    follows_rows: bool = False
 
 
 class SafetyMonitor:
-    """Watches one account. `halted` is the latch; `trips` lists every time it closed."""
+    """Watches one account. `halted` is the latch; `trips` lists every time it closed.
 
-    def __init__(self, account: Account, limits: SafetyLimits) -> None:
+    A day begins with the newest of the equity `rows` before its first slice, as it was finally written.
+    """
+
+    def __init__(self, account: Account, limits: SafetyLimits, rows: EquityRows) -> None:
         self._account = account
+        self._rows = rows
         self._max_drawdown = inf if limits.max_drawdown is None else limits.max_drawdown
         self._max_daily_loss = inf if limits.max_daily_loss is None else limits.max_daily_loss
         self._max_open_positions = limits.max_open_positions
         self.halted = False
         self.trips: list[Trip] = []
         self.peak = account.starting_balance
-        self._day_end_ms = 0
+        self.day_end_ms = 0
         self._day_start_equity = account.starting_balance
-        self._last_equity = account.starting_balance
+        self._equity_before = account.starting_balance  # of the first row here
         self.watch_below = 0.0
         self._set_watch()
+
+    def begin_day(self, close_time_ms: int) -> int:
+        """For a slice that closes after `day_end_ms`, before guard and row; gives the new `day_end_ms`."""
+        if close_time_ms > self.day_end_ms:
+            # A slice that closes at midnight still belongs to the day that it ends.
+            self.day_end_ms = -(-close_time_ms // DAY_MS) * DAY_MS
+            self._day_start_equity = self._last_equity
+            self._set_watch()
+        return self.day_end_ms
 
     async def on_slice(self, close_time_ms: int, equity: float) -> bool:
         """Step 2 of a slice, after the broker: True when the kill switch trips with this slice.
 
         Need not be asked while `watch_below < equity <= peak`: nothing can change then.
         """
-        if close_time_ms > self._day_end_ms:
-            # A slice that closes at midnight still belongs to the day that it ends.
-            self._day_end_ms = -(-close_time_ms // DAY_MS) * DAY_MS
-            self._day_start_equity = self._last_equity
-        self._last_equity = equity
         if equity > self.peak:
             self.peak = equity
             self._set_watch()
         return equity <= self.watch_below and self._check_limits(close_time_ms, equity)
 
+    @property
+    def _last_equity(self) -> float:
+        return self._rows.equities[-1] if self._rows.equities else self._equity_before
+
     def _set_watch(self) -> None:
-        if self._max_daily_loss < inf:
-            self.watch_below = inf  # a new day may begin with any slice: look at each
-            return
-        # Above this equity the drawdown cannot be reached, so almost every slice costs one comparison. The margin
-        # covers rounding; what decides is the formula of RULES.md in _check_limits.
-        self.watch_below = self.peak * (1.0 - self._max_drawdown) + 1e-9 * abs(self.peak)
+        # Above this equity neither limit can be reached, so almost every slice costs one comparison. The margin covers
+        # rounding; what decides is the formula of RULES.md in _check_limits.
+        self.watch_below = max(
+            _near(self.peak, self._max_drawdown), _near(self._day_start_equity, self._max_daily_loss)
+        )
 
     def _check_limits(self, close_time_ms: int, equity: float) -> bool:
         drawdown, daily_loss = self.losses(equity)
@@ -114,14 +129,14 @@ class SafetyMonitor:
 
     def memory(self) -> SafetyMemory:
         """What it remembers."""
-        day = self._day_end_ms, self._day_start_equity
-        return SafetyMemory(self.halted, tuple(self.trips), self.peak, *day, self._last_equity)
+        day = self.day_end_ms, self._day_start_equity, self._last_equity
+        return SafetyMemory(self.halted, tuple(self.trips), self.peak, *day, follows_rows=True)
 
     def recall(self, memory: SafetyMemory) -> None:
         """Goes on as the monitor whose memory it is, with limits of its own."""
         self.halted, self.trips, self.peak = memory.halted, list(memory.trips), memory.peak
-        self._day_end_ms, self._day_start_equity = memory.day_end_ms, memory.day_start_equity
-        self._last_equity = memory.last_equity
+        self.day_end_ms, self._day_start_equity = memory.day_end_ms, memory.day_start_equity
+        self._equity_before = memory.last_equity
         self._set_watch()
 
     async def gate(self) -> Refusal | None:
@@ -136,3 +151,7 @@ class SafetyMonitor:
 def _loss(base: float, equity: float) -> float:
     # A base at or below zero (an account that was resumed when it was broke) has nothing left to lose a part of.
     return 1.0 - equity / base if base > 0.0 else 0.0
+
+
+def _near(base: float, limit: float) -> float:
+    return base * (1.0 - limit) + 1e-9 * base if base > 0.0 else -inf

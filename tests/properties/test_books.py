@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.models.events import EndOfData
+from app.models.events import EndOfData, Resume
+from app.models.market import Slice
 from app.models.orders import Action, EntryOrder, Order, Refusal
 from app.proof.rebuild import candle_of
+from app.times import DAY_MS
 from app.trading.account import Account
 from app.trading.paper_trader import PaperTrader
 from tests.properties.events import SETTINGS, TABLES, Move, answer_of, events_of
@@ -76,6 +78,27 @@ def test_the_books_balance_at_all_times(table: Table, overrides: list[str], seed
     assert not account.positions and not account.pending and not account.closing
     if played.rows:
         assert played.rows[-1][1:] == (account.balance, account.balance)
+
+
+@EXAMPLES
+@given(table=TABLES, overrides=SETTINGS, seed=st.integers(0, 10_000))
+def test_the_days_loss_is_what_the_equity_rows_say(table: Table, overrides: list[str], seed: int) -> None:
+    played, _ = watched(overrides, seed)
+    account, safety = played.runtime.account, played.runtime.safety
+    day_begins_ms, start = 0, 10_000.0
+
+    async def handle() -> None:
+        nonlocal day_begins_ms, start
+        for event in events_of(table):
+            if isinstance(event, Slice) and event.close_time_ms > day_begins_ms + DAY_MS:
+                day_begins_ms = (event.close_time_ms - 1) // DAY_MS * DAY_MS
+                start = played.rows[-1][1] if played.rows else 10_000.0
+            await played.runtime.handle((event,))
+            if isinstance(event, Resume):
+                start = account.equity()
+            assert safety.losses(account.equity())[1] == (1.0 - account.equity() / start if start > 0 else 0.0)
+
+    asyncio.run(handle())
 
 
 @EXAMPLES

@@ -151,7 +151,7 @@ def build(
     runtime = TradingRuntime(
         account=account,
         broker=broker,
-        safety=SafetyMonitor(account, SafetyLimits(**limits)),
+        safety=SafetyMonitor(account, SafetyLimits(**limits), rows),
         host=StrategyHost(live.symbols, live.timeframe, settings.strategy_timeframe, create, account),
         risk=RiskEngine(risk_config(settings), instruments(settings)),
         execution=ExecutionEngine(broker, live.symbols),

@@ -264,3 +264,30 @@ def test_the_first_days_loss_counts_from_the_starting_balance() -> None:
 def test_a_day_without_slices_changes_nothing() -> None:
     played = play(ENTER + "00:01 A 100 100 96 96 1\n3/12:00 A 92 92 92 92 1\n3/12:01 A 92 92 92 92 1", *DAILY)
     assert played.runtime.safety.trips == []  # 9600 of 9800
+
+
+@pytest.mark.parametrize("limit", ["null", "0.5"])
+def test_the_day_is_followed_whether_a_limit_asks_for_it_or_not(limit: str) -> None:
+    played = play(ENTER + """
+        00:01 A 100 100 100 100 1
+        12:00 A 90 90 90 90 1    # the first day ends with 9500
+        2/12:00 A 86 86 86 86 1  # 9300
+        2/23:59 A 88 88 88 88 1  # closes at midnight with 9400
+        3/12:00 A 88 88 88 88 1  # flat
+        3/12:01 A 88 88 88 88 1
+    """, *HALF, "safety.max_drawdown=null", f"safety.max_daily_loss={limit}", end=False)  # fmt: skip
+    safety = played.runtime.safety
+    assert safety.losses(9400) == (pytest.approx(0.06), 0.0)
+    assert (safety.memory().day_start_equity, safety.memory().last_equity) == (9400, 9400)
+
+
+@pytest.mark.parametrize("price", ["90", "85"])
+def test_a_day_begins_with_the_last_row_as_it_was_finally_written(price: str) -> None:
+    late = play(ENTER + f"""
+        00:01 A 100 100 100 100 1
+        23:59 B 100 100 100 100 1
+        late 23:59 A {price} {price} {price} {price} 1
+        2/00:00 A {price} {price} {price} {price} 1
+    """, *DAILY, "safety.max_drawdown=null", end=False)  # fmt: skip
+    assert late.runtime.safety.trips == []
+    assert late.rows[-2][1] == late.runtime.safety.memory().day_start_equity == 10_000 - 50 * (100 - int(price))

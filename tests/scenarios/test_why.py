@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arro3.io import read_parquet
 
 from app.models.events import Event, Kill, LateCandle, MarkedSlice
 from app.models.market import Slice
-from app.times import iso_ms
+from app.session.backtest import SAMPLE_CACHE, SAMPLE_CONFIG
+from app.times import DAY_MS, iso_ms, parse_time_ms
 from tests.candle_columns import MINUTE_MS
 from tests.proof_runs import END_MS, START_MS, changed, market, replay, rows_of, said, session, slices_of, trades_of
 
@@ -264,3 +266,20 @@ def test_a_kill_and_a_session_that_has_not_ended(tmp_path: Path, capsys: Capture
         why(capsys, run, symbol, slices[at].close_time_ms)["sizing"]
         == why(capsys, plain, symbol, slices[at].close_time_ms)["sizing"]
     ), "a tape and its history answer the same"
+
+
+def test_the_loss_of_the_day_is_that_of_the_equity_file(tmp_path: Path, capsys: Capture) -> None:
+    run, words = tmp_path / "run", ("--cache", SAMPLE_CACHE)
+    period = ("--start", "2020-03-01", "--end", "2020-06-02", "--offline", "--no-report")
+    assert said(capsys, "--mode", "backtest", "--config", SAMPLE_CONFIG, *words, *period, "--out", run)[0] == 0
+    table = read_parquet(run / "equity.parquet").read_all()
+    rows = list(zip(table["timestamp_ms"].to_pylist(), table["equity"].to_pylist(), strict=True))
+    times = [row["timestamp"] for row in signals_of(run, "order")]
+    for time in ("2020-05-31T15:00:00.000Z", times[0], times[len(times) // 2], times[-1]):
+        assert time in times
+        _, out = said(capsys, "why", run, "BTC/USDT", time, "--json", *words)
+        gate = next(dict(lines) for title, lines in json.loads(out)["sections"].items() if title == "Gate")
+        time_ms = parse_time_ms(time)
+        begin_ms = (time_ms - 1) // DAY_MS * DAY_MS
+        start, now = (next(equity for at, equity in reversed(rows) if at <= ms) for ms in (begin_ms, time_ms))
+        assert gate["loss of the day"] == f"{1 - now / start:.4%}, no limit"

@@ -2,13 +2,21 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.errors import ConfigError, DataError, OnetapeError
 from app.feeds.tape import read_tape
+from app.models.market import Candle, Slice
+from app.session.epochs import state_of
 from app.session.state_file import StateFile, read_states
 from app.session.tape_replay import TapeRunner
+from app.trading.safety import SafetyMemory, SafetyMonitor
+from tests.candle_columns import MINUTE_MS
+from tests.golden.make_tape import START_MS, SYMBOLS, WARMUP
+from tests.parity import seeded_strategy
+from tests.parity.market import made_up
 from tests.scripted_paper import Feed, no_sockets, trade, trades_of
 from tests.unit.session.test_epochs import KEEP, OTHER, assert_same_files, broken
 
@@ -94,3 +102,51 @@ async def test_an_event_that_was_not_decided_on_is_decided_by_the_next_start_and
     assert told[1:] == ["event 33 of the tape had not been decided on when the session broke off; it is now"]
     assert all(record.digest for record in read_tape(tmp_path / "run").records)
     assert_same_files(tmp_path / "run", tmp_path / "whole")
+
+
+def over_midnight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A market of two days whose strategy trades on the first one alone: the second day is flat."""
+    rows = made_up(3, SYMBOLS, START_MS - WARMUP * MINUTE_MS, WARMUP + 400)
+    candles: dict[int, list[Candle]] = {}
+    for symbol in SYMBOLS:
+        for row in rows[symbol]:
+            candles.setdefault(row[0], []).append(Candle(symbol, "1m", *row))
+    market = [Slice(at + MINUTE_MS, tuple(candles[at]), at < START_MS) for at in sorted(candles)]
+    monkeypatch.setattr(Feed, "market", market)
+    decide, last_ms = seeded_strategy.toss, START_MS + 280 * MINUTE_MS
+
+    def toss(seed: int, symbol: str, open_time_ms: int, close: float) -> Any:
+        return decide(seed, symbol, open_time_ms, close) if open_time_ms < last_ms else {"action": "EXIT"}
+
+    monkeypatch.setattr(seeded_strategy, "toss", toss)
+
+
+@pytest.mark.parametrize("older", [False, True])
+async def test_a_daily_loss_limit_that_a_new_epoch_switches_on_trips_on_no_flat_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: bool
+) -> None:
+    """`older`: the state is that of a Onetape whose guard had seen the start of the session and nothing since."""
+    over_midnight(monkeypatch)
+    with monkeypatch.context() as first:
+        if older:
+            stale = SafetyMemory(False, (), 10_000.0, START_MS + MINUTE_MS, 10_000.0, 10_000.0)
+            first.setattr(SafetyMonitor, "memory", lambda _: stale)
+        await broken(tmp_path / "run", monkeypatch, 380)
+    lost = [float(row.split(",")[10]) for row in trades_of(tmp_path / "run").splitlines()[1:] if "CLOSE" in row]
+    assert sum(lost) < -10
+    results = await trade(tmp_path / "run", KEEP, "safety.max_daily_loss=0.0001", new_epoch=True)
+    assert results["kill_switch"] is None
+    memory = state_of(read_tape(tmp_path / "run").epochs[1])
+    assert memory is not None
+    assert memory.books.safety.day_start_equity == results["performance"]["final_equity"] < 9_990
+    assert memory.books.safety.follows_rows
+
+
+async def test_the_loss_of_the_day_goes_on_in_a_new_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    over_midnight(monkeypatch)
+    stale = SafetyMemory(False, (), 10_000.0, START_MS + MINUTE_MS, 9_000.0, 9_000.0)
+    with monkeypatch.context() as first:
+        first.setattr(SafetyMonitor, "memory", lambda _: stale)
+        await broken(tmp_path / "run", monkeypatch, 295)  # on the first day, after its losses
+    results = await trade(tmp_path / "run", KEEP, "safety.max_daily_loss=0.0001", new_epoch=True)
+    assert results["kill_switch"]["why"].startswith("daily loss")

@@ -4,16 +4,27 @@ import pytest
 
 from app.models.orders import Refusal
 from app.times import DAY_MS
-from app.trading.account import Account
+from app.trading.account import Account, EquityRows
 from app.trading.safety import SafetyLimits, SafetyMonitor
 from tests.made import BTC, ETH, entry, position
 
 OFF = SafetyLimits(max_drawdown=None)
 
 
+class Watched(SafetyMonitor):
+    """Begins the days and notes a row after each slice, as the runtime does."""
+
+    async def on_slice(self, close_time_ms: int, equity: float) -> bool:
+        """The day, the guard, then the row."""
+        self.begin_day(close_time_ms)
+        trips = await super().on_slice(close_time_ms, equity)
+        self._rows.equities.append(equity)
+        return trips
+
+
 def monitor(limits: SafetyLimits, balance: float = 10_000.0) -> tuple[SafetyMonitor, Account]:
     account = Account(balance)
-    return SafetyMonitor(account, limits), account
+    return Watched(account, limits, EquityRows()), account
 
 
 async def feed(safety: SafetyMonitor, *equities: float, at_ms: int = DAY_MS // 2) -> list[bool]:
@@ -111,8 +122,13 @@ async def test_what_the_runtime_need_not_ask_could_not_have_tripped() -> None:
         for equity in (safety.watch_below * (1 + 1e-15), safety.watch_below + 1e-6, safety.peak):
             if equity > safety.watch_below:
                 assert 1.0 - equity / safety.peak < limit
-    daily, _ = monitor(SafetyLimits(max_drawdown=None, max_daily_loss=0.1))
-    assert daily.watch_below == float("inf")
+        daily, _ = monitor(SafetyLimits(max_drawdown=None, max_daily_loss=limit), balance=9_999.7)
+        await feed(daily, 12_345.6, 11_111.1)
+        await feed(daily, 11_000.0, at_ms=DAY_MS + 60_000)
+        for equity in (daily.watch_below * (1 + 1e-15), daily.watch_below + 1e-6):
+            assert 1.0 - equity / 11_111.1 < limit
+    none, _ = monitor(OFF)
+    assert none.watch_below == float("-inf")
 
 
 async def test_what_the_limits_are_held_against() -> None:
