@@ -136,15 +136,13 @@ class RunRecorder:
         for slice_ in slices:
             for candle in slice_.candles:
                 self.first_opens.setdefault(candle.symbol, candle.open)
-            if len(self.first_opens) == len(self.candles):
-                return
 
     def _count(self, slices: Sequence[Slice]) -> None:
         symbols = len(self.candles)
-        if len(self.first_opens) < symbols:
+        if not self.candles.keys() <= self.first_opens.keys():  # in a new epoch it also holds what is listed no more
             self._note_first_opens(slices)
         complete = len(slices)
-        if symbols > 1:  # with one symbol every slice is complete
+        if symbols > 1 or not slices[0].candles:  # with one symbol every slice is complete, but see put_totals()
             ragged = [slice_ for slice_ in slices if len(slice_.candles) < symbols]
             complete -= len(ragged)
             for slice_ in ragged:

@@ -155,8 +155,13 @@ def put_totals(totals: Totals, recorder: RunRecorder) -> None:
         else:
             setattr(recorder.tally, field.name, value)
     if totals.newest_row is not None:
-        slice_, equity, balance = totals.newest_row
-        recorder.rows.slices.append(slice_)
+        slice_, equity, balance = totals.newest_row  # not counted yet: of its candles those that are listed still
+        for candle in slice_.candles:
+            recorder.first_opens.setdefault(candle.symbol, candle.open)
+        if recorder.first_open_ms is None:
+            recorder.first_open_ms = slice_.candles[0].open_time_ms
+        listed = tuple(candle for candle in slice_.candles if candle.symbol in recorder.candles)
+        recorder.rows.slices.append(Slice(slice_.close_time_ms, listed, slice_.warmup))
         recorder.rows.equities.append(equity)
         recorder.rows.balances.append(balance)
 
