@@ -93,8 +93,8 @@ class LiveSession:
     first: Sequence[Event] = ()
     sift: Callable[[Event], Sequence[Event]] | None = None
     state: Callable[[int], bytes] | None = None
-    stops: list[Stop] = field(default_factory=list)
     last: Event | None = None
+    _heard: list[signal.Signals] = field(default_factory=list)
 
     async def run(self) -> str:
         """A fault of the feed, the disk or a stage is raised, and nothing is traded after it.
@@ -118,7 +118,9 @@ class LiveSession:
                 background += [tasks.create_task(watch(queue)) for watch in self.watchers]
                 if self.commands is not None:
                     background.append(tasks.create_task(self.commands.watch(queue)))
-                with _stop_signals(queue, tasks, background[0], self.stops):
+                asked = asyncio.Event()
+                background.append(tasks.create_task(self._stop(queue, asked, background[0])))
+                with _stop_signals(asked, self._heard):
                     while not runtime.ended:
                         await self._handle(await queue.get())
                 for task in background:
@@ -154,31 +156,29 @@ class LiveSession:
         if took_s > self.slow_s and self.on_slow is not None:
             self.on_slow(event, took_s)
 
+    async def _stop(self, queue: EventQueue, asked: asyncio.Event, feeding: "asyncio.Task[None]") -> None:
+        """An operator's stop, a command in the queue like any other; where the queue is full it waits, as they do."""
+        await asked.wait()
+        feeding.cancel()
+        await queue.put((Stop(self._heard[0].name),))
+
     async def _feed(self, queue: EventQueue) -> None:
         await self.feed.run(queue)
         await queue.put((EndOfData(),))
 
 
 @contextmanager
-def _stop_signals(
-    queue: EventQueue, tasks: asyncio.TaskGroup, feeding: "asyncio.Task[None]", stops: list[Stop]
-) -> Iterator[None]:
-    # The first Ctrl-C or SIGTERM is a command in the queue like any other; the second ends the process at once, also
-    # while a strategy holds up the loop: the tape is in the kernel, and the next start continues from it.
+def _stop_signals(asked: asyncio.Event, heard: list[signal.Signals]) -> Iterator[None]:
+    # The first Ctrl-C or SIGTERM asks for a stop; the second ends the process at once, also while a strategy holds up
+    # the loop: the tape is in the kernel, and the next start continues from it.
     loop = asyncio.get_running_loop()
-    heard: list[int] = []
     before: dict[int, Any] = {}
 
     def hear(number: int, _: FrameType | None) -> None:
         if heard:
             os._exit(_AT_ONCE)
-        heard.append(number)
-        loop.call_soon_threadsafe(stop, signal.Signals(number))
-
-    def stop(received: signal.Signals) -> None:
-        stops.append(Stop(received.name))
-        feeding.cancel()
-        tasks.create_task(queue.put((stops[0],)))
+        heard.append(signal.Signals(number))
+        loop.call_soon_threadsafe(asked.set)
 
     with suppress(ValueError):  # in a thread (a notebook) there are no signals to hear
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,31 +1,37 @@
 """The state after the newest event, beside the tape: written by the code that decided it, for a later epoch.
 
-The rule: two files in turn, each with its length and checksum, so that one of them is whole whenever the process ends.
-What is in them is not its affair, and neither is a disk that takes no more: the tape tells that.
+The rule: two files in turn, each with its checksum, length and number, so that one of them is whole whenever the
+process ends. What is in them is not its affair, and neither is a disk that takes no more: the tape tells that.
 """
 
 import contextlib
 import os
+import re
 import zlib
 from pathlib import Path
 
 _NAMES = ("state.1", "state.2")
-_HEAD_BYTES = 18  # crc32 and length in hex, each with a space
+# crc32 of all that follows the length, the state's length, and its number; an older Onetape gave it none.
+_HEAD = re.compile(rb"([0-9a-f]{8}) ([0-9a-f]{8}) ([0-9a-f]{16} )?")
 
 
 class StateFile:
-    """Writes the two files of a folder."""
+    """Writes the two files of a folder; what is there already counts, so that the newer one stays."""
 
     def __init__(self, folder: Path) -> None:
+        numbers = [_read(folder / name)[0] for name in _NAMES]
         self._descriptors = [os.open(folder / name, os.O_WRONLY | os.O_CREAT, 0o644) for name in _NAMES]
-        self._turn = 0
+        self._turn = numbers.index(min(numbers))
+        self._number = max(numbers)
 
     def write(self, state: bytes) -> None:
         """To the kernel, over the older of the two."""
-        content = b"%08x %08x %b" % (zlib.crc32(state), len(state), state)
+        numbered = b"%016x %b" % (self._number + 1, state)
+        content = b"%08x %08x %b" % (zlib.crc32(numbered), len(state), numbered)
         with contextlib.suppress(OSError):
-            os.pwrite(self._descriptors[self._turn], content, 0)
-            self._turn = 1 - self._turn
+            if os.pwrite(self._descriptors[self._turn], content, 0) == len(content):  # a disk may fill up in the middle
+                self._turn = 1 - self._turn
+                self._number += 1
 
     def sync(self) -> None:
         """To the disk."""
@@ -42,14 +48,20 @@ class StateFile:
 
 def read_states(folder: Path) -> list[bytes]:
     """Every state there that is whole, in no order."""
-    found = []
-    for name in _NAMES:
-        try:
-            content = (folder / name).read_bytes()
-            checksum, length = int(content[:8], 16), int(content[9:17], 16)
-        except (OSError, ValueError):
-            continue
-        state = content[_HEAD_BYTES : _HEAD_BYTES + length]
-        if len(state) == length and zlib.crc32(state) == checksum:
-            found.append(state)
-    return found
+    return [state for _, state in (_read(folder / name) for name in _NAMES) if state is not None]
+
+
+def _read(path: Path) -> tuple[int, bytes | None]:
+    """Number and state; -1 and None of what is not whole."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return -1, None
+    head = _HEAD.match(content)
+    if head is None:
+        return -1, None
+    number, length = head[3] or b"", int(head[2], 16)
+    state = content[head.end() : head.end() + length]
+    if len(state) < length or zlib.crc32(number + state) != int(head[1], 16):
+        return -1, None
+    return int(number or b"0", 16), state

@@ -1,5 +1,8 @@
 """The tape: what is read back is what was written; a tail cut at any byte is the end, other damage is refused."""
 
+import asyncio
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -145,8 +148,6 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
 
 
 def _full_disk() -> int:
-    import os
-
     return os.open("/dev/full", os.O_WRONLY)
 
 
@@ -258,3 +259,48 @@ def test_the_state_lies_beside_the_tape(tmp_path: Path) -> None:
     tape.keep_state(b"two")
     tape.close()
     assert sorted(read_states(tmp_path / "tape")) == [b"one", b"two"]
+
+
+async def test_a_segment_that_ends_while_it_is_synced_disturbs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sync in its thread comes exactly after the segment was closed, and before there is another."""
+    monkeypatch.setattr(journal, "_SYNC_S", 0.0)
+    begun, closed, tried, again = (threading.Event() for _ in range(4))
+    sync, close = os.fsync, os.close
+
+    def fsync(descriptor: int) -> None:
+        if threading.current_thread() is threading.main_thread():
+            return sync(descriptor)
+        if tried.is_set():
+            again.set()
+            return sync(descriptor)
+        begun.set()
+        assert closed.wait(30)
+        try:
+            return sync(descriptor)
+        finally:
+            tried.set()
+
+    def close_slowly(descriptor: int) -> None:
+        close(descriptor)
+        if threading.current_thread() is threading.main_thread():
+            closed.set()
+            assert tried.wait(30)
+
+    tape = Journal(tmp_path, {})
+    tape.write(EVENTS[0])
+    monkeypatch.setattr(os, "fsync", fsync)
+    keeping = asyncio.create_task(tape.keep_synced())
+    assert await asyncio.to_thread(begun.wait, 30)
+    monkeypatch.setattr(journal, "_SEGMENT_BYTES", 1)
+    monkeypatch.setattr(os, "close", close_slowly)
+    tape.done(1, "1" * 16)
+    tape.write(EVENTS[1])  # into another segment
+    while not again.is_set():
+        assert not keeping.done(), keeping.exception()
+        await asyncio.sleep(0)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    tape.close()
+    assert [record.event for record in read_tape(tmp_path).records] == EVENTS[:2]

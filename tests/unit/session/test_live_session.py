@@ -1,19 +1,23 @@
 """A live session: the order of the queue is that of the tape, and whatever ends it, the tape goes on from there."""
 
+import asyncio
 import os
 import random
 import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from app.errors import DataError, OutputError
+from app.feeds.base import EventQueue
 from app.feeds.tape import read_tape
 from app.models.events import EndOfData, Event, Kill, Stop
 from app.session.control import CommandWatch, send_command
+from app.session.live_session import LiveSession
 from tests.integration.processes import PROJECT
 from tests.live_sessions import BLOCKING, OPEN_AFTER, Live, live, market, wait_for_ever
 
@@ -66,6 +70,35 @@ async def test_a_stop_that_comes_with_the_end_is_no_stop(tmp_path: Path) -> None
     made.books.observer = lambda event, *_: ctrl_c() if isinstance(event, EndOfData) else None
     assert await made.run(*market()) == "finished"
     assert made.taped()[-1] == EndOfData()
+
+
+class Flood:
+    """A feed whose first burst ends the session, and that keeps the queue full as long as anybody listens."""
+
+    async def run(self, queue: EventQueue) -> None:
+        """The Feed protocol."""
+        await queue.put((*market()[:3], Stop("as good an end as any")))
+        while True:
+            await queue.put((market()[3],))
+
+
+async def test_a_stop_that_finds_the_queue_full_and_the_session_over_holds_nothing_up(tmp_path: Path) -> None:
+    made = live(tmp_path)
+    made.books.observer = lambda event, *_: ctrl_c() if event == market()[1] else None
+    handle = made.books.runtime.handle
+
+    async def wait_and_handle(events: Sequence[Event]) -> None:
+        for _ in range(10):  # as a strategy may: the others have their turn
+            await asyncio.sleep(0)
+        await handle(events)
+
+    made.books.runtime.handle = wait_and_handle  # type: ignore[method-assign]
+    session = LiveSession(Flood(), made.books, made.journal)
+    try:
+        assert await asyncio.wait_for(session.run(), 10) == "stopped"
+    finally:
+        made.close()
+    assert made.taped() == [*market()[:3], Stop("as good an end as any")]
 
 
 async def test_a_stop_leaves_the_signals_as_they_were(tmp_path: Path) -> None:

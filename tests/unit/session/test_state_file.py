@@ -1,7 +1,10 @@
 """The state beside the tape: one of the two files is whole whenever the process ends, also in the middle of a write."""
 
 import os
+import zlib
 from pathlib import Path
+
+import pytest
 
 from app.session.state_file import StateFile, read_states
 
@@ -51,3 +54,55 @@ def test_a_full_disk_is_not_worth_a_session(tmp_path: Path) -> None:
     file.sync()
     file.close()
     assert read_states(tmp_path) == [b"kept"]
+
+
+@pytest.mark.parametrize("written", [1, 2, 3, 4])
+def test_after_a_restart_the_older_of_the_two_is_written_over(tmp_path: Path, written: int) -> None:
+    first = StateFile(tmp_path)
+    for number in range(written):
+        first.write(b"%d" % number)
+    first.close()
+    again = StateFile(tmp_path)
+    again.write(b"next")
+    assert sorted(read_states(tmp_path)) == sorted([b"%d" % (written - 1), b"next"])
+    again.write(b"after it")
+    again.close()
+    assert sorted(read_states(tmp_path)) == [b"after it", b"next"]
+
+
+def test_after_a_restart_the_one_that_is_torn_is_written_over(tmp_path: Path) -> None:
+    first = StateFile(tmp_path)
+    for state in (b"one", b"two", b"three"):
+        first.write(state)
+    first.close()
+    path = tmp_path / "state.1"
+    path.write_bytes(path.read_bytes()[:-2])
+    again = StateFile(tmp_path)
+    again.write(b"four")
+    again.close()
+    assert sorted(read_states(tmp_path)) == [b"four", b"two"]
+
+
+def test_what_an_older_onetape_wrote_is_read(tmp_path: Path) -> None:
+    state = b'{"seq":7}'
+    (tmp_path / "state.2").write_bytes(b"%08x %08x %b" % (zlib.crc32(state), len(state), state))
+    assert read_states(tmp_path) == [state]
+    again = StateFile(tmp_path)
+    again.write(b"next")
+    again.close()
+    assert sorted(read_states(tmp_path)) == [b"next", state]
+
+
+def test_a_disk_that_fills_up_in_the_middle_costs_the_older_one_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, write = StateFile(tmp_path), os.pwrite
+    for state in (b"one", b"two"):
+        file.write(state)
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", lambda descriptor, content, at: write(descriptor, content[:25], at))
+        file.write(b"three")
+    assert read_states(tmp_path) == [b"two"]
+    file.write(b"four")
+    file.close()
+    assert sorted(read_states(tmp_path)) == [b"four", b"two"]
