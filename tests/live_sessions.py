@@ -16,8 +16,8 @@ from app.feeds.tape import read_tape
 from app.feeds.websocket import LinkState
 from app.models.events import Event
 from app.models.market import Candle
-from app.runs.run_folder import RunFolder
-from app.session.control import CommandWatch, session_lock
+from app.runs.run_folder import RunFolder, owned
+from app.session.control import CommandWatch
 from app.session.journal import Journal
 from app.session.live_session import Books, LiveSession
 from app.session.period import Period
@@ -166,7 +166,7 @@ def main() -> None:
     """Trade until somebody ends it."""
     run = Path(sys.argv[1])
     made = live(run, config=BLOCKING)
-    with session_lock(run):
+    with owned(run):
         asyncio.run(made.run(*market(), wait_for_ever))
 
 

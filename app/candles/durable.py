@@ -77,3 +77,11 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sync_and_close(descriptor: int) -> None:
+    """An open file to the disk; the descriptor is the caller's own, and gone afterwards."""
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

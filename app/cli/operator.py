@@ -32,10 +32,11 @@ def add_operator_parsers(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_command(args: argparse.Namespace) -> int:
     """Leave the command; says whether a session hears it now."""
-    from app.session.control import is_running, send_command
+    from app.runs.run_folder import is_owned
+    from app.session.control import send_command
 
     send_command(args.run_folder, args.kind, args.why)
-    hears = is_running(args.run_folder)
+    hears = is_owned(args.run_folder)
     print(f"{args.kind}: {'given to the running session' if hears else 'takes effect with the next start'}")
     return 0
 
@@ -45,10 +46,11 @@ def run_status(args: argparse.Namespace) -> int:
     import json
 
     from app import times
-    from app.session.control import STATUS, is_running, read_status
+    from app.runs.run_folder import is_owned
+    from app.session.control import STATUS, read_status
 
     content = read_status(args.run_folder)
-    content["running"] = is_running(args.run_folder)
+    content["running"] = is_owned(args.run_folder)
     content["age_s"] = round(max(0.0, times.now_ms() / 1000.0 - (args.run_folder / STATUS).stat().st_mtime), 1)
     print(json.dumps(content, indent=1) if args.json else "\n".join(status_lines(content)))
     return 0

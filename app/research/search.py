@@ -29,7 +29,7 @@ from app.research.study_file import Identity, StudyFile
 from app.research.workbench import Workbench, Workers
 from app.research.workers import LocalWorkers
 from app.runs.manifest import code_sha256, sha256_json
-from app.runs.run_folder import RunFolder, write_json, writing
+from app.runs.run_folder import RunFolder, new_folder, write_json, writing
 from app.session.backtest import ConfigBacktestRunner
 from app.session.period import Period, months_of_run
 from app.session.plan import RunPlan, versions
@@ -83,11 +83,7 @@ class Search:
     def default_folder(self) -> Path:
         """A new one below logs/searches."""
         name = f"search_{file_time(self.plan.start_ms)}_{file_time(self.plan.end_ms)}"
-        folder, number = Path("logs/searches") / name, 1
-        while folder.exists():
-            number += 1
-            folder = folder.with_name(f"{name}-{number}")
-        return folder
+        return new_folder(Path("logs/searches"), name)
 
     def command(self, best: Trial) -> str:
         """The command line that runs the best trial again."""
@@ -110,13 +106,14 @@ class Search:
         with closing(StudyFile(folder, self.identity)) as outcomes:
             study = StudyRun(self.plan, workers, outcomes, progress).run()
             found = findings_of(study, neighbourhood(study, workers, outcomes))
-        if study.best is not None:
-            self._prove(study.best, folder)
-        command = None if study.best is None else self.command(study.best)
-        if found.heat_map is not None:
-            with writing(folder / PAGE):
-                (folder / PAGE).write_text(heat_map_page(found.heat_map, self.plan.objective.figure), encoding="utf-8")
-        write_json(folder / STUDY, study_content(found, command))
+            if study.best is not None:
+                self._prove(study.best, folder)
+            command = None if study.best is None else self.command(study.best)
+            if found.heat_map is not None:
+                page = heat_map_page(found.heat_map, self.plan.objective.figure)
+                with writing(folder / PAGE):
+                    (folder / PAGE).write_text(page, encoding="utf-8")
+            write_json(folder / STUDY, study_content(found, command))
         return found
 
     def _prove(self, best: Trial, folder: Path) -> None:

@@ -17,7 +17,7 @@ from app.errors import OutputError
 from app.research.command_lines import backtest_command
 from app.research.windows import Span, Window, WindowRule
 from app.runs.quotients import ratio
-from app.runs.run_folder import write_json, writing
+from app.runs.run_folder import LOCK, owned, write_json, writing
 from app.session.backtest import BacktestResults, ConfigBacktestRunner
 from app.settings.profile import Settings
 from app.times import iso_ms
@@ -82,6 +82,13 @@ def walk_windows(walk: Walk, optimise: Optimise, folder: Path, tell: Told = lamb
 
     Once nothing is left on the account the windows that remain are not traded.
     """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with owned(folder):
+        return _walk(walk, optimise, folder, tell)
+
+
+def _walk(walk: Walk, optimise: Optimise, folder: Path, tell: Told) -> list[Block]:
     _begin(walk, folder)
     blocks: list[Block] = []
     balance = walk.settings.trading_mode.starting_balance
@@ -195,8 +202,7 @@ def _begin(walk: Walk, folder: Path) -> None:
             raise OutputError(f"{folder} holds another walk ({', '.join(differing)} differ); choose another --out")
         return
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+        if any(one.name != LOCK for one in folder.iterdir()):
             raise OutputError(f"{folder} is not empty, and what it holds is no walk; choose another --out")
     write_json(path, identity)
 

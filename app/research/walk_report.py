@@ -13,6 +13,7 @@ from app.report.text_table import text_table
 from app.research.stitching import stitch
 from app.research.walk_forward import FORMAT, Walk, efficiency
 from app.research.windows import Span
+from app.runs.run_folder import new_folder
 from app.times import file_time, iso_ms, parse_time_ms, short_time
 
 Block = dict[str, Any]
@@ -26,11 +27,7 @@ NOTES = (
 def default_folder(walk: Walk) -> Path:
     """A new one below logs/walk_forward."""
     name = f"walk_forward_{file_time(walk.period.start_ms)}_{file_time(walk.period.end_ms)}"
-    folder, number = Path("logs/walk_forward") / name, 1
-    while folder.exists():
-        number += 1
-        folder = folder.with_name(f"{name}-{number}")
-    return folder
+    return new_folder(Path("logs/walk_forward"), name)
 
 
 def walk_content(walk: Walk, blocks: Sequence[Block], folder: Path) -> Block:

@@ -84,7 +84,10 @@ class ConfigBacktestRunner:
             speed=self.speed,
         )
         name = f"config_backtest_{file_time(plan.period.start_ms)}_{file_time(plan.period.end_ms)}"
-        folder = RunFolder.create(name, None if self.out is None else Path(self.out))
+        with RunFolder.claim(name, None if self.out is None else Path(self.out)) as folder:
+            return await self._replay(plan, feed, folder)
+
+    async def _replay(self, plan: RunPlan, feed: ReplayFeed, folder: RunFolder) -> BacktestResults:
         recorder = plan.recorder(folder, None if self.progress is None else self.progress(plan.period))
         runtime = build_runtime(plan.settings, plan.strategy, recorder, self.target_first)
         began_s = times.monotonic_s()

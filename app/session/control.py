@@ -1,4 +1,4 @@
-"""What an operator wants of a session from another shell: commands as files, a status to read, one session a folder.
+"""What an operator wants of a session from another shell: commands as files, a status to read.
 
 The rule: a command is a file in `RUN/commands/`, written whole; the session puts it into its queue and removes it once
 it is on the tape, so none is lost, and one that was given while nothing ran comes before the next start's first slice.
@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,12 @@ from app.candles.durable import sync_folder
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
 from app.models.events import Command, Event, Kill, Resume
-from app.runs.run_folder import RESULTS
+from app.runs.run_folder import RESULTS, is_owned
 
-COMMANDS, STATUS, LOCK = "commands", "status.json", ".session"
+COMMANDS, STATUS = "commands", "status.json"
 _UNREADABLE = ".unreadable"
 _KINDS: dict[str, type[Kill] | type[Resume]] = {"kill": Kill, "resume": Resume}
 _POLL_S = 0.1
-_LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.02
 
 
 def send_command(run: Path, kind: str, why: str) -> None:
@@ -36,7 +35,7 @@ def send_command(run: Path, kind: str, why: str) -> None:
         raise ConfigError(f"{run} is no folder of a paper session: it holds no tape")
     if not why.strip():
         raise ConfigError(f"{kind} needs --why: say why, it is written on the tape")
-    if (run / RESULTS).exists() and not is_running(run):
+    if (run / RESULTS).exists() and not is_owned(run):
         raise ConfigError(f"{run} holds a finished run: nobody will hear a {kind}")
     folder = run / COMMANDS
     content = json.dumps({"command": kind, "why": why.strip()}).encode()
@@ -72,52 +71,6 @@ def _files(folder: Path) -> list[Path]:
     return sorted(
         (path for path in folder.glob("*.json") if path.stem.isdecimal()), key=lambda path: (int(path.stem), path.name)
     )
-
-
-def is_running(run: Path) -> bool:
-    """Whether a session holds this folder now; it changes nothing there."""
-    import fcntl
-
-    try:
-        descriptor = os.open(run / LOCK, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-@contextlib.contextmanager
-def session_lock(run: Path) -> Iterator[None]:
-    """One session a run folder; ConfigError names the process that has it. Freed by the system with its owner's end."""
-    try:
-        descriptor = os.open(run / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise OutputError(f"{run} cannot be written: {error.strerror or error}") from error
-    try:
-        if not _taken(descriptor):
-            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-            raise ConfigError(f"{run} belongs to a running session, process {owner or '?'}; stop it first")
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _taken(descriptor: int) -> bool:
-    import fcntl
-
-    for _ in range(_LOCK_TRIES):
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        threading.Event().wait(_LOCK_PAUSE_S)  # it may be `status` that looks, for a moment
-    return False
 
 
 @dataclass

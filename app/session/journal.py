@@ -78,7 +78,7 @@ class Journal:
             if not self._synced:
                 self._synced = True
                 with self._writing():
-                    await asyncio.to_thread(_sync, os.dup(self._descriptor))  # the segment may end meanwhile
+                    await asyncio.to_thread(sync_and_close, os.dup(self._descriptor))  # the segment may end meanwhile
                     await asyncio.to_thread(self._state.sync)
 
     def close(self) -> None:
@@ -126,10 +126,3 @@ class Journal:
             raise OutputError(
                 f"the tape {self._folder} cannot be written: {error.strerror or error}; nothing is traded without it"
             ) from error
-
-
-def _sync(descriptor: int) -> None:
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,10 +17,10 @@ from app.feeds.tape import Epoch, Tape, has_tape, read_tape
 from app.feeds.websocket import FeedTimes, LiveStart, WebsocketFeed
 from app.models.events import Event
 from app.models.orders import Decision, Fill
-from app.runs.run_folder import RunFolder
+from app.runs.run_folder import RunFolder, owned, refuse_finished
 from app.session.backtest import DEFAULT_CACHE, DEFAULT_CONFIG, BacktestResults
 from app.session.candle_supply import Supply
-from app.session.control import CommandWatch, session_lock
+from app.session.control import CommandWatch
 from app.session.epochs import (
     UNENDED_MS,
     EpochStart,
@@ -98,8 +98,8 @@ class PaperRunner:
             raise ConfigError(f"--end {file_time(self.end_ms)} has passed by the exchange's clock")
         warmup = startup_candles(settings, strategy())
         plan = RunPlan(settings, strategy, self._period(start_ms), warmup, start_ms - warmup * length_ms, mode="paper")
-        folder = RunFolder.create(f"paper_{file_time(start_ms)}", None if self.out is None else Path(self.out), _ROOT)
-        with session_lock(folder.folder):
+        name, out = f"paper_{file_time(start_ms)}", None if self.out is None else Path(self.out)
+        with RunFolder.claim(name, out, _ROOT) as folder:
             header = header_of(plan, folder.trades.stem)
             plan = replace(plan, epochs=[epoch_note(1, header)])
             journal = Journal(folder.folder, header)
@@ -110,10 +110,10 @@ class PaperRunner:
     async def _continue(
         self, settings: Settings, cache: CandleCache, provider: HistoricalDataProvider, run: Path
     ) -> BacktestResults:
-        with session_lock(_existing(run)):
+        with owned(_existing(run)):
+            refuse_finished(run)
             tape = read_tape(run)
             epoch = tape.epochs[-1]
-            RunFolder.create(epoch.header["trades"], run)  # refused if the run has finished
             changed = changes(epoch.header, Supply(cache).complete(settings), check_settings(settings))
             if self.new_epoch:
                 changed += changed_versions(epoch.header)

@@ -38,7 +38,10 @@ class TapeRunner:
         """To its end; a tape that was never ended is flattened there."""
         tape = read_tape(self.run)
         trades = tape.header["trades"]
-        folder = RunFolder(RunFolder.create(f"{trades}_tape", self.out).folder, trades)
+        with RunFolder.claim(f"{trades}_tape", self.out) as claimed:
+            return await self._replay(tape, RunFolder(claimed.folder, trades))
+
+    async def _replay(self, tape: Tape, folder: RunFolder) -> BacktestResults:
         began_s = times.monotonic_s()
         copied: list[int] = []
         kept: LogLengths | None = None

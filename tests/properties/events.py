@@ -48,7 +48,7 @@ def events_of(table: Sequence[tuple[Move, ...]], commands: bool = True) -> list[
     events: list[Event] = []
     for minute, moves in enumerate(table):
         open_ms = DAY_1_MS - 20 * MINUTE_MS + minute * MINUTE_MS
-        candles = []
+        candles: list[Candle] = []
         for symbol, move in zip(SYMBOLS, moves, strict=True):
             if move[0] > 0:
                 candle = _candle(symbol, open_ms, move, prices)

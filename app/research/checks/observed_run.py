@@ -89,7 +89,7 @@ async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
     """One backtest into `folder/run`, its answers into `folder/answers`. StrategyFailedError if it raises."""
     folder.mkdir(parents=True, exist_ok=True)
     log = AnswerLog(folder / ANSWERS)
-    recorder = plan.recorder(RunFolder.create(RUN, folder / RUN))
+    recorder = plan.recorder(_run_folder(folder))
     where = Where()
     try:
         runtime = build_runtime(plan.settings, plan.strategy, recorder)
@@ -105,7 +105,7 @@ async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
 async def candles_asked(request: Request, plan: RunPlan) -> dict[str, list[Candle]]:
     """Every candle that the strategy is asked about, warm-up included, by symbol: its own timeframe, as it sees it."""
     candles: dict[str, list[Candle]] = {symbol: [] for symbol in plan.settings.live.symbols}
-    recorder = plan.recorder(RunFolder.create(RUN, Path(request.folder) / RUN))
+    recorder = plan.recorder(_run_folder(Path(request.folder)))
     try:
         runtime = build_runtime(plan.settings, plan.strategy, recorder)
         for symbol, (_, view) in list(runtime.host.asked.items()):
@@ -114,6 +114,11 @@ async def candles_asked(request: Request, plan: RunPlan) -> dict[str, list[Candl
     finally:
         recorder.close()
     return candles
+
+
+def _run_folder(folder: Path) -> RunFolder:
+    (folder / RUN).mkdir(parents=True, exist_ok=True)
+    return RunFolder(folder / RUN, RUN)
 
 
 def _collecting(candles: list[Candle]) -> OnCandle:
@@ -140,7 +145,7 @@ class SteppedRun:
 
     def __init__(self, request: Request, plan: RunPlan, folder: Path) -> None:
         self._answers: list[Answer] = []
-        self._recorder = plan.recorder(RunFolder.create(RUN, folder / RUN))
+        self._recorder = plan.recorder(_run_folder(folder))
         self._where = Where()
         try:
             self._runtime = build_runtime(plan.settings, plan.strategy, self._recorder)

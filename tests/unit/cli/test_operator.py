@@ -9,7 +9,8 @@ import pytest
 
 from app.cli.main import main
 from app.cli.operator import status_lines
-from app.session.control import session_lock, write_status
+from app.runs.run_folder import owned
+from app.session.control import write_status
 from tests.live_sessions import link, live, market
 
 STATUS: dict[str, Any] = {
@@ -100,7 +101,7 @@ def test_a_status_of_a_real_session(run: Path, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert out.startswith("session     broke off (killed, or the machine went down); the same command continues it\n")
     assert "\nfunnel      " in out
-    with session_lock(run):
+    with owned(run):
         assert main(["status", str(run), "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert (content["running"], content["age_s"] > 1e9) == (True, True)
@@ -109,7 +110,7 @@ def test_a_status_of_a_real_session(run: Path, capsys: pytest.CaptureFixture[str
 def test_kill_and_resume_say_whether_they_are_heard(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["kill", str(run), "--why", "a"]) == 0
     assert capsys.readouterr().out == "kill: takes effect with the next start\n"
-    with session_lock(run):
+    with owned(run):
         assert main(["resume", str(run), "--why", "b"]) == 0
     assert capsys.readouterr().out == "resume: given to the running session\n"
     assert len(list((run / "commands").iterdir())) == 2

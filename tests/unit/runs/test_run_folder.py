@@ -1,17 +1,30 @@
 """The run folder: a finished run is never overwritten, a file is whole or not there, a full disk has one line."""
 
+import contextlib
 import errno
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from app.errors import OutputError
-from app.runs.run_folder import DISK_FULL, RunFolder, to_json, write_json, writing
+from app.runs import run_folder
+from app.runs.run_folder import DISK_FULL, RunFolder, is_owned, new_folder, to_json, write_json, writing
+
+
+def claimed(out: Path | None, root: Path = Path("logs/backtests")) -> Path:
+    with RunFolder.claim("run", out, root) as run:
+        assert is_owned(run.folder)
+    assert not list(run.folder.glob(".*")), "nothing of the lock is left"
+    return run.folder
 
 
 def test_the_names_of_the_files(tmp_path: Path) -> None:
-    run = RunFolder.create("config_backtest_a_b", tmp_path / "new" / "run")
-    assert run.folder.is_dir()
+    with RunFolder.claim("config_backtest_a_b", tmp_path / "new" / "run") as run:
+        assert run.folder.is_dir()
     assert run.files() == {
         "trades": "config_backtest_a_b.csv",
         "equity": "equity.parquet",
@@ -22,36 +35,36 @@ def test_the_names_of_the_files(tmp_path: Path) -> None:
 
 
 def test_without_out_a_taken_name_gets_a_number(tmp_path: Path) -> None:
-    names = [RunFolder.create("run", None, tmp_path).folder.name for _ in range(3)]
+    names = [claimed(None, tmp_path).name for _ in range(3)]
     assert names == ["run", "run-2", "run-3"]
 
 
 def test_a_finished_run_is_refused_and_stays(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text("finished")
     with pytest.raises(OutputError, match="holds a finished run; choose another --out, or remove it first"):
-        RunFolder.create("run", tmp_path)
+        claimed(tmp_path)
     assert (tmp_path / "results.json").read_text() == "finished"
 
 
 @pytest.mark.parametrize("status", ["finished", "stopped"])
 def test_only_a_failed_run_may_be_run_again_in_its_folder(tmp_path: Path, status: str) -> None:
     write_json(tmp_path / "results.json", {"status": "failed"})
-    assert RunFolder.create("run", tmp_path).folder == tmp_path
+    assert claimed(tmp_path) == tmp_path
     write_json(tmp_path / "results.json", {"status": status})
     with pytest.raises(OutputError, match="holds a finished run"):
-        RunFolder.create("run", tmp_path)
+        claimed(tmp_path)
 
 
 def test_an_unfinished_run_may_be_run_again(tmp_path: Path) -> None:
     (tmp_path / "equity.arrows").write_text("half")
-    assert RunFolder.create("run", tmp_path).folder == tmp_path
+    assert claimed(tmp_path) == tmp_path
 
 
 @pytest.mark.parametrize(("out", "message"), [("file", "it is no folder"), ("file/in", "Not a directory")])
 def test_a_file_in_the_way(tmp_path: Path, out: str, message: str) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OutputError, match=f"cannot write .*{out}: {message}"):
-        RunFolder.create("run", tmp_path / out)
+        claimed(tmp_path / out)
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -86,3 +99,52 @@ def test_a_number_that_json_has_not_is_a_programming_error(tmp_path: Path, value
 
 def test_text_stays_readable() -> None:
     assert to_json({"symbol": "币安/USDT", "none": None}) == '{\n  "symbol": "币安/USDT",\n  "none": null\n}\n'
+
+
+def test_a_folder_that_is_somebody_elses_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    with RunFolder.claim("run", tmp_path / "run") as run:
+        run.trades.write_text("mine")
+        with pytest.raises(OutputError, match=f"run belongs to a run that is going on, process {os.getpid()}; stop it"):
+            claimed(tmp_path / "run")
+        assert run.trades.read_text() == "mine"
+        assert is_owned(tmp_path / "run"), "the one who was refused has not let go of it"
+        write_json(run.results, {"status": "finished"})
+    with pytest.raises(OutputError, match="holds a finished run"):
+        claimed(tmp_path / "run")
+
+
+def test_a_run_that_finishes_while_another_waits_for_its_folder_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def finish_and_leave(folder: Path) -> Iterator[None]:
+        write_json(folder / "results.json", {"status": "finished"})
+        yield
+
+    monkeypatch.setattr(run_folder, "owned", finish_and_leave)
+    with pytest.raises(OutputError, match="holds a finished run"), RunFolder.claim("run", tmp_path):
+        pytest.fail("it was claimed")
+
+
+def test_many_at_once_have_a_folder_each(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        folders = list(pool.map(lambda _: new_folder(tmp_path, "run"), range(64)))
+    assert len(set(folders)) == 64
+    assert {folder.name for folder in folders} == {"run", *(f"run-{number}" for number in range(2, 65))}
+
+
+def test_of_many_who_want_one_folder_one_has_it_at_a_time(tmp_path: Path) -> None:
+    inside = threading.Lock()
+
+    def claim(_: int) -> bool:
+        try:
+            with RunFolder.claim("run", tmp_path / "run"):
+                assert inside.acquire(blocking=False), "two have it"
+                inside.release()
+                return True
+        except OutputError as error:
+            assert "belongs to a run that is going on" in str(error)
+            return False
+
+    with ThreadPoolExecutor(16) as pool:
+        assert any(pool.map(claim, range(200)))

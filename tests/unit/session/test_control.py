@@ -14,7 +14,8 @@ import pytest
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
 from app.models.events import Kill, Resume
-from app.session.control import CommandWatch, is_running, read_status, send_command, session_lock, write_status
+from app.runs.run_folder import is_owned, owned
+from app.session.control import CommandWatch, read_status, send_command, write_status
 from tests.integration.processes import PROJECT
 
 
@@ -142,50 +143,50 @@ def test_a_folder_that_cannot_be_written_is_told(run: Path) -> None:
     (run / "commands").write_text("a file")
     with pytest.raises(OutputError, match="commands cannot be written"):
         send_command(run, "kill", "x")
-    with pytest.raises(OutputError, match="cannot be written: No such file"), session_lock(run / "nowhere"):
+    with pytest.raises(OutputError, match=r"cannot write .*nowhere.*: No such file"), owned(run / "nowhere"):
         pass
 
 
 def test_a_lock_names_its_owner_and_goes_with_the_block(run: Path) -> None:
-    with session_lock(run):
-        assert is_running(run)
+    with owned(run):
+        assert is_owned(run)
         with (
-            pytest.raises(ConfigError, match=f"belongs to a running session, process {os.getpid()}; stop it first"),
-            session_lock(run),
+            pytest.raises(OutputError, match=f"belongs to a run that is going on, process {os.getpid()}; stop it"),
+            owned(run),
         ):
             pass
-        assert is_running(run), "the one who was refused has not let go of it"
-    assert not is_running(run)
+        assert is_owned(run), "the one who was refused has not let go of it"
+    assert not is_owned(run)
 
 
 def test_a_lock_is_freed_by_sigkill(run: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from app.session.control import session_lock\n"
-        "with session_lock(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
+        "import sys, time; from pathlib import Path; from app.runs.run_folder import owned\n"
+        "with owned(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
     )
     command = [sys.executable, "-c", script, str(run)]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "held\n"
-        with pytest.raises(ConfigError, match=f"process {owner.pid};"), session_lock(run):
+        with pytest.raises(OutputError, match=f"process {owner.pid};"), owned(run):
             pass
         owner.kill()
-    assert not is_running(run)
-    with session_lock(run):
+    assert not is_owned(run)
+    with owned(run):
         assert (run / ".session").read_text() == f"{os.getpid()}\n"
 
 
 def test_who_only_looks_changes_nothing_and_holds_nobody_up(run: Path) -> None:
-    assert not is_running(run)
-    assert not is_running(run / "nowhere")
+    assert not is_owned(run)
+    assert not is_owned(run / "nowhere")
     assert [path.name for path in run.iterdir()] == ["tape"]
-    with session_lock(run):
-        pass
+    (run / ".session").write_text("1\n")  # of a session that was killed
+    assert not is_owned(run)
     looking = os.open(run / ".session", os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)  # a status at the very moment at which a session starts
     threading.Timer(0.05, os.close, (looking,)).start()
-    with session_lock(run):
-        assert is_running(run)
+    with owned(run):
+        assert is_owned(run)
 
 
 def test_a_status_is_read_as_it_was_written(run: Path) -> None:
