@@ -126,5 +126,4 @@ def test_folders_are_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
     first = study.default_folder()
     assert first == Path("logs/searches/search_2023-01-01_2023-03-01")
-    first.mkdir(parents=True)
     assert study.default_folder().name == "search_2023-01-01_2023-03-01-2"

@@ -84,5 +84,5 @@ def test_the_folder_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     name = "logs/walk_forward/walk_forward_2023-03-01_2023-04-25"
     assert default_folder(own) == Path(name)
-    Path(name).mkdir(parents=True)
+    assert Path(name).is_dir(), "nobody else gets it"
     assert default_folder(own) == Path(f"{name}-2")
