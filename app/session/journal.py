@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from app.candles.durable import sync_folder
+from app.candles.durable import sync_and_close, sync_folder
 from app.errors import OutputError
 from app.feeds.tape import FOLDER, FORMAT, segments_of, whole_bytes
 from app.models.events import Event
