@@ -3,27 +3,39 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEVELOPING := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install backtest test check bench paper storm soak clean
+.PHONY: help install install-dev backtest test check bench paper storm soak lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
-install: $(INSTALLED) ## sets up .venv from requirements.lock
+install: $(INSTALLED) ## sets up .venv with what running needs, from requirements.lock
+install-dev: $(DEVELOPING) ## and with what tests, notebooks and search need, from requirements-dev.lock
 
+# --no-compile: Python compiles what it imports, and most of what is installed is never imported.
 # A second installation only when the lock file or the package's own description changed.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "onetape: Python 3.11 or later is needed; make PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
+	@touch $@
+
+# The tests start hundreds of interpreters, so here everything is compiled, on all cores at once.
+$(DEVELOPING): requirements-dev.lock $(INSTALLED)
+	$(PIP) --require-hashes -r requirements-dev.lock
+	-$(BIN)/python -m compileall -q -j 0 $(VENV)/lib
 	@touch $@
 
 backtest: $(INSTALLED) ## replays the shipped sample: six years of real BTC/USDT candles
-	$(BIN)/python -m app --mode backtest --config config/sample/live.yaml --cache data/sample --offline --start 2017-08-17T04:00 --end 2024-01-02
+	$(BIN)/python -m app demo
 
-check: $(INSTALLED) ## format, lint and types
+check: $(DEVELOPING) ## format, lint and types
 	$(BIN)/ruff format --check app scripts tests
 	$(BIN)/ruff check app scripts tests
 	$(BIN)/mypy
@@ -31,7 +43,7 @@ check: $(INSTALLED) ## format, lint and types
 test: check ## check, then all tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; fetching and latency on the testnet; the report
+bench: $(DEVELOPING) ## speed and memory, beside a bare Python loop; fetching and latency on the testnet; the report
 	$(BIN)/python -m tests.bench.run
 	$(BIN)/python -m tests.bench.fetch
 	$(BIN)/python -m tests.bench.latency
@@ -40,11 +52,15 @@ bench: $(INSTALLED) ## speed and memory, beside a bare Python loop; fetching and
 paper: $(INSTALLED) ## a rehearsal offline: a paper session on the testnet, then the proof that tape = history = live
 	$(BIN)/python scripts/rehearse.py
 
-storm: $(INSTALLED) ## storms and kills, of fetches and paper sessions, against the truth; resumes where it was stopped
+storm: $(DEVELOPING) ## storms and kills, of fetches and paper sessions, against the truth; resumes where it was stopped
 	$(BIN)/python -m tests.storm.run
 
-soak: $(INSTALLED) ## 30 simulated days of a paper session, its sockets cut every hour: memory, tasks, tape, history
+soak: $(DEVELOPING) ## 30 simulated days of a paper session, its sockets cut every hour: memory, tasks, tape, history
 	$(BIN)/python -m tests.soak.run
+
+lock: ## renews both lock files from pyproject.toml (needs uv); UPGRADE=--upgrade takes the newest versions
+	$(LOCK) --all-extras -o requirements-dev.lock
+	$(LOCK) --extra build -c requirements-dev.lock -o requirements.lock
 
 clean: ## removes what make and the tools made; candles and runs stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
