@@ -6,6 +6,7 @@ Chooses the shipped sample where there is neither a config nor a candle, as the 
 import argparse
 import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.candles.cache import CandleCache
@@ -17,14 +18,8 @@ from app.report.console import report_text
 from app.report.fetch_progress import FetchBar, teller
 from app.report.progress import BacktestProgress, wanted
 from app.runs.run_folder import to_json
-from app.session.backtest import (
-    DEFAULT_CACHE,
-    DEFAULT_CONFIG,
-    SAMPLE_CACHE,
-    SAMPLE_CONFIG,
-    BacktestResults,
-    ConfigBacktestRunner,
-)
+from app.session.backtest import BacktestResults, ConfigBacktestRunner
+from app.shipped import DEFAULT_CACHE, DEFAULT_CONFIG, SAMPLE_CACHE, SAMPLE_CONFIG, SAMPLE_PERIOD, default_config
 from app.times import timeframe_ms
 
 if TYPE_CHECKING:
@@ -72,6 +67,7 @@ def make_runner(args: argparse.Namespace) -> ConfigBacktestRunner:
     config, cache, note = args.config, args.cache, ""
     start, end = args.start, args.end
     nothing_asked = config is None and cache is None and start is None and end is None and args.exchange_url is None
+    nothing_asked = nothing_asked and args.symbols in (None, "BTC/USDT")  # what the sample holds
     if nothing_asked and not CandleCache(DEFAULT_CACHE).series():
         # A first run in an empty place: the sample with its own profile, all of it.
         config, cache, note = (
@@ -81,7 +77,7 @@ def make_runner(args: argparse.Namespace) -> ConfigBacktestRunner:
         )
         start, end = SAMPLE_PERIOD
     return ConfigBacktestRunner(
-        config=config or DEFAULT_CONFIG,
+        config=config_of(config),
         start=start,
         end=end,
         interval=args.interval,
@@ -97,7 +93,14 @@ def make_runner(args: argparse.Namespace) -> ConfigBacktestRunner:
     )
 
 
-SAMPLE_PERIOD = ("2017-08-17T04:00", "2024-01-02")
+def config_of(named: Path | None) -> Path:
+    """The profile that was named; else the one where the user stands; else the one of the package, which is said."""
+    if named is not None:
+        return named
+    found = default_config()
+    if found != DEFAULT_CONFIG:
+        print(f"onetape: no {DEFAULT_CONFIG} here: taking the package's own, {found}", file=sys.stderr)
+    return found
 
 
 def symbols_of(text: str | None) -> list[str] | None:

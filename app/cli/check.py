@@ -9,20 +9,20 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from app import times
 from app.candles.cache import CandleCache
-from app.cli.backtest import symbols_of
+from app.cli.backtest import config_of, symbols_of
 from app.errors import DataError
 from app.feeds.replay import ReplayFeed
 from app.models.orders import FLAT, Action, Bound, Refusal
 from app.runtime.host import StrategyHost
-from app.session.backtest import DEFAULT_CACHE, ConfigBacktestRunner
+from app.session.backtest import ConfigBacktestRunner
 from app.session.candle_supply import Supply
 from app.session.period import resolve_period, what_is_there
 from app.session.session import instruments, risk_config
 from app.settings.profile import Settings
+from app.shipped import DEFAULT_CACHE
 from app.strategies.loader import LoadedStrategy, check_settings, required_startup, startup_candles
 from app.times import DAY_MS, short_time, timeframe_ms
 from app.trading.account import Account
@@ -96,7 +96,7 @@ def run_check(args: argparse.Namespace) -> int:
     import asyncio
 
     runner = ConfigBacktestRunner(
-        config=args.config or Path("config/live.yaml"),
+        config=config_of(args.config),
         interval=args.interval,
         symbols=symbols_of(args.symbols),
         strategy=args.strategy,

@@ -29,16 +29,16 @@ def add_caches(parser: argparse.ArgumentParser) -> None:
     """`--cache`, which may be given again: candles are looked for in each, by their hash."""
     parser.add_argument(
         "--cache", type=Path, action="append", metavar="DIR", dest="caches",
-        help="where the candles of a run are (default: data/backtest_cache); may be repeated",
+        help="where the candles of a run are (default: data/backtest_cache, and the shipped sample); may be repeated",
     )  # fmt: skip
 
 
 def caches_of(folders: Sequence[Path] | None) -> "list[CandleCache]":
-    """The caches that `--cache` names, or the default one."""
+    """The caches that `--cache` names, or the default one and the shipped sample."""
     from app.candles.cache import CandleCache
-    from app.session.backtest import DEFAULT_CACHE
+    from app.shipped import DEFAULT_CACHE, SAMPLE_CACHE
 
-    return [CandleCache(folder) for folder in folders or (DEFAULT_CACHE,)]
+    return [CandleCache(folder) for folder in folders or (DEFAULT_CACHE, SAMPLE_CACHE)]
 
 
 def run_compare(args: argparse.Namespace) -> int:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from app.cli.fetch import add_fetch_parser
 from app.errors import ConfigError, DataError
 from app.report.text_table import LISTED_MAX, limited, text_table
+from app.shipped import DEFAULT_CACHE
 from app.times import TIME_MAX_MS, TIMEFRAMES_MS, iso_ms, parse_time_ms, short_time
 
 if TYPE_CHECKING:
     from app.candles.cache import CandleCache, MergeReport
     from app.candles.candle_checks import CheckedCandles
 
-DEFAULT_CACHE = Path("data/backtest_cache")
 _EXIT_DAMAGED = 2
 _COLUMNS = ("symbol", "timeframe", "from", "to", "candles", "gaps", "missing", "not there")
 

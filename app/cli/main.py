@@ -36,8 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        parser = _command_parser() if arguments and not arguments[0].startswith("-") else _mode_parser()
-        args = parser.parse_args(arguments)
+        first = arguments[0] if arguments else ""
+        if first in _MODES or first == "demo":
+            args = _mode_parser(first).parse_args(arguments[1:])
+        else:
+            parser = _command_parser() if first and not first.startswith("-") else _mode_parser()
+            args = parser.parse_args(arguments)
         status: int = args.run(args)
         sys.stdout.flush()
         return status
@@ -67,13 +71,15 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _mode_parser() -> argparse.ArgumentParser:
+def _mode_parser(first: str = "") -> argparse.ArgumentParser:
+    """The arguments of a run; `first`: the mode where it is the first word, or `demo`."""
     parser = _Parser(
-        prog="python -m app",
+        prog=f"python -m app {first}".strip(),
         description="Replay candles through the runtime that trades; what the cache lacks is fetched first.",
-        epilog=f"Other commands: {', '.join(COMMANDS)}; for example `python -m app data --help`.",
+        epilog=f"Other commands: {', '.join(('demo', *COMMANDS))}; for example `python -m app data --help`.",
     )
-    parser.add_argument("--mode", choices=_MODES, required=True)
+    if not first:
+        parser.add_argument("--mode", choices=_MODES, required=True, help="may also be the first word")
     _add_profile(parser)
     parser.add_argument("--start", metavar="D", help="first open time, inclusive, UTC: a date or an ISO time")
     parser.add_argument("--end", metavar="D", help="end, exclusive, UTC")
@@ -94,6 +100,16 @@ def _mode_parser() -> argparse.ArgumentParser:
         "--log-file", type=Path, metavar="FILE", help="events as JSON lines, appended, e.g. logs/onetape.jsonl"
     )
     parser.set_defaults(run=_run_mode)
+    if first == "demo":
+        from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG, SAMPLE_PERIOD
+
+        start, end = SAMPLE_PERIOD
+        parser.description = "Replay the sample that comes with the package: six years of BTC/USDT in hours."
+        parser.set_defaults(
+            mode="backtest", config=SAMPLE_CONFIG, cache=SAMPLE_CACHE, start=start, end=end, offline=True
+        )
+    elif first:
+        parser.set_defaults(mode=first)
     return parser
 
 
@@ -138,7 +154,10 @@ def _command_parser() -> argparse.ArgumentParser:
 
 def _add_profile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="live.yaml of a profile (default: config/live.yaml)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="live.yaml of a profile (default: config/live.yaml, or the package's own)",
     )
     parser.add_argument("--symbols", metavar="A,B", help="instead of the config's")
     parser.add_argument("--interval", metavar="TF", help="the session's timeframe, instead of the config's")

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.backtest import symbols_of
+from app.cli.backtest import config_of, symbols_of
 from app.cli.report import report_line
 from app.errors import BlockedError, ConfigError, RateLimitError, UnavailableError
 from app.exchange.retries import refusal_wait_s
@@ -27,9 +27,10 @@ from app.report.output_thread import Aside
 from app.report.progress import wanted
 from app.report.session_log import SessionLog
 from app.runs.run_folder import to_json
-from app.session.backtest import DEFAULT_CACHE, DEFAULT_CONFIG, BacktestResults
+from app.session.backtest import BacktestResults
 from app.session.paper import PaperRunner
 from app.session.view import SessionView
+from app.shipped import DEFAULT_CACHE
 from app.times import iso_ms, parse_time_ms
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run_paper(args: argparse.Namespace) -> int:
     if args.offline:
         raise ConfigError("--mode paper needs the exchange; --offline belongs to a backtest")
     runner = PaperRunner(
-        config=args.config or DEFAULT_CONFIG,
+        config=config_of(args.config),
         end_ms=None if args.end is None else parse_time_ms(args.end),
         interval=args.interval,
         symbols=symbols_of(args.symbols),

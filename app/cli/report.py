@@ -22,7 +22,7 @@ def add_report_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--month", metavar="2025-03", help="a page with the candles of this month in full")
     parser.add_argument(
         "--cache", type=Path, action="append", metavar="DIR", dest="caches",
-        help="where the candles of a run are (default: data/backtest_cache); may be repeated",
+        help="where the candles of a run are (default: data/backtest_cache, and the shipped sample); may be repeated",
     )  # fmt: skip
     parser.set_defaults(run=run_report)
 
@@ -30,7 +30,7 @@ def add_report_parser(commands: "argparse._SubParsersAction[Any]") -> None:
 def run_report(args: argparse.Namespace) -> int:
     """Build, and print the path; the exit status."""
     from app.candles.cache import CandleCache
-    from app.session.backtest import DEFAULT_CACHE, SAMPLE_CACHE
+    from app.shipped import DEFAULT_CACHE, SAMPLE_CACHE
 
     if args.month is not None and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", args.month, re.ASCII):
         raise ConfigError(f"--month {args.month}: write a year and a month, for example 2025-03")

@@ -20,7 +20,9 @@ def add_reproduce_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds `reproduce`."""
     parser = commands.add_parser("reproduce", help="run a run again and check its hashes")
     parser.add_argument("run_folder", type=Path, metavar="RUN")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache, or the shipped sample)"
+    )
     parser.add_argument("--json", action="store_true", help="the same as JSON")
     parser.set_defaults(run=run_reproduce)
 
@@ -29,13 +31,14 @@ def run_reproduce(args: argparse.Namespace) -> int:
     """Run again and print; the exit status."""
     import asyncio
 
-    from app.candles.cache import CandleCache
-    from app.proof.reproduce import reproduce
+    from app.cli.compare import caches_of
+    from app.proof.reproduce import holder_of, reproduce
     from app.runs.run_files import Run
     from app.runs.run_folder import to_json
-    from app.session.backtest import DEFAULT_CACHE
 
-    result = asyncio.run(reproduce(Run.open(args.run_folder), CandleCache(args.cache or DEFAULT_CACHE)))
+    run = Run.open(args.run_folder)
+    caches = caches_of(None if args.cache is None else [args.cache])
+    result = asyncio.run(reproduce(run, holder_of(run, caches)))
     sys.stdout.write(to_json(as_json(result)) if args.json else "\n".join(lines(result)) + "\n")
     return 0 if result.is_same else DIFFERS
 

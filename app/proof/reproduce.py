@@ -5,7 +5,7 @@ A run with a tape is replayed from it, every digest checked.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,16 +91,24 @@ async def _backtest(run: Run, cache: CandleCache, out: Path) -> None:
     await runner.run_async()
 
 
+def holder_of(run: Run, caches: Sequence[CandleCache]) -> CandleCache:
+    """The first cache that has all months of the run's manifest; none has: the first."""
+    return next((cache for cache in caches if not any(gone for _, gone in _lost_months(run, cache))), caches[0])
+
+
 def _refuse_lost_candles(run: Run, cache: CandleCache) -> None:
-    named = run.manifest["data"]
-    if not named:
+    if not run.manifest["data"]:
         raise DataError("it has no tape and names neither one nor candles")
-    for series, months in named.items():
-        symbol, _, timeframe = series.rpartition(" ")
-        there = cache.months(symbol, timeframe)
-        gone = [month for month in months if month not in there]
+    for series, gone in _lost_months(run, cache):
         if gone:
             raise DataError(f"the cache {cache.root} has no {series} of {', '.join(gone)}; --cache names another")
+
+
+def _lost_months(run: Run, cache: CandleCache) -> Iterator[tuple[str, list[str]]]:
+    for series, months in run.manifest["data"].items():
+        symbol, _, timeframe = series.rpartition(" ")
+        there = cache.months(symbol, timeframe)
+        yield series, [month for month in months if month not in there]
 
 
 def _notes(run: Run, again: Run) -> list[str]:

@@ -20,6 +20,7 @@ from app.runs.frames import closed_trades, equity_columns, outputs_sha256
 from app.runs.quotients import Bools, Floats, Ints
 from app.runs.run_folder import EQUITY
 from app.runs.trade_table import Trades
+from app.shipped import DEFAULT_CACHE, SAMPLE_CACHE
 from app.times import TIMEFRAMES_MS, parse_time_ms, short_time, timeframe_ms
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ CANDLES_MOST = 1_500
 POINTS_MOST = 4_000
 _SVG_TRADES_MOST = 2_000  # above, the browser's graphics card draws the markers
 _LARGE_TRADES_MOST = 60  # above, large markers hide the candles and each other
-_CACHES = (Path("data/backtest_cache"), Path(__file__).resolve().parents[2] / "data/sample")
 _UP, _DOWN, _LONG, _SHORT, _LINE, _GREY = "#26a69a", "#ef5350", "#2979ff", "#ab47bc", "#1e88e5", "#8d99a6"
 
 
@@ -174,7 +174,7 @@ def _candles(run: "RunResults", symbol: str, cache: Path | None) -> tuple[Candle
     from app.runs.candle_source import candles_of
     from app.runs.run_read import RunOnDisk
 
-    places = (cache,) if cache is not None else _CACHES
+    places = (cache,) if cache is not None else (DEFAULT_CACHE, SAMPLE_CACHE)
     on_disk = RunOnDisk(run.folder, dict(run), run.manifest, (), None, ())
     found = candles_of(on_disk, [CandleCache(place) for place in places])
     columns = found.by_symbol.get(symbol)

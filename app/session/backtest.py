@@ -6,7 +6,7 @@ The same session as the command line's, the same numbers, as a mapping; trades a
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +22,12 @@ from app.session.period import Period, months_of_run
 from app.session.plan import RunPlan
 from app.session.session import Session, build_runtime, outside_of_a_loop
 from app.settings.profile import Profile, Settings, load_settings
+from app.shipped import DEFAULT_CACHE, default_config
 from app.strategies.loader import check_settings, startup_candles
 from app.times import file_time, parse_time_ms, timeframe_ms
 
 if TYPE_CHECKING:
     from app.exchange.fetch_report import FetchProgress, FetchReport
-
-DEFAULT_CONFIG = Path("config/live.yaml")
-DEFAULT_CACHE = Path("data/backtest_cache")
-_PROJECT = Path(__file__).resolve().parents[2]
-SAMPLE_CONFIG, SAMPLE_CACHE = _PROJECT / "config/sample/live.yaml", _PROJECT / "data/sample"
 
 
 class BacktestResults(RunResults):
@@ -46,7 +42,7 @@ class BacktestResults(RunResults):
 class ConfigBacktestRunner:
     """A backtest of a profile. Times are text as on the command line, or ms since the epoch; None as there."""
 
-    config: Profile = DEFAULT_CONFIG
+    config: Profile = field(default_factory=default_config)
     start: str | int | None = None
     end: str | int | None = None
     interval: str | None = None
@@ -139,10 +135,12 @@ def run_config_backtest(
     start: str | int | None = None,
     end: str | int | None = None,
     interval: str | None = None,
-    config: Profile = DEFAULT_CONFIG,
+    config: Profile | None = None,
     **options: Any,
 ) -> BacktestResults:
     """Backtest a profile; `results["performance"]["total_return_pct"]`. Options are ConfigBacktestRunner's."""
+    if config is None:
+        config = default_config()
     return ConfigBacktestRunner(config=config, start=start, end=end, interval=interval, **options).run()
 
 

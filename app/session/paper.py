@@ -6,7 +6,7 @@ handled; changed code or settings begin a new epoch, if asked to. Which feed is 
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app import times
@@ -18,7 +18,7 @@ from app.feeds.websocket import FeedTimes, LiveStart, WebsocketFeed
 from app.models.events import Event
 from app.models.orders import Decision, Fill
 from app.runs.run_folder import RunFolder, owned, refuse_finished
-from app.session.backtest import DEFAULT_CACHE, DEFAULT_CONFIG, BacktestResults
+from app.session.backtest import BacktestResults
 from app.session.candle_supply import Supply
 from app.session.control import CommandWatch
 from app.session.epochs import (
@@ -46,6 +46,7 @@ from app.session.session import build_runtime
 from app.session.state import SessionState, put_books, put_totals
 from app.session.view import SessionView
 from app.settings.profile import Profile, Settings, load_settings
+from app.shipped import DEFAULT_CACHE, default_config
 from app.strategies.loader import check_settings, startup_candles
 from app.times import file_time, iso_ms, timeframe_ms
 
@@ -56,7 +57,7 @@ _ROOT = Path("logs/paper")
 class PaperRunner:
     """A paper session of a profile. `end_ms`: it ends after the slice that closes then; None: until it is stopped."""
 
-    config: Profile = DEFAULT_CONFIG
+    config: Profile = field(default_factory=default_config)
     end_ms: int | None = None
     interval: str | None = None
     symbols: Sequence[str] | None = None

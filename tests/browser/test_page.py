@@ -14,7 +14,8 @@ from playwright.sync_api import expect
 from app.candles.cache import CandleCache
 from app.report.making import make_report
 from app.report.versus import make_versus
-from app.session.backtest import SAMPLE_CACHE, SAMPLE_CONFIG, ConfigBacktestRunner
+from app.session.backtest import ConfigBacktestRunner
+from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
 from tests.browser.conftest import Open, Opened
 from tests.proof_runs import rows_of, trades_of
 from tests.report_runs import made_run, rename_symbol

@@ -19,7 +19,8 @@ from app.runs.daily import EquityPath, EquityScan, equity_blocks
 from app.runs.quotients import Floats
 from app.runs.trade_stats import kelly_pct, trade_statistics
 from app.runs.trade_table import Trades, read_fills, trades_of
-from app.session.backtest import SAMPLE_CACHE, SAMPLE_CONFIG, run_config_backtest
+from app.session.backtest import run_config_backtest
+from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
 from app.times import DAY_MS, parse_time_ms
 from tests.made_trades import earning, read
 

@@ -1,6 +1,7 @@
 """`--mode backtest`: arguments to a runner, results to the console, and the sample where there is nothing else."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from app.candles.cache import CandleCache
 from app.cli.backtest import make_runner, symbols_of
 from app.cli.main import _mode_parser, main
 from app.errors import ConfigError
-from app.session.backtest import SAMPLE_CACHE, SAMPLE_CONFIG, ConfigBacktestRunner
+from app.session.backtest import ConfigBacktestRunner
+from app.settings.profile import load_settings
+from app.shipped import DEFAULT_CACHE, DEFAULT_CONFIG, SAMPLE_CACHE, SAMPLE_CONFIG, SHIPPED_CONFIG
 from tests.candle_columns import make_candles, minutes
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,14 +36,29 @@ def test_a_first_run_in_an_empty_place_is_the_sample() -> None:
     assert "shipped sample" in made.note
     # With a period of its own it is a question to an exchange.
     for words in (("--start", "2020-01-01"), ("--end", "2020-01-01"), ("--exchange-url", "http://127.0.0.1:1")):
-        assert (runner(*words).config, runner(*words).cache) == (Path("config/live.yaml"), Path("data/backtest_cache"))
+        assert (runner(*words).config, runner(*words).cache) == (SHIPPED_CONFIG, DEFAULT_CACHE)
+    # So it is with a symbol that the sample does not have.
+    assert runner("--symbols", "ETH/USDT").cache == DEFAULT_CACHE
+    assert runner("--symbols", "BTC/USDT").cache == SAMPLE_CACHE
+
+
+def test_without_a_profile_the_package_s_own_is_taken_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert runner("--start", "2020-01-01").config == SHIPPED_CONFIG
+    assert capsys.readouterr().err == f"onetape: no config/live.yaml here: taking the package's own, {SHIPPED_CONFIG}\n"
+    assert main(["check"]) == 0
+    assert f"{SHIPPED_CONFIG}: valid" in capsys.readouterr().out
+    assert ConfigBacktestRunner().settings() == load_settings(SHIPPED_CONFIG)
+    own = Path("config")
+    shutil.copytree(SHIPPED_CONFIG.parent, own)
+    assert runner("--start", "2020-01-01").config == ConfigBacktestRunner().config == DEFAULT_CONFIG
+    assert capsys.readouterr().err == ""
 
 
 def test_with_a_candle_or_a_config_or_a_cache_it_is_not() -> None:
     assert runner("--config", "mine/live.yaml").config == Path("mine/live.yaml")
-    assert runner("--cache", "mine").config == Path("config/live.yaml")
+    assert runner("--cache", "mine").config == SHIPPED_CONFIG
     CandleCache(Path("data/backtest_cache")).merge("A/B", "1m", make_candles(minutes(1)))
-    assert (runner().config, runner().cache) == (Path("config/live.yaml"), Path("data/backtest_cache"))
+    assert (runner().config, runner().cache) == (SHIPPED_CONFIG, DEFAULT_CACHE)
 
 
 def test_arguments_reach_the_runner() -> None:

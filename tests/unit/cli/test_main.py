@@ -1,5 +1,6 @@
 """The command line: which command, which exit status, and one line for every expected fault."""
 
+import argparse
 import errno
 import os
 import subprocess
@@ -44,6 +45,11 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (("data", "improt"), "invalid choice: 'improt'"),
         (("data", "list", "--cach", "x"), "unrecognized arguments: --cach x"),
         (("--mode", "live"), "--mode live places no real orders yet; use --mode backtest"),
+        (("live",), "--mode live places no real orders yet; use --mode backtest"),
+        (("paper", "--offline"), "--mode paper needs the exchange; --offline belongs to a backtest"),
+        (("backtest", "--mode", "paper"), "unrecognized arguments: --mode paper; see `python -m app backtest --help`"),
+        (("demo", "--mode", "paper"), "unrecognized arguments: --mode paper"),
+        (("backtests",), "invalid choice: 'backtests'"),
         (("--mode", "paper", "--offline"), "--mode paper needs the exchange; --offline belongs to a backtest"),
     ],
 )
@@ -62,6 +68,34 @@ def test_help_is_no_fault(capsys: pytest.CaptureFixture[str], words: tuple[str, 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     choices = ", ".join(repr(name) for name in cli.COMMANDS)
     assert f"(choose from {choices})" in fault(capsys, "nothing")
+
+
+@pytest.mark.parametrize("first", ["backtest", "paper", "live", "demo"])
+def test_a_mode_may_be_the_first_word(monkeypatch: pytest.MonkeyPatch, first: str) -> None:
+    ran: list[argparse.Namespace] = []
+
+    def note(args: argparse.Namespace) -> int:
+        ran.append(args)
+        return 0
+
+    monkeypatch.setattr(cli, "_run_mode", note)
+    assert main([first, "--out", "run"]) == 0
+    mode = "backtest" if first == "demo" else first
+    if first != "demo":
+        assert main(["--mode", mode, "--out", "run"]) == 0
+        assert ran[0] == ran[1]
+    assert (ran[0].mode, ran[0].out) == (mode, Path("run"))
+
+
+def test_a_demo_is_the_whole_sample_whatever_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config").mkdir()
+    Path("config/live.yaml").write_text("broken: [")
+    assert main(["demo", "--no-report", "--start", "2023-12-01", "--out", "run"]) == 0
+    assert "2023-12-01 to 2024-01-02 UTC, 1h" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config", "run"]
 
 
 def test_new_writes_a_strategy_and_says_how_to_run_it(

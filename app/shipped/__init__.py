@@ -1,0 +1,19 @@
+"""What comes with the package: the default profile, and the sample candles with a profile of their own.
+
+In the checkout the two folders here are links to `config/` and `data/sample/`; an installed package holds the files.
+"""
+
+from pathlib import Path
+
+DEFAULT_CONFIG = Path("config/live.yaml")  # where the user stands
+DEFAULT_CACHE = Path("data/backtest_cache")
+
+SHIPPED_CONFIG = Path(__file__).with_name("config") / "live.yaml"
+SAMPLE_CONFIG = SHIPPED_CONFIG.parent / "sample" / "live.yaml"
+SAMPLE_CACHE = Path(__file__).with_name("candles")
+SAMPLE_PERIOD = ("2017-08-17T04:00", "2024-01-02")
+
+
+def default_config() -> Path:
+    """The profile where the user stands; where there is none, the one that comes with the package."""
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else SHIPPED_CONFIG
