@@ -157,7 +157,7 @@ def _add_profile(parser: argparse.ArgumentParser) -> None:
         "--config",
         type=Path,
         metavar="FILE",
-        help="live.yaml of a profile (default: config/live.yaml, or the package's own)",
+        help="live.yaml of a profile (default: config/live.yaml, or what is shipped)",
     )
     parser.add_argument("--symbols", metavar="A,B", help="instead of the config's")
     parser.add_argument("--interval", metavar="TF", help="the session's timeframe, instead of the config's")

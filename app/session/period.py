@@ -73,7 +73,10 @@ def months_of_run(
 def what_is_there(cache: CandleCache) -> str:
     """The contents of a cache in a few words, and what to do next."""
     series = cache.series()
-    advice = "add candles with `python -m app data fetch` or `data import`, or run `python -m app demo` for the shipped sample"
+    advice = (
+        "add candles with `python -m app data fetch` or `data import`, "
+        "or run `python -m app demo` for the shipped sample"
+    )
     if not series:
         return f"the cache {cache.root} is empty: {advice}"
     shown = []

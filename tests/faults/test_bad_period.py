@@ -7,7 +7,7 @@ from tests.faults.conftest import Place
 
 THERE = (
     "the cache data/backtest_cache holds BTC/USDT 1m from 2025-03-31 to 2025-04-02: add candles with "
-    "`python -m app data fetch` or `data import`, or run `make backtest` for the shipped sample"
+    "`python -m app data fetch` or `data import`, or run `python -m app demo` for the shipped sample"
 )
 
 
@@ -65,7 +65,7 @@ def test_an_empty_cache_and_one_that_is_a_file(place: Place) -> None:
     assert said.startswith("no candle of BTC/USDT 1m from 2025-03-31 12:00 to 2025-04-01 12:00; the cache nowhere is ")
     assert said.endswith(
         "empty: add candles with `python -m app data fetch` or `data import`, "
-        "or run `make backtest` for the shipped sample"
+        "or run `python -m app demo` for the shipped sample"
     )
     place.write("file", "")
     assert place.refused("--cache", "file") == "the cache folder file/BTC_USDT/1m cannot be listed: Not a directory"

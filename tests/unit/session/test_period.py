@@ -55,7 +55,7 @@ def test_a_start_behind_the_cache_says_what_is_there(cache: CandleCache) -> None
 
 def test_a_cache_without_the_symbols_says_what_is_there(cache: CandleCache, tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"no candle of SOL/USDT 1m; the cache .* holds BTC/USDT 1m from .*`make backtest`"
+        DataError, match=r"no candle of SOL/USDT 1m; the cache .* holds BTC/USDT 1m from .*`python -m app demo`"
     ):
         resolve_period(cache, ["SOL/USDT"], "1m", None, None, 0)
     with pytest.raises(DataError, match=r"the cache .*none is empty: add candles with .*data import.*`make backtest`"):
