@@ -15,5 +15,6 @@ SAMPLE_PERIOD = ("2017-08-17T04:00", "2024-01-02")
 
 
 def default_config() -> Path:
-    """The profile where the user stands; where there is none, the one that comes with the package."""
-    return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else SHIPPED_CONFIG
+    """The profile where the user stands; where there is not a file of one, the one that comes with the package."""
+    files = ("live.yaml", "risk.json", "trading_mode.yaml")
+    return DEFAULT_CONFIG if any(DEFAULT_CONFIG.with_name(file).exists() for file in files) else SHIPPED_CONFIG

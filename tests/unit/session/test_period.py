@@ -58,7 +58,9 @@ def test_a_cache_without_the_symbols_says_what_is_there(cache: CandleCache, tmp_
         DataError, match=r"no candle of SOL/USDT 1m; the cache .* holds BTC/USDT 1m from .*`python -m app demo`"
     ):
         resolve_period(cache, ["SOL/USDT"], "1m", None, None, 0)
-    with pytest.raises(DataError, match=r"the cache .*none is empty: add candles with .*data import.*`make backtest`"):
+    with pytest.raises(
+        DataError, match=r"the cache .*none is empty: add candles with .*data import.*`python -m app demo`"
+    ):
         resolve_period(CandleCache(tmp_path / "none"), [BTC], "1m", None, None, 0)
 
 
