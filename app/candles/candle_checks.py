@@ -15,6 +15,8 @@ from app.candles.month_file import COLUMN_NAMES, BoolArray, CandleColumns, Float
 from app.errors import DataError
 from app.times import TIMEFRAMES_MS, iso_ms, timeframe_ms
 
+_LOOK_CANDLES = 3  # one step between two candles says nothing of the others
+
 
 @dataclass(frozen=True)
 class RawCandles:
@@ -48,12 +50,20 @@ class Gap:
     candles: int
 
 
-def check_candles(files: Sequence[RawCandles], timeframe: str, *, drop_off_grid: bool = False) -> CheckedCandles:
-    """All files together as one ascending series; DataError with file, row and what would be right."""
+def check_candles(
+    files: Sequence[RawCandles], timeframe: str, *, drop_off_grid: bool = False, force: bool = False
+) -> CheckedCandles:
+    """All files together as one ascending series; DataError with file, row and what would be right.
+
+    `force` takes candles that look like those of a coarser timeframe.
+    """
     for raw in files:
         _check_numbers(raw)
     off_grid = [_off_grid(raw, timeframe, drop_off_grid) for raw in files]
     kept = [_kept(raw, ~mask) for raw, mask in zip(files, off_grid, strict=True)]
+    if not force:
+        for raw in kept:
+            _refuse_coarser(raw, timeframe)
     columns, duplicates = _one_series(kept)
     left_out = np.concatenate([raw.columns.open_time_ms[mask] for raw, mask in zip(files, off_grid, strict=True)])
     return CheckedCandles(columns, duplicates, tuple(int(time_ms) for time_ms in np.unique(left_out)))
@@ -74,13 +84,25 @@ def find_gaps(open_time_ms: Int64Array, timeframe: str) -> list[Gap]:
 
 
 def coarser_timeframe(open_time_ms: Int64Array, timeframe: str) -> str | None:
-    """The longest timeframe above `timeframe` on whose grid all times lie, so probably the true one."""
-    if len(open_time_ms) < 2:
+    """The timeframe above `timeframe` that ascending candles look like: that of most of the steps between them.
+
+    Where no step is that of most, it is what divides all of them.
+    """
+    if len(open_time_ms) < _LOOK_CANDLES:
         return None
-    step_ms = timeframe_ms(timeframe)
-    longer = [(ms, name) for name, ms in TIMEFRAMES_MS.items() if ms > step_ms]
-    fitting = [name for ms, name in sorted(longer) if not bool(np.any(open_time_ms % ms))]
-    return fitting[-1] if fitting else None
+    steps_ms, counts = np.unique(np.diff(open_time_ms), return_counts=True)
+    usual_ms = steps_ms[np.argmax(counts)] if 2 * counts.max() > counts.sum() else np.gcd.reduce(steps_ms)
+    longer = {ms: name for name, ms in TIMEFRAMES_MS.items() if ms > timeframe_ms(timeframe) and usual_ms % ms == 0}
+    return longer[max(longer)] if longer else None
+
+
+def _refuse_coarser(raw: RawCandles, timeframe: str) -> None:
+    looks_like = coarser_timeframe(np.unique(raw.columns.open_time_ms), timeframe)
+    if looks_like is not None:
+        raise DataError(
+            f"{raw.path}: these look like {looks_like} candles, not {timeframe}: most of their times lie {looks_like} "
+            f"apart; --timeframe {looks_like} imports them as such, --force as {timeframe} candles with gaps"
+        )
 
 
 def _check_numbers(raw: RawCandles) -> None:

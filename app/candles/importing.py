@@ -29,9 +29,11 @@ def read_candles(path: Path, timeframe: str) -> CandleColumns:
     return import_files([path], timeframe).columns
 
 
-def import_files(paths: Sequence[Path], timeframe: str, *, drop_off_grid: bool = False) -> CheckedCandles:
+def import_files(
+    paths: Sequence[Path], timeframe: str, *, drop_off_grid: bool = False, force: bool = False
+) -> CheckedCandles:
     """Several files of one series as one, checked together: they may overlap where they agree."""
-    return check_candles([read_raw(path) for path in paths], timeframe, drop_off_grid=drop_off_grid)
+    return check_candles([read_raw(path) for path in paths], timeframe, drop_off_grid=drop_off_grid, force=force)
 
 
 def read_raw(path: Path) -> RawCandles:

@@ -36,6 +36,7 @@ def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         action="store_true",
         help="leave candles off the timeframe's grid out, and list them",
     )
+    imports.add_argument("--force", action="store_true", help="also what looks like candles of a coarser timeframe")
     imports.set_defaults(run=run_import)
 
     add_fetch_parser(commands, DEFAULT_CACHE)
@@ -73,7 +74,7 @@ def run_import(args: argparse.Namespace) -> int:
     cache = CandleCache(args.cache)
     # A symbol or timeframe that cannot be stored should say so before a long file is read.
     cache.months(args.symbol, args.timeframe)
-    checked = import_files(args.files, args.timeframe, drop_off_grid=args.drop_off_grid)
+    checked = import_files(args.files, args.timeframe, drop_off_grid=args.drop_off_grid, force=args.force)
     if len(checked.columns.open_time_ms) == 0:
         raise DataError(f"{args.files[0]}: no candle is left to import")
     report = cache.merge(args.symbol, args.timeframe, checked.columns)
@@ -196,7 +197,7 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
 
 
 def _print_import(args: argparse.Namespace, checked: "CheckedCandles", report: "MergeReport") -> None:
-    from app.candles.candle_checks import coarser_timeframe, find_gaps
+    from app.candles.candle_checks import find_gaps
 
     times = checked.columns.open_time_ms
     gaps = find_gaps(times, args.timeframe)
@@ -212,9 +213,6 @@ def _print_import(args: argparse.Namespace, checked: "CheckedCandles", report: "
         _print_lines([iso_ms(time_ms) for time_ms in checked.off_grid_ms])
     print(f"  gaps            {len(gaps):,} ({missing:,} candles missing)")
     _print_lines([f"{short_time(gap.first_ms)} to {short_time(gap.last_ms)}  {gap.candles:,}" for gap in gaps])
-    coarser = coarser_timeframe(times, args.timeframe)
-    if coarser is not None:
-        print(f"  note: all times lie on the {coarser} grid; if these are {coarser} candles, say so")
 
 
 def _print_lines(lines: list[str]) -> None:

@@ -128,3 +128,26 @@ def test_a_coarser_timeframe_is_noticed() -> None:
     assert coarser_timeframe(np.arange(0, 10) * 3_600_000, "1m") == "1h"
     assert coarser_timeframe(np.arange(0, 10) * 60_000, "1m") is None
     assert coarser_timeframe(np.array([0]), "1m") is None
+    assert coarser_timeframe(np.array([0, 3_600_000]), "1m") is None, "one step is no habit"
+
+
+def test_what_candles_look_like_is_their_usual_step_wherever_they_begin() -> None:
+    hours = np.arange(50) * 3_600_000
+    assert coarser_timeframe(hours + 30 * 60_000, "1m") == "1h"
+    assert coarser_timeframe(np.delete(hours, [3, 4, 20]), "1m") == "1h", "with gaps"
+    assert coarser_timeframe(np.sort(np.append(hours, [60_000, 7_260_000])), "1m") == "1h", "with a few others"
+    assert coarser_timeframe(hours[np.arange(50) % 3 != 1], "1m") == "1h", "with more gaps than steps"
+    assert coarser_timeframe(np.arange(9) * 7 * 86_400_000, "1h") == "1d"
+    assert coarser_timeframe(hours, "1h") is None
+    rarely_traded = np.cumsum([0, 1, 4, 2, 9, 1, 3, 7, 5, 5]) * 60_000
+    assert coarser_timeframe(rarely_traded, "1m") is None
+
+
+def test_candles_that_look_coarser_are_refused_file_by_file_unless_forced() -> None:
+    hours, month = make_candles([START_MS + i * 3_600_000 for i in range(50)]), make_candles(minutes(500))
+    expected = (
+        "a.csv: these look like 1h candles, not 1m: most of their times lie 1h apart; --timeframe 1h imports them"
+    )
+    assert refusal(raw(hours)).startswith(expected)
+    assert refusal(raw(month, "b.csv"), raw(hours)).startswith(expected)
+    assert equal(check_candles([raw(hours)], "1m", force=True).columns, hours)

@@ -74,8 +74,12 @@ def test_import_leaves_out_and_lists_what_is_off_the_grid(capsys: pytest.Capture
 
 
 def test_import_notices_coarser_candles(capsys: pytest.CaptureFixture[str]) -> None:
-    run("import", csv_file("a.csv", [START_MS + i * 3_600_000 for i in range(6)]), *SERIES)
-    assert "all times lie on the 1h grid" in capsys.readouterr().out
+    words = ("import", csv_file("a.csv", [START_MS + i * 3_600_000 for i in range(50)]), *SERIES)
+    with pytest.raises(DataError, match=r"^a.csv: these look like 1h candles, not 1m: .* --timeframe 1h .* --force"):
+        run(*words)
+    assert stored() == {}
+    assert run(*words, "--force") == 0
+    assert "gaps            49 (2,891 candles missing)" in capsys.readouterr().out
 
 
 def test_one_bad_file_keeps_all_out() -> None:
