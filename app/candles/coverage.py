@@ -4,13 +4,14 @@ The rule: footers answer where they can; a month's candles are read only when it
 missing inside it. A candle counts as there because it is there, never because somebody noted that it was fetched.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from app.candles.cache import CandleCache
 from app.candles.market_data import read_markets
 from app.candles.ranges import Ranges, clip, slots, subtract, union
-from app.errors import DataError
+from app.errors import ConfigError, DataError
 from app.times import TIME_MAX_MS, timeframe_ms
 
 
@@ -84,6 +85,15 @@ def missing_ranges(
     return subtract(union([(first_ms, stop_ms)]), union(present, absent))
 
 
+def refuse_near_symbols(cache: CandleCache, symbols: Sequence[str]) -> None:
+    """ConfigError for a symbol that the cache has in another spelling alone: another case, or another separator."""
+    there = {symbol for symbol, _ in cache.series()}
+    for symbol in symbols:
+        near = [one for one in sorted(there) if _letters(one) == _letters(symbol)]
+        if near and symbol not in there:
+            raise ConfigError(f"no candles of {symbol} in {cache.root}, but of {', '.join(near)}: write {near[0]}")
+
+
 def record_faults(cache: CandleCache) -> list[str]:
     """What is wrong with the cache's small files: what exchanges do not have, and their market data."""
     faults = []
@@ -109,3 +119,7 @@ def _present(cache: CandleCache, symbol: str, timeframe: str, start_ms: int = 0,
 
 def _holes(present: Ranges) -> Ranges:
     return subtract(((present[0][0], present[-1][1]),), present)
+
+
+def _letters(symbol: str) -> str:
+    return symbol.translate({ord(one): None for one in "/:-_ "}).casefold()

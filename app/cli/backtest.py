@@ -90,6 +90,7 @@ def make_runner(args: argparse.Namespace) -> ConfigBacktestRunner:
         note=note,
         offline=args.offline,
         exchange_url=args.exchange_url,
+        tell=lambda text: print(f"onetape: {text}", file=sys.stderr),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from app import times
 from app.candles.cache import CandleCache
+from app.candles.coverage import refuse_near_symbols
 from app.cli.backtest import config_of, symbols_of
 from app.errors import DataError
 from app.feeds.replay import ReplayFeed
@@ -103,14 +104,16 @@ def run_check(args: argparse.Namespace) -> int:
         overrides=args.overrides,
     )
     cache = CandleCache(args.cache or DEFAULT_CACHE)
+    refuse_near_symbols(cache, runner.settings().live.symbols)
     settings = runner.settings()
     strategy = check_settings(settings)
-    settings = Supply(cache).complete(settings)
     print(f"{runner.config}: valid")
+    supply = Supply(cache, offline=True, tell=lambda text: print(f"  {text}")).with_finer(settings, None, None)
+    settings, candles = supply.complete(settings), supply.candles(settings)
     for line in describe(settings, strategy):
         print(f"  {line}")
     try:
-        probe = asyncio.run(run_check_async(settings, strategy, cache))
+        probe = asyncio.run(run_check_async(settings, strategy, candles))
     except DataError:
         print(f"Nothing to try the strategy on: {what_is_there(cache)}")
         return 0

@@ -36,7 +36,7 @@ def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         action="store_true",
         help="leave candles off the timeframe's grid out, and list them",
     )
-    imports.add_argument("--force", action="store_true", help="also what looks like candles of a coarser timeframe")
+    imports.add_argument("--force", action="store_true", help="also what looks like another timeframe or symbol")
     imports.set_defaults(run=run_import)
 
     add_fetch_parser(commands, DEFAULT_CACHE)
@@ -69,10 +69,13 @@ def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def run_import(args: argparse.Namespace) -> int:
     """Reads and checks all files together, then merges them into the cache."""
     from app.candles.cache import CandleCache
+    from app.candles.coverage import refuse_near_symbols
     from app.candles.importing import import_files
 
     cache = CandleCache(args.cache)
     # A symbol or timeframe that cannot be stored should say so before a long file is read.
+    if not args.force:
+        refuse_near_symbols(cache, [args.symbol])
     cache.months(args.symbol, args.timeframe)
     checked = import_files(args.files, args.timeframe, drop_off_grid=args.drop_off_grid, force=args.force)
     if len(checked.columns.open_time_ms) == 0:
@@ -141,11 +144,12 @@ def run_verify(args: argparse.Namespace) -> int:
 def run_export(args: argparse.Namespace) -> int:
     """A series, or a part of it, as CSV that reads back to the same doubles."""
     from app.candles.cache import CandleCache
-    from app.candles.coverage import series_coverage
+    from app.candles.coverage import refuse_near_symbols, series_coverage
     from app.candles.exporting import export_csv
 
     start_ms, end_ms = _bounds(args)
     cache = CandleCache(args.cache)
+    refuse_near_symbols(cache, [args.symbol])
     count = export_csv(cache, args.symbol, args.timeframe, args.file, start_ms=start_ms, end_ms=end_ms)
     print(f"{args.symbol} {args.timeframe}: {count:,} candles written to {args.file}")
     coverage = series_coverage(cache, args.symbol, args.timeframe, start_ms, end_ms)
@@ -159,11 +163,14 @@ def run_resample(args: argparse.Namespace) -> int:
     """Coarser candles of each symbol, and how many could not be made."""
     from app.candles.cache import CandleCache
     from app.candles.coarsening import coarsen_series
+    from app.candles.coverage import refuse_near_symbols
 
     start_ms, end_ms = _bounds(args)
     bounds = (0 if start_ms is None else start_ms, TIME_MAX_MS if end_ms is None else end_ms)
     cache = CandleCache(args.cache)
-    for symbol in dict.fromkeys(name.strip() for name in args.symbols.split(",")):
+    symbols = list(dict.fromkeys(name.strip() for name in args.symbols.split(",")))
+    refuse_near_symbols(cache, symbols)
+    for symbol in symbols:
         report = coarsen_series(cache, symbol, args.finer, args.coarser, *bounds)
         print(f"{symbol} {args.coarser} of {args.finer}: {report.new:,} new, {report.already_there:,} already there")
         if report.first_incomplete_ms is not None:

@@ -15,7 +15,7 @@ from app.errors import ConfigError, DataError, OnetapeError
 from app.proof.static_causes import differing_settings
 from app.runs.manifest import code_sha256
 from app.runs.run_files import Run
-from app.runs.run_inputs import replayed_tape
+from app.runs.run_inputs import finer_of, replayed_tape
 from app.session.backtest import ConfigBacktestRunner
 from app.session.tape_replay import TapeRunner
 
@@ -86,8 +86,9 @@ async def _backtest(run: Run, cache: CandleCache, out: Path) -> None:
     _refuse_lost_candles(run, cache)
     start_ms, end_ms = run.period_ms
     runner = ConfigBacktestRunner(
-        config=run.settings, start=start_ms, end=end_ms, cache=cache.root, out=out, offline=True
-    )
+        config=run.settings, start=start_ms, end=end_ms, cache=cache.root, out=out, offline=True,
+        finer=finer_of(run.manifest["data"], run.timeframe),
+    )  # fmt: skip
     await runner.run_async()
 
 

@@ -105,9 +105,9 @@ def _candles_of(run: Run, caches: Sequence[CandleCache]) -> dict[str, CandleColu
         raise DataError(f"{lost} that the run read are not in {roots} any more; name the cache with --cache")
     start_ms, end_ms = run.period_ms
     first_ms = start_ms - warmup_of(run) * run.length_ms
-    series = {}
+    source, series = found.of_session(run.timeframe, end_ms), {}
     for symbol in run.symbols:
-        months = [found.read(symbol, run.timeframe, month) for month in found.months(symbol, run.timeframe)]
+        months = [source.read(symbol, run.timeframe, month) for month in source.months(symbol, run.timeframe)]
         whole = CandleColumns(*(np.concatenate(column) for column in zip(*months, strict=True)))
         begin, end = whole.open_time_ms.searchsorted((first_ms, end_ms))
         series[symbol] = whole.take(slice(int(begin), int(end)))

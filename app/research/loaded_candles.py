@@ -6,7 +6,6 @@ the slices of short runs are kept, too, up to a fixed number. A month that is kn
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -31,7 +30,7 @@ class LoadedCandles:
         timeframe: str,
         months: Mapping[str, Mapping[str, CandleColumns]],
         known: Mapping[str, Sequence[str]] | None = None,
-        cache: Path | None = None,
+        cache: CandleCache | None = None,
     ) -> None:
         """`months`: columns by symbol and month; `known`: all months of the cache; `cache`: more is read from it."""
         self.timeframe = timeframe
@@ -42,13 +41,14 @@ class LoadedCandles:
         self._kept: tuple[Span, KeptSlices] | None = None
 
     @classmethod
-    def load(cls, cache: Path, symbols: Sequence[str], timeframe: str, start_ms: int, end_ms: int) -> "LoadedCandles":
+    def load(
+        cls, cache: CandleCache, symbols: Sequence[str], timeframe: str, start_ms: int, end_ms: int
+    ) -> "LoadedCandles":
         """The months that touch `[start_ms, end_ms)`; an earlier or later one is read when a run asks for it."""
-        found = CandleCache(cache)
         first, last = month_of(start_ms), month_of(end_ms - 1)
-        known = {symbol: found.months(symbol, timeframe) for symbol in symbols}
+        known = {symbol: cache.months(symbol, timeframe) for symbol in symbols}
         months = {
-            symbol: {month: found.read(symbol, timeframe, month) for month in known[symbol] if first <= month <= last}
+            symbol: {month: cache.read(symbol, timeframe, month) for month in known[symbol] if first <= month <= last}
             for symbol in symbols
         }
         return cls(timeframe, months, known, cache)
@@ -68,7 +68,7 @@ class LoadedCandles:
         if held is None:
             if self._cache is None:
                 raise DataError(f"the candles of {symbol} {timeframe} of {month} were not loaded with the others")
-            held = self._months[symbol][month] = CandleCache(self._cache).read(symbol, timeframe, month)
+            held = self._months[symbol][month] = self._cache.read(symbol, timeframe, month)
         return held
 
     def detached(self) -> "LoadedCandles":

@@ -17,6 +17,7 @@ from typing import Any
 
 from app.candles.cache import CandleCache
 from app.errors import ConfigError
+from app.feeds.built_candles import built_cache
 from app.research.heat_map_page import heat_map_page
 from app.research.landscape import neighbourhood
 from app.research.objective import parse_objective
@@ -158,9 +159,11 @@ def prepare_search(runner: ConfigBacktestRunner, options: SearchOptions) -> Sear
                 f"leave --trials out, take larger steps, or --method random"
             )
         plan = replace(plan, trials=points)
-    run_plan = _with_all_months(run_plan, CandleCache(Path(runner.cache)))
+    cache, timeframe = CandleCache(Path(runner.cache)), settings.live.timeframe
+    run_plan = _with_all_months(run_plan, built_cache(cache, timeframe, run_plan.finer, period.end_ms))
     first_ms = min(month.first_open_ms for month in run_plan.months)
-    bench = Workbench(settings, min(first_ms, run_plan.warmup_start_ms), period.end_ms, cache=Path(runner.cache))
+    start_ms = min(first_ms, run_plan.warmup_start_ms)
+    bench = Workbench(settings, start_ms, period.end_ms, cache.root, finer=run_plan.finer)
     return Search(runner, run_plan, plan, _identity(run_plan, plan), bench)
 
 

@@ -14,6 +14,7 @@ from app.research.stitching import stitch
 from app.research.walk_forward import FORMAT, Walk, efficiency
 from app.research.windows import Span
 from app.runs.run_folder import new_folder
+from app.session.candle_supply import Supply
 from app.times import file_time, iso_ms, parse_time_ms, short_time
 
 Block = dict[str, Any]
@@ -35,7 +36,9 @@ def walk_content(walk: Walk, blocks: Sequence[Block], folder: Path) -> Block:
     windows = walk.windows
     span = Span(windows[0].out_of_sample.start_ms, windows[-1].out_of_sample.end_ms)
     name = f"walk_forward_{file_time(span.start_ms)}_{file_time(span.end_ms)}"
-    account = stitch(blocks, folder, name, walk.settings, CandleCache(Path(walk.runner.cache)))
+    supply = Supply(CandleCache(Path(walk.runner.cache)), offline=True)
+    candles = supply.with_finer(walk.settings, span.start_ms, span.end_ms).candles(walk.settings, walk.period.end_ms)
+    account = stitch(blocks, folder, name, walk.settings, candles)
     traded = [block for block in blocks if block["best"] is not None]
     gains = sum(block["out_of_sample"]["return_pct"] > 0.0 for block in traded)
     return {

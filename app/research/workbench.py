@@ -5,14 +5,16 @@ not matter which worker gets it, after what, or how often.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
+from app.candles.cache import CandleCache
 from app.errors import DataError, OnetapeError
+from app.feeds.built_candles import built_cache
 from app.research.loaded_candles import LoadedCandles
 from app.research.outcome import Outcome, Task, outcome_of
 from app.research.shared_cache import SharedCache
@@ -41,6 +43,7 @@ class Workbench:
     end_ms: int
     cache: Path | None = None
     candles: LoadedCandles | None = None
+    finer: Mapping[str, str] = field(default_factory=dict)  # of which timeframe a symbol's candles are built
     strategy_file: tuple[str, bytes] | None = None  # on its way to where the file is not: its name and what is in it
 
     def answer(self, task: Task) -> Outcome:
@@ -58,7 +61,8 @@ class Workbench:
             if self.cache is None:
                 raise DataError("a workbench needs candles, or a cache to read them from")
             live = self.settings.live
-            self.candles = LoadedCandles.load(self.cache, live.symbols, live.timeframe, self.start_ms, self.end_ms)
+            cache = built_cache(CandleCache(self.cache), live.timeframe, self.finer, self.end_ms)
+            self.candles = LoadedCandles.load(cache, live.symbols, live.timeframe, self.start_ms, self.end_ms)
         return self.candles
 
     def packed(self, *, with_candles: bool) -> "Workbench":

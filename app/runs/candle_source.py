@@ -48,12 +48,11 @@ def _of_caches(run: RunOnDisk, caches: Sequence[CandleCache]) -> RunCandles:
         return RunCandles(problems=["The candles cannot be shown: no manifest names the files that were read."])
     period = run.manifest["period"]
     start_ms, end_ms = parse_time_ms(period["start"]), parse_time_ms(period["end"])
-    candles = ManifestCandles(named, caches)
+    candles, timeframe = ManifestCandles(named, caches), str(run.timeframe)
+    source = candles.of_session(timeframe, end_ms)
     found: dict[str, CandleColumns] = {}
     for symbol in run.symbols:
-        parts = [
-            candles.read(symbol, str(run.timeframe), month) for month in candles.months(symbol, str(run.timeframe))
-        ]
+        parts = [source.read(symbol, timeframe, month) for month in source.months(symbol, timeframe)]
         if not parts:
             continue
         columns = CandleColumns(*(np.concatenate(column) for column in zip(*parts, strict=True)))

@@ -4,12 +4,13 @@ The rule: a month of candles is the run's only if its hash is the one in the man
 lies; what is not found is said and never replaced by something near it. Nothing is written.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.candles.cache import CandleCache, CandleColumns
+from app.candles.cache import CandleCache, CandleColumns, MonthFile
 from app.errors import DataError
+from app.feeds.built_candles import built_cache
 from app.feeds.replay import ReplayFeed
 from app.feeds.tape import has_tape, read_tape
 from app.models.events import Event
@@ -38,9 +39,17 @@ class ManifestCandles(CandleCache):
         """Those of the manifest that were found, without the hidden ones."""
         return sorted(month for name, frame, month in self._holders if (name, frame) == (symbol, timeframe))
 
+    def describe(self, symbol: str, timeframe: str, month: str) -> MonthFile:
+        """From the cache that holds it."""
+        return self._holders[symbol, timeframe, month].describe(symbol, timeframe, month)
+
     def read(self, symbol: str, timeframe: str, month: str) -> CandleColumns:
         """From the cache that holds it."""
         return self._holders[symbol, timeframe, month].read(symbol, timeframe, month)
+
+    def of_session(self, timeframe: str, end_ms: int) -> CandleCache:
+        """These in the run's timeframe: built from finer ones where those are what was read."""
+        return built_cache(self, timeframe, finer_of((f"{one[0]} {one[1]}" for one in self.hashes), timeframe), end_ms)
 
     @property
     def any_months(self) -> bool:
@@ -89,7 +98,7 @@ class Inputs:
             return
         run, (start_ms, end_ms) = self.run, self.run.period_ms
         feed = ReplayFeed(
-            self.candles,
+            self.candles.of_session(run.timeframe, end_ms),
             run.symbols,
             run.timeframe,
             warmup_start_ms=start_ms - warmup_of(run) * run.length_ms,
@@ -134,6 +143,12 @@ def warmup_of(run: Run) -> int:
         return configured
     settings = settings_of(run)
     return startup_candles(settings, check_settings(settings)())
+
+
+def finer_of(series: Iterable[str], timeframe: str) -> dict[str, str]:
+    """Of the series that a manifest names ("BTC/USDT 1m"): which symbols' candles were built, and of what."""
+    pairs = [name.rpartition(" ") for name in series]
+    return {symbol: own for symbol, _, own in pairs if own != timeframe}
 
 
 def named(series: Sequence[Series]) -> str:

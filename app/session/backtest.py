@@ -6,13 +6,15 @@ The same session as the command line's, the same numbers, as a mapping; trades a
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import times
 from app.candles.cache import CandleCache
+from app.candles.coverage import refuse_near_symbols
 from app.errors import OutputError
+from app.feeds.built_candles import built_cache
 from app.feeds.replay import ReplayFeed
 from app.runs.recorder import Progress
 from app.runs.run_folder import RunFolder, write_json
@@ -60,6 +62,7 @@ class ConfigBacktestRunner:
     fetch_progress: "Callable[[FetchProgress], None] | None" = None
     fetched: "Callable[[FetchReport], None] | None" = None
     report: bool = False  # a page, report.html, made after the run's own files
+    finer: Mapping[str, str] | None = None  # of which timeframe candles are built; None: as the cache has them
     target_first: bool = False  # for app/research/assumptions.py alone: no setting and no manifest knows of it
 
     def run(self) -> BacktestResults:
@@ -71,7 +74,7 @@ class ConfigBacktestRunner:
         plan = await self.plan()
         live = plan.settings.live
         feed = ReplayFeed(
-            CandleCache(Path(self.cache)),
+            built_cache(CandleCache(Path(self.cache)), live.timeframe, plan.finer, plan.period.end_ms),
             live.symbols,
             live.timeframe,
             warmup_start_ms=plan.warmup_start_ms,
@@ -116,13 +119,20 @@ class ConfigBacktestRunner:
         strategy = check_settings(settings)
         live = settings.live
         cache = CandleCache(Path(self.cache))
+        refuse_near_symbols(cache, live.symbols)
         supply = Supply(cache, self.offline, self.exchange_url, self.tell, self.fetch_progress, self.fetched)
-        period = await supply.period(settings, _time_ms(self.start), _time_ms(self.end))
+        start_ms, end_ms = _time_ms(self.start), _time_ms(self.end)
+        if self.finer is None:
+            supply = supply.with_finer(settings, start_ms, end_ms)
+        else:
+            supply = replace(supply, finer=self.finer)
+        period = await supply.period(settings, start_ms, end_ms)
         warmup = startup_candles(settings, strategy())
         warmup_start_ms = period.start_ms - warmup * timeframe_ms(live.timeframe)
         await supply.fill(settings, period, warmup_start_ms)
-        months = months_of_run(cache, live.symbols, live.timeframe, warmup_start_ms, period)
-        return RunPlan(supply.complete(settings), strategy, period, warmup, warmup_start_ms, months)
+        candles = supply.candles(settings, period.end_ms)
+        months = months_of_run(candles, live.symbols, live.timeframe, warmup_start_ms, period)
+        return RunPlan(supply.complete(settings), strategy, period, warmup, warmup_start_ms, months, supply.finer)
 
     def settings(self) -> Settings:
         """The profile with the runner's own arguments on top of it."""

@@ -1,12 +1,14 @@
 """The candles of a run: which period, what of it an exchange has to be asked for, and what its market data says.
 
+A session's candles that are not in the cache are built from finer ones that are, where those cover the run.
+
 The rule: a series that somebody imported is left as it is, since another source's candles in its gaps would be a lie;
 an exchange is asked where the cache has no candle of the run, where it was asked for this series before, or where
 --exchange-url says so. Nothing is asked --offline, and nothing is imported for asking where nothing is missing.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app import times
@@ -14,9 +16,10 @@ from app.candles.cache import CandleCache
 from app.candles.coverage import missing_ranges
 from app.candles.market_data import read_markets
 from app.errors import ConfigError, DataError, ExchangeError, NewerFormatError, OnetapeError
+from app.feeds.built_candles import built_cache, finer_series
 from app.session.period import FRESH_NOTE, Period, resolve_period, what_is_there
 from app.settings.profile import InstrumentSettings, Settings
-from app.times import DAY_MS, short_time, timeframe_ms
+from app.times import DAY_MS, TIME_MAX_MS, short_time, timeframe_ms
 
 if TYPE_CHECKING:
     from app.exchange.fetch_report import FetchProgress, FetchReport
@@ -33,6 +36,37 @@ class Supply:
     tell: Callable[[str], None] | None = None
     progress: "Callable[[FetchProgress], None] | None" = None
     fetched: "Callable[[FetchReport], None] | None" = None
+    finer: Mapping[str, str] = field(default_factory=dict)  # of which timeframe a symbol's candles are built
+
+    def with_finer(self, settings: Settings, start_ms: int | None, end_ms: int | None) -> "Supply":
+        """The same, building what the cache has in a finer timeframe alone; an exchange is asked where that lacks."""
+        finer: dict[str, str] = {}
+        for symbol in settings.live.symbols:
+            found = self._finer(settings, symbol, start_ms, end_ms)
+            if found is not None:
+                finer[symbol] = found
+        if finer:
+            of = ", ".join(f"{symbol} from {found}" for symbol, found in finer.items())
+            self._say(f"{settings.live.timeframe} candles are built from finer ones in the cache: {of}")
+        return replace(self, finer=finer)
+
+    def candles(self, settings: Settings, end_ms: int | None = None) -> CandleCache:
+        """Where a run that ends at `end_ms` reads its candles."""
+        return built_cache(self.cache, settings.live.timeframe, self.finer, end_ms)
+
+    def _finer(self, settings: Settings, symbol: str, start_ms: int | None, end_ms: int | None) -> str | None:
+        timeframe, bounds = settings.live.timeframe, (start_ms or 0, TIME_MAX_MS if end_ms is None else end_ms)
+        if self.cache.months(symbol, timeframe):
+            return None
+        found = finer_series(self.cache, symbol, timeframe, *bounds)
+        if found is None or self.offline:
+            return found
+        building = replace(self, finer={symbol: found})
+        if start_ms is None or end_ms is None:
+            lacks = building._may_ask(settings, symbol, None)
+        else:
+            lacks = building._lacks(settings, symbol, Period(start_ms, end_ms, ""), start_ms)
+        return None if lacks else found
 
     async def period(self, settings: Settings, start_ms: int | None, end_ms: int | None) -> Period:
         """The period as asked for; where a bound is left open, the exchange's clock decides if it may be asked."""
@@ -69,13 +103,16 @@ class Supply:
         if not symbols:
             await self._renew_market_data(settings)
             return
-        try:
-            async with self._provider(settings) as provider:
-                report = await provider.fetch(symbols, live.timeframe, warmup_start_ms, period.end_ms)
-        except ExchangeError as error:
-            raise self._refusal(error, settings, symbols, period) from error
-        if self.fetched is not None:
-            self.fetched(report)
+        for timeframe in dict.fromkeys(self._timeframe(settings, symbol) for symbol in symbols):
+            own = [symbol for symbol in symbols if self._timeframe(settings, symbol) == timeframe]
+            try:
+                async with self._provider(settings) as provider:
+                    end_ms = self._end_ms(settings, own[0], period)
+                    report = await provider.fetch(own, timeframe, warmup_start_ms, end_ms)
+            except ExchangeError as error:
+                raise self._refusal(error, settings, own, period) from error
+            if self.fetched is not None:
+                self.fetched(report)
 
     async def _renew_market_data(self, settings: Settings) -> None:
         # A damaged file of market data is only known for one: it is asked for again like a damaged month.
@@ -104,7 +141,7 @@ class Supply:
 
     def _from_cache(self, settings: Settings, start_ms: int | None, end_ms: int | None) -> Period:
         live = settings.live
-        return resolve_period(self.cache, live.symbols, live.timeframe, start_ms, end_ms, times.now_ms())
+        return resolve_period(self.candles(settings), live.symbols, live.timeframe, start_ms, end_ms, times.now_ms())
 
     def _is_fresh(self, settings: Settings) -> bool:
         try:
@@ -113,14 +150,14 @@ class Supply:
             return False
 
     def _lacks(self, settings: Settings, symbol: str, period: Period, warmup_start_ms: int) -> bool:
-        live = settings.live
+        timeframe = self._timeframe(settings, symbol)
         if not self._may_ask(settings, symbol, period):
             return False
         try:
-            span = (warmup_start_ms, period.end_ms)
+            span = (warmup_start_ms, self._end_ms(settings, symbol, period))
             return bool(
-                self.cache.damaged(symbol, live.timeframe, *span)
-                or missing_ranges(self.cache, symbol, live.timeframe, live.exchange, *span)
+                self.cache.damaged(symbol, timeframe, *span)
+                or missing_ranges(self.cache, symbol, timeframe, settings.live.exchange, *span)
             )
         except NewerFormatError:
             raise
@@ -128,18 +165,26 @@ class Supply:
             return True  # a damaged file: the fetch sets it aside and gets its candles again
 
     def _may_ask(self, settings: Settings, symbol: str, period: Period | None) -> bool:
-        live = settings.live
-        if self.exchange_url is not None or not self.cache.months(symbol, live.timeframe):
+        timeframe = self._timeframe(settings, symbol)
+        if self.exchange_url is not None or not self.cache.months(symbol, timeframe):
             return True
         try:
-            if symbol in read_markets(self.cache.root, live.exchange):
+            if symbol in read_markets(self.cache.root, settings.live.exchange):
                 return True
             span = (0, 0) if period is None else (period.start_ms, period.end_ms)
-            return period is not None and not self.cache.present(symbol, live.timeframe, *span)
+            return period is not None and not self.cache.present(symbol, timeframe, *span)
         except NewerFormatError:
             raise
         except DataError:
             return False
+
+    def _timeframe(self, settings: Settings, symbol: str) -> str:
+        return self.finer.get(symbol, settings.live.timeframe)
+
+    def _end_ms(self, settings: Settings, symbol: str, period: Period) -> int:
+        # Of what is read: the last candle is built of finer ones that lie behind an end inside it.
+        length_ms = timeframe_ms(settings.live.timeframe)
+        return -(-period.end_ms // length_ms) * length_ms if symbol in self.finer else period.end_ms
 
     def _refusal(
         self, error: ExchangeError, settings: Settings, symbols: Sequence[str], period: Period

@@ -61,7 +61,7 @@ def months_of_run(
     for symbol in symbols:
         names = [month for month in cache.months(symbol, timeframe) if first <= month <= last]
         own = [cache.describe(symbol, timeframe, month) for month in names]
-        if not any(_touches(cache, month, period) for month in own):
+        if not any(_touches(cache, timeframe, month, period) for month in own):
             raise DataError(
                 f"no candle of {symbol} {timeframe} from {short_time(period.start_ms)} to "
                 f"{short_time(period.end_ms)}; {what_is_there(cache)}"
@@ -100,12 +100,12 @@ def _checked(start_ms: int, end_ms: int, note: str) -> Period:
     return Period(start_ms, end_ms, note)
 
 
-def _touches(cache: CandleCache, month: MonthFile, period: Period) -> bool:
+def _touches(cache: CandleCache, timeframe: str, month: MonthFile, period: Period) -> bool:
     if period.start_ms <= month.first_open_ms < period.end_ms or period.start_ms <= month.last_open_ms < period.end_ms:
         return True
     if month.last_open_ms < period.start_ms or month.first_open_ms >= period.end_ms:
         return False
-    times_ms = cache.read(month.symbol, month.timeframe, month.month).open_time_ms
+    times_ms = cache.read(month.symbol, timeframe, month.month).open_time_ms
     begin, end = times_ms.searchsorted((period.start_ms, period.end_ms))
     return bool(begin < end)
 

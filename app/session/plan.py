@@ -42,6 +42,7 @@ class RunPlan:
     warmup: int
     warmup_start_ms: int
     months: Sequence[MonthFile] = ()
+    finer: Mapping[str, str] = field(default_factory=dict)  # of which timeframe a symbol's candles are built
     mode: str = "backtest"
     epochs: Sequence[Mapping[str, Any]] = ()  # of a session or a tape: what began, when, and what had changed
     tape: Mapping[str, Any] | None = None  # which tape was replayed, if one was

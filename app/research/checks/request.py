@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from app.candles.cache import CandleCache
+from app.feeds.built_candles import built_cache
 from app.feeds.replay import ReplayFeed
 from app.research.checks.answer_log import Answer
 from app.session.plan import RunPlan
@@ -51,11 +52,12 @@ class Request(msgspec.Struct, frozen=True):
     future: Future = Future.CUT
     trusted: tuple[str, ...] = ()
     rows_max: int = 0
+    finer: dict[str, str] = {}  # of which timeframe a symbol's candles are built
 
     def feed(self, settings: Settings) -> ReplayFeed:
         """The candles of the run, from the real cache."""
         return ReplayFeed(
-            CandleCache(Path(self.cache)),
+            built_cache(CandleCache(Path(self.cache)), settings.live.timeframe, self.finer, self.end_ms),
             settings.live.symbols,
             settings.live.timeframe,
             warmup_start_ms=self.warmup_start_ms,
@@ -112,5 +114,6 @@ def request_of(plan: RunPlan, task: Task, cache: CandleCache, folder: str, **mor
         "end_ms": plan.period.end_ms,
         "warmup_start_ms": plan.warmup_start_ms,
         "cache": str(cache.root.absolute()),
+        "finer": dict(plan.finer),
     }
     return Request(task, **{**content, "folder": folder, **more})

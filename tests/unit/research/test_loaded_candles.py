@@ -21,7 +21,7 @@ SPAN = (parse_time_ms("2022-12-20"), START_MS, END_MS)
 
 
 def load() -> LoadedCandles:
-    return LoadedCandles.load(CACHE, [SYMBOL], "1h", START_MS, END_MS)
+    return LoadedCandles.load(CandleCache(CACHE), [SYMBOL], "1h", START_MS, END_MS)
 
 
 def slices(candles: LoadedCandles) -> list[object]:

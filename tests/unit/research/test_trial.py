@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.candles.cache import CandleCache
 from app.errors import DataError
 from app.research.trial import LoadedCandles, run_trial
 from app.settings.profile import load_settings
@@ -17,7 +18,7 @@ MORE = ["strategy.params.ema_fast=5", "risk.reward_risk_ratio=1.2", "safety.max_
 
 def loaded() -> LoadedCandles:
     own = settings()
-    return LoadedCandles.load(CACHE, own.live.symbols, own.live.timeframe, START_MS, END_MS)
+    return LoadedCandles.load(CandleCache(CACHE), own.live.symbols, own.live.timeframe, START_MS, END_MS)
 
 
 @pytest.mark.parametrize("overrides", [[], MORE, ["startup_candles=auto", "strategy.timeframe=4h"]])
