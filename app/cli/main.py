@@ -57,6 +57,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         print(f"onetape: cannot write {error.filename or 'the output'}: the disk is full", file=sys.stderr)
         return 2
+    except Exception as error:
+        told = _own_failure(error)
+        if told is None:
+            raise
+        print(told, file=sys.stderr)
+        return 1
+
+
+def _own_failure(error: Exception) -> str | None:
+    loader = sys.modules.get("app.strategies.loader")
+    if loader is None or not loader.own_code:
+        return None
+    from app.strategies.own_failure import own_failure
+
+    return own_failure(error, loader.own_code)
 
 
 def _drop_output() -> None:

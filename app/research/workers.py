@@ -18,6 +18,8 @@ from multiprocessing.context import SpawnProcess
 from app.errors import DataError
 from app.research.outcome import Outcome, Task
 from app.research.workbench import Workbench, peak_memory_mib
+from app.strategies.loader import own_code
+from app.strategies.own_failure import own_failure
 
 TRIES = 3
 
@@ -128,4 +130,5 @@ def _sendable(error: Exception, task: Task) -> Exception:
     if type(error).__module__ == "app.errors":
         return error
     overrides = " ".join(f"--set {override}" for override in task.overrides)
-    return RuntimeError(f"trial {task.number} ({overrides}):\n{''.join(traceback.format_exception(error))}")
+    told = own_failure(error, own_code) or "".join(traceback.format_exception(error))
+    return RuntimeError(f"trial {task.number} ({overrides}):\n{told}")

@@ -21,6 +21,7 @@ from app.errors import ConfigError, OnetapeError, StrategyError
 from app.settings.profile import Settings, load_settings
 from app.strategies.base import Strategy
 from app.strategies.constraints import Constraint, parse_constraints
+from app.strategies.own_failure import own_frames, where
 from app.times import TIMEFRAMES_MS
 
 own_code: list[str] = []  # users' modules and files that this process imported; __main__ then ends in order
@@ -56,7 +57,7 @@ class LoadedStrategy:
         except (OnetapeError, ValueError) as error:
             raise ConfigError(f"strategy {self.name}: {error}") from error
         except Exception as error:
-            raise StrategyError(f"strategy {self.name} cannot be made: {type(error).__name__}: {error}") from error
+            raise StrategyError(f"strategy {self.name} cannot be made: {_told(error)}") from error
 
 
 def load_strategy(name: str, params: Mapping[str, Any] | None = None) -> LoadedStrategy:
@@ -176,7 +177,7 @@ def _import_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise StrategyError(f"strategy file {path}: {_told(error)}") from error
+        raise StrategyError(f"strategy file {path}: cannot be imported: {_told(error)}") from error
     return module
 
 
@@ -185,13 +186,15 @@ def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        raise StrategyError(f"strategy module {name}: {_told(error)}") from error
+        raise StrategyError(f"strategy module {name}: cannot be imported: {_told(error)}") from error
     finally:
         sys.path.pop(0)
 
 
 def _told(error: BaseException) -> str:
-    return f"cannot be imported: {type(error).__name__}: {error}"
+    frames = own_frames(error, own_code)
+    place = f" ({where(frames[-1])})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
 
 
 def _answers_candles(cls: type[Strategy]) -> bool:

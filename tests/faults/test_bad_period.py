@@ -45,7 +45,7 @@ def test_start_before_end(place: Place, start: str, end: str, said: str) -> None
         (("--start", "2030-01-01", "--end", "2030-01-02"), "no candle of BTC/USDT 1m from 2030-01-01 to 2030-01-02"),
         (("--start", "2020-01-01", "--end", "2025-03-31"), "no candle of BTC/USDT 1m from 2020-01-01 to 2025-03-31"),
         (("--symbols", "BTC/USDT,ETH/USDT"), "no candle of ETH/USDT 1m from 2025-03-31 12:00 to 2025-04-01 12:00"),
-        (("--interval", "5m"), "no candle of BTC/USDT 5m from 2025-03-31 12:00 to 2025-04-01 12:00"),
+        (("--interval", "1s"), "no candle of BTC/USDT 1s from 2025-03-31 12:00 to 2025-04-01 12:00"),
     ],
 )
 def test_no_candle_inside_the_range_says_what_is_there(place: Place, words: tuple[str, ...], said: str) -> None:

@@ -23,7 +23,10 @@ BUY_THEN = """
         (None, "strategy file mine.py does not exist"),
         ("def f(:\n", "strategy file mine.py: cannot be imported: SyntaxError: invalid syntax (mine.py, line 1)"),
         ("import no_such_thing\n", "strategy file mine.py: cannot be imported: ModuleNotFoundError: No module named"),
-        ("raise RuntimeError('not\\ntoday')", "strategy file mine.py: cannot be imported: RuntimeError: not today"),
+        (
+            "raise RuntimeError('not\\ntoday')",
+            "strategy file mine.py: cannot be imported: RuntimeError: not today (mine.py, line 1, in <module>)",
+        ),
         ("import sys; sys.exit(0)", "strategy file mine.py: cannot be imported: SystemExit: 0"),
         ("x = 1\n", "mine.py holds no class that derives from app.strategies.base.Strategy"),
         (HEAD, "strategy mine.py: it needs `async def on_candle(self, candle, view)`"),
@@ -80,8 +83,10 @@ def test_one_that_raises_keeps_its_traceback_and_everything_is_written(place: Pl
     done = place.process(*command, "--strategy", "mine.py")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Traceback (most recent call last):")
-    assert "mine.py" in done.stderr
-    assert done.stderr.rstrip().endswith("ValueError: boom")
+    first, second = done.stderr.splitlines()[1:3]
+    assert first.endswith('mine.py", line 8, in on_candle'), "own frames first"
+    assert second.strip() == "raise ValueError('boom')"
+    assert done.stderr.splitlines()[-1] == "onetape: mine.py, line 8, in on_candle: ValueError: boom"
     results = json.loads((place.folder / "run/results.json").read_text())
     assert results["status"] == "failed"
     rows = list(read_trade_log(place.folder / "run" / results["files"]["trades"]))
@@ -94,7 +99,8 @@ def test_one_that_ends_the_process_does_not_pass_for_a_finished_run(place: Place
     command = ("--mode", "backtest", "--start", "2025-03-31T12:00", "--end", "2025-04-01T12:00", "--out", "run")
     done = place.process(*command, "--strategy", "mine.py")
     assert done.returncode == 1
-    assert done.stderr.rstrip().endswith("RuntimeError: the strategy called sys.exit()")
+    last = done.stderr.splitlines()[-1]
+    assert last == "onetape: mine.py, line 8, in on_candle: RuntimeError: the strategy called sys.exit()"
     assert json.loads((place.folder / "run/results.json").read_text())["status"] == "failed"
 
 

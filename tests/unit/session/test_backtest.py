@@ -97,8 +97,8 @@ def test_arguments_stand_above_the_profile(tmp_path: Path) -> None:
     assert results["performance"]["final_balance"] == 500
     with pytest.raises(DataError, match="no candle of ETH/USDT 1h"):
         run(tmp_path / "b", symbols=["ETH/USDT"])
-    with pytest.raises(DataError, match="no candle of BTC/USDT 4h"):
-        run(tmp_path / "b", interval="4h")
+    with pytest.raises(DataError, match="no candle of BTC/USDT 30m"):
+        run(tmp_path / "b", interval="30m")
     with pytest.raises(ConfigError, match="'soon' is not a date"):
         run_config_backtest("soon", config=CONFIG, cache=CACHE)
     assert not (tmp_path / "b").exists(), "what cannot run leaves nothing behind"
