@@ -87,7 +87,10 @@ def missing_ranges(
 
 def refuse_near_symbols(cache: CandleCache, symbols: Sequence[str]) -> None:
     """ConfigError for a symbol that the cache has in another spelling alone: another case, or another separator."""
-    there = {symbol for symbol, _ in cache.series()}
+    try:
+        there = {symbol for symbol, _ in cache.series()}
+    except DataError:  # a cache that cannot be listed: whoever reads from it says what is wrong
+        return
     for symbol in symbols:
         near = [one for one in sorted(there) if _letters(one) == _letters(symbol)]
         if near and symbol not in there:
