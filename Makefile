@@ -29,7 +29,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 # The tests start hundreds of interpreters, so here everything is compiled, on all cores at once.
 $(DEVELOPING): requirements-dev.lock $(INSTALLED)
 	$(PIP) --require-hashes -r requirements-dev.lock
-	-$(BIN)/python -m compileall -q -j 0 $(VENV)/lib
+	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	@touch $@
 
 backtest: $(INSTALLED) ## replays the shipped sample: six years of real BTC/USDT candles

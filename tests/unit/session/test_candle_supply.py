@@ -35,8 +35,8 @@ def at(number: int) -> int:
     return slot(number, START_MS)
 
 
-def settings_of(*symbols: str, instruments: dict[str, Any] | None = None) -> Settings:
-    live = {"exchange": "scripted", "symbols": list(symbols or [BTC]), "timeframe": "1m"}
+def settings_of(*symbols: str, instruments: dict[str, Any] | None = None, timeframe: str = "1m") -> Settings:
+    live = {"exchange": "scripted", "symbols": list(symbols or [BTC]), "timeframe": timeframe}
     return load_settings({"live": {**live, "strategy": {"name": "ScalpingEMARSI"}, "instruments": instruments or {}}})
 
 
@@ -281,3 +281,40 @@ def test_the_configs_own_values_win_key_by_key(world: World) -> None:
         ETH: {"quantity_step": 1e-4, "min_quantity": 0.0, "min_notional": 5.0, "price_tick": None},
     }
     assert set(settings.live.instruments) == {BTC}, "the settings that were given stay as they are"
+
+
+# A coarser timeframe than the cache holds.
+
+
+def test_hours_are_built_of_fetched_minutes_and_the_warm_up_is_fetched_as_minutes(world: World) -> None:
+    world.fetched(range(DAY, 2 * DAY))
+    hours = settings_of(timeframe="1h")
+    supply = world.supply().with_finer(hours, at(DAY), at(2 * DAY - 20))
+    assert supply.finer == {BTC: "1m"}
+    assert world.said == ["1h candles are built from finer ones in the cache: BTC/USDT from 1m"]
+    assert world.connected == []
+    asyncio.run(supply.fill(hours, Period(at(DAY), at(2 * DAY - 20), ""), at(DAY - 120)))
+    assert [(report.timeframe, report.new) for report in world.reports] == [("1m", 120)]
+    assert world.cache.months(BTC, "1h") == []
+    assert supply.candles(hours, at(2 * DAY - 20)).present(BTC, "1h", at(DAY - 120), at(2 * DAY)) == (
+        (at(DAY - 120), at(2 * DAY)),
+    )
+
+
+def test_minutes_that_lack_some_of_the_run_are_used_where_nobody_may_be_asked(world: World) -> None:
+    hours = settings_of(timeframe="1h")
+    world.imported(range(DAY, 2 * DAY))
+    assert world.supply().with_finer(hours, at(DAY), at(3 * DAY)).finer == {BTC: "1m"}, "imported: left as it is"
+    assert world.supply().with_finer(hours, None, None).finer == {BTC: "1m"}
+    world.fetched([])
+    assert world.supply().with_finer(hours, at(DAY), at(3 * DAY)).finer == {}, "fetched: hours are asked for"
+    assert world.supply().with_finer(hours, None, None).finer == {}
+    assert world.supply(offline=True).with_finer(hours, at(DAY), at(3 * DAY)).finer == {BTC: "1m"}
+    assert world.supply(offline=True).with_finer(hours, at(3 * DAY), at(4 * DAY)).finer == {}, "none in the run"
+
+
+def test_hours_that_the_cache_holds_are_not_built(world: World) -> None:
+    world.imported(range(DAY))
+    world.cache.merge(BTC, "1h", make_candles([at(0), at(60)]))
+    assert world.supply().with_finer(settings_of(timeframe="1h"), at(0), at(DAY)).finer == {}
+    assert world.said == []
