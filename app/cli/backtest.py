@@ -19,7 +19,14 @@ from app.report.fetch_progress import FetchBar, teller
 from app.report.progress import BacktestProgress, wanted
 from app.runs.run_folder import to_json
 from app.session.backtest import BacktestResults, ConfigBacktestRunner
-from app.shipped import DEFAULT_CACHE, DEFAULT_CONFIG, SAMPLE_CACHE, SAMPLE_CONFIG, SAMPLE_PERIOD, default_config
+from app.settings.shipped import (
+    DEFAULT_CACHE,
+    DEFAULT_CONFIG,
+    SAMPLE_CACHE,
+    SAMPLE_CONFIG,
+    SAMPLE_PERIOD,
+    default_config,
+)
 from app.times import timeframe_ms
 
 if TYPE_CHECKING:

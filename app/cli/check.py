@@ -23,7 +23,7 @@ from app.session.candle_supply import Supply
 from app.session.period import resolve_period, what_is_there
 from app.session.session import instruments, risk_config
 from app.settings.profile import Settings
-from app.shipped import DEFAULT_CACHE
+from app.settings.shipped import DEFAULT_CACHE
 from app.strategies.loader import LoadedStrategy, check_settings, required_startup, startup_candles
 from app.times import DAY_MS, short_time, timeframe_ms
 from app.trading.account import Account

@@ -36,7 +36,7 @@ def add_caches(parser: argparse.ArgumentParser) -> None:
 def caches_of(folders: Sequence[Path] | None) -> "list[CandleCache]":
     """The caches that `--cache` names, or the default one and the shipped sample."""
     from app.candles.cache import CandleCache
-    from app.shipped import DEFAULT_CACHE, SAMPLE_CACHE
+    from app.settings.shipped import DEFAULT_CACHE, SAMPLE_CACHE
 
     return [CandleCache(folder) for folder in folders or (DEFAULT_CACHE, SAMPLE_CACHE)]
 

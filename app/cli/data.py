@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.cli.fetch import add_fetch_parser
 from app.errors import ConfigError, DataError
 from app.report.text_table import LISTED_MAX, limited, text_table
-from app.shipped import DEFAULT_CACHE
+from app.settings.shipped import DEFAULT_CACHE
 from app.times import TIME_MAX_MS, TIMEFRAMES_MS, iso_ms, parse_time_ms, short_time
 
 if TYPE_CHECKING:

@@ -116,7 +116,7 @@ def _mode_parser(first: str = "") -> argparse.ArgumentParser:
     )
     parser.set_defaults(run=_run_mode)
     if first == "demo":
-        from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG, SAMPLE_PERIOD
+        from app.settings.shipped import SAMPLE_CACHE, SAMPLE_CONFIG, SAMPLE_PERIOD
 
         start, end = SAMPLE_PERIOD
         parser.description = "Replay the sample that comes with the package: six years of BTC/USDT in hours."

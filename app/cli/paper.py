@@ -30,7 +30,7 @@ from app.runs.run_folder import to_json
 from app.session.backtest import BacktestResults
 from app.session.paper import PaperRunner
 from app.session.view import SessionView
-from app.shipped import DEFAULT_CACHE
+from app.settings.shipped import DEFAULT_CACHE
 from app.times import iso_ms, parse_time_ms
 
 if TYPE_CHECKING:

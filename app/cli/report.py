@@ -30,7 +30,7 @@ def add_report_parser(commands: "argparse._SubParsersAction[Any]") -> None:
 def run_report(args: argparse.Namespace) -> int:
     """Build, and print the path; the exit status."""
     from app.candles.cache import CandleCache
-    from app.shipped import DEFAULT_CACHE, SAMPLE_CACHE
+    from app.settings.shipped import DEFAULT_CACHE, SAMPLE_CACHE
 
     if args.month is not None and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", args.month, re.ASCII):
         raise ConfigError(f"--month {args.month}: write a year and a month, for example 2025-03")

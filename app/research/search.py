@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from app.candles.built_candles import built_cache
 from app.candles.cache import CandleCache
 from app.errors import ConfigError
-from app.feeds.built_candles import built_cache
 from app.research.heat_map_page import heat_map_page
 from app.research.landscape import neighbourhood
 from app.research.objective import parse_objective

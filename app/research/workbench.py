@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from app.candles.built_candles import built_cache
 from app.candles.cache import CandleCache
 from app.errors import DataError, OnetapeError
-from app.feeds.built_candles import built_cache
 from app.research.loaded_candles import LoadedCandles
 from app.research.outcome import Outcome, Task, outcome_of
 from app.research.shared_cache import SharedCache

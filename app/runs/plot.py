@@ -20,7 +20,7 @@ from app.runs.frames import closed_trades, equity_columns, outputs_sha256
 from app.runs.quotients import Bools, Floats, Ints
 from app.runs.run_folder import EQUITY
 from app.runs.trade_table import Trades
-from app.shipped import DEFAULT_CACHE, SAMPLE_CACHE
+from app.settings.shipped import DEFAULT_CACHE, SAMPLE_CACHE
 from app.times import TIMEFRAMES_MS, parse_time_ms, short_time, timeframe_ms
 
 if TYPE_CHECKING:

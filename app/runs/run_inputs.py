@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.candles.built_candles import built_cache
 from app.candles.cache import CandleCache, CandleColumns, MonthFile
 from app.errors import DataError
-from app.feeds.built_candles import built_cache
 from app.feeds.replay import ReplayFeed
 from app.feeds.tape import has_tape, read_tape
 from app.models.events import Event

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import times
+from app.candles.built_candles import built_cache
 from app.candles.cache import CandleCache
 from app.candles.coverage import refuse_near_symbols
 from app.errors import OutputError
-from app.feeds.built_candles import built_cache
 from app.feeds.replay import ReplayFeed
 from app.runs.recorder import Progress
 from app.runs.run_folder import RunFolder, write_json
@@ -24,7 +24,7 @@ from app.session.period import Period, months_of_run
 from app.session.plan import RunPlan
 from app.session.session import Session, build_runtime, outside_of_a_loop
 from app.settings.profile import Profile, Settings, load_settings
-from app.shipped import DEFAULT_CACHE, default_config
+from app.settings.shipped import DEFAULT_CACHE, default_config
 from app.strategies.loader import check_settings, startup_candles
 from app.times import file_time, parse_time_ms, timeframe_ms
 

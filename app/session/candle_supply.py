@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app import times
+from app.candles.built_candles import built_cache, finer_series
 from app.candles.cache import CandleCache
 from app.candles.coverage import missing_ranges
 from app.candles.market_data import read_markets
 from app.errors import ConfigError, DataError, ExchangeError, NewerFormatError, OnetapeError
-from app.feeds.built_candles import built_cache, finer_series
 from app.session.period import FRESH_NOTE, Period, resolve_period, what_is_there
 from app.settings.profile import InstrumentSettings, Settings
 from app.times import DAY_MS, TIME_MAX_MS, short_time, timeframe_ms

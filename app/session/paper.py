@@ -46,7 +46,7 @@ from app.session.session import build_runtime
 from app.session.state import SessionState, put_books, put_totals
 from app.session.view import SessionView
 from app.settings.profile import Profile, Settings, load_settings
-from app.shipped import DEFAULT_CACHE, default_config
+from app.settings.shipped import DEFAULT_CACHE, default_config
 from app.strategies.loader import check_settings, startup_candles
 from app.times import file_time, iso_ms, timeframe_ms
 

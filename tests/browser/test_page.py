@@ -15,7 +15,7 @@ from app.candles.cache import CandleCache
 from app.report.making import make_report
 from app.report.versus import make_versus
 from app.session.backtest import ConfigBacktestRunner
-from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
+from app.settings.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
 from tests.browser.conftest import Open, Opened
 from tests.proof_runs import rows_of, trades_of
 from tests.report_runs import made_run, rename_symbol

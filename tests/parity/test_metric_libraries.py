@@ -20,7 +20,7 @@ from app.runs.quotients import Floats
 from app.runs.trade_stats import kelly_pct, trade_statistics
 from app.runs.trade_table import Trades, read_fills, trades_of
 from app.session.backtest import run_config_backtest
-from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
+from app.settings.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
 from app.times import DAY_MS, parse_time_ms
 from tests.made_trades import earning, read
 

@@ -9,7 +9,7 @@ from arro3.io import read_parquet
 
 from app.models.events import Event, Kill, LateCandle, MarkedSlice
 from app.models.market import Slice
-from app.session.backtest import SAMPLE_CACHE, SAMPLE_CONFIG
+from app.settings.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
 from app.times import DAY_MS, iso_ms, parse_time_ms
 from tests.candle_columns import MINUTE_MS
 from tests.proof_runs import END_MS, START_MS, changed, market, replay, rows_of, said, session, slices_of, trades_of

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from app.candles.built_candles import built_cache
 from app.candles.cache import CandleCache
-from app.feeds.built_candles import built_cache
 from app.feeds.replay import ReplayFeed
 from app.research.checks.answer_log import Answer
 from app.session.plan import RunPlan

@@ -7,7 +7,7 @@ import pytest
 from app.cli.assumptions import assumptions_lines
 from app.cli.main import main
 from app.research.assumptions import Answer, Assumptions, Doubt
-from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
+from app.settings.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
 
 WORDS = ["assumptions", "--config", str(SAMPLE_CONFIG), "--cache", str(SAMPLE_CACHE), "--offline"]
 MONTH = ["--start", "2023-03-01", "--end", "2023-04-01"]

@@ -12,7 +12,7 @@ from app.cli.main import _mode_parser, main
 from app.errors import ConfigError
 from app.session.backtest import ConfigBacktestRunner
 from app.settings.profile import load_settings
-from app.shipped import DEFAULT_CACHE, DEFAULT_CONFIG, SAMPLE_CACHE, SAMPLE_CONFIG, SHIPPED_CONFIG
+from app.settings.shipped import DEFAULT_CACHE, DEFAULT_CONFIG, SAMPLE_CACHE, SAMPLE_CONFIG, SHIPPED_CONFIG
 from tests.candle_columns import make_candles, minutes
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -7,7 +7,7 @@ import pytest
 
 from app.cli.compare import add_caches, caches_of
 from app.cli.main import main
-from app.shipped import SAMPLE_CACHE
+from app.settings.shipped import SAMPLE_CACHE
 from tests.proof_runs import edit_row, market, replay, said, trades_of
 
 

@@ -10,7 +10,7 @@ from app.report.console import render_report
 from app.report.console_blocks import Row
 from app.report.console_metrics import metric_tables
 from app.session.backtest import run_config_backtest
-from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
+from app.settings.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
 
 SAMPLE: dict[str, Any] = {"config": SAMPLE_CONFIG, "cache": SAMPLE_CACHE}
 

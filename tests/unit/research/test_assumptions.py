@@ -13,7 +13,7 @@ from app.candles.resample import resample
 from app.errors import ConfigError, DataError
 from app.research.assumptions import Assumptions, find_assumptions
 from app.session.backtest import ConfigBacktestRunner
-from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
+from app.settings.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
 from app.times import parse_time_ms
 
 TIGHT = ("risk.atr_stop_multiplier=0.5", "risk.reward_risk_ratio=1.0", "safety.max_drawdown=null")

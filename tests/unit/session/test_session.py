@@ -6,7 +6,7 @@ from pathlib import Path
 from app import run_config_backtest
 from app.session.session import fill_rules, instruments, risk_config
 from app.settings.profile import load_settings
-from app.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
+from app.settings.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
 from app.trading.instruments import Instrument
 from app.trading.paper_trader import FillRules
 from app.trading.risk import RiskConfig

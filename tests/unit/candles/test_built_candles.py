@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.candles.built_candles import BuiltCandles, finer_series
 from app.candles.cache import CandleCache
 from app.candles.coverage import refuse_near_symbols
 from app.candles.market_data import Market, merge_markets
 from app.candles.month_file import CandleColumns
 from app.cli.main import main
 from app.errors import DataError
-from app.feeds.built_candles import BuiltCandles, finer_series
 from app.session.backtest import ConfigBacktestRunner
 from app.times import TIMEFRAMES_MS, parse_time_ms
 from tests.candle_columns import MINUTE_MS, equal, minutes
