@@ -38,7 +38,9 @@ _OVERTIME_S = 600.0  # of the exchange, after the session's end
 _OBEYS_S = 120.0  # likewise, after a stop
 _PROCESSOR_S = 30  # of one session; a few are needed
 _EXIT_NEVER_ENDED = 99
-_LOOK_S = 0.25
+_SELDOM_S = 30.0
+_LOOK_S = 1.0
+_UPDATE_MS = 2_000  # Binance shows a forming candle every two seconds
 _PRELOADED = ("ccxt.pro", "app.cli.paper", "tests.faults.middle.damages", "tests.faults.middle.strategy")
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(list(_PRELOADED))
@@ -135,17 +137,22 @@ class World:
             "--mode", "paper", "--config", str(folder / "live.yaml"), "--cache", str(folder / "cache"), "--out",
             str(folder / "live"), "--exchange-url", f"http://127.0.0.1:{self._socket.getsockname()[1]}", "--no-report",
         ]  # fmt: skip
-        if not kind.endless and kind.stop_s is None:
+        self._end_ms = None if kind.endless or kind.stop_s is not None else end_ms
+        if self._end_ms is not None:
             self._words += ["--end", iso_ms(end_ms)]
 
     @staticmethod
     def calm_down() -> None:
-        """The waits between tries are drawn anew from one seed; the testnet looks for faults of its own seldom."""
+        """What looks into folders and writes status files does so seldom; waits are drawn from one seed."""
+        import app.session.control
+        import app.session.view
         from app.exchange import retries
-        from app.testnet import sockets
+        from app.testnet import kline_streams, sockets
 
         retries._JITTER = Random(1)  # type: ignore[assignment]
+        app.session.control._POLL_S, app.session.view._STATUS_S = _SELDOM_S, _SELDOM_S
         sockets._FAULTS_LOOK_S = _LOOK_S
+        kline_streams._STEP_REAL_MS = _UPDATE_MS
 
     def run(self) -> int:
         """The session's exit status."""
@@ -176,6 +183,7 @@ class World:
             stop = tuple(after - before for before, after in zip(self._stopped_s, self._obeyed_s, strict=True))
         return proof.Seen(
             status=status,
+            end_ms=self._end_ms,
             ended_ms=middle.damage.ended_ms,
             damaged=middle.damage.done,
             stop_s=stop,
