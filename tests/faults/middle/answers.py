@@ -66,7 +66,7 @@ def _statuses() -> Iterator[Kind]:
             # What is withheld comes afterwards: a session that obeys a long wait has no other way to it.
             what = f"REST: {status}, Retry-After {name}"
             answer = _refuse(status, text)
-            yield Kind(what, answer=answer, stream="withhold", wait_s=wait_s, quick=(status, name) == (429, "inf"))
+            yield Kind(what, answer=answer, stream="withhold", wait_s=wait_s)
     yield Kind("REST: 418 for an hour, in silence", answer=_refuse(418, "3600"), stream="withhold all", wait_s=3_600.0,
                minutes=1.2, quick=True)  # fmt: skip
     yield Kind("REST: 429, Retry-After a date", answer=lambda _, __: refusal(429, in_seconds(3.0)), stream="withhold")
@@ -168,7 +168,7 @@ def _candles() -> Iterator[Kind]:
         "20 MB": lambda answer, _: answer.but(body=answer.body[:-1] + b" " * 20_000_000 + b"]"),
     }  # fmt: skip
     for name, answer in honest.items():
-        yield Kind(f"klines: {name}", answer=answer, paths=("klines",), stream="lose", quick=name == "an empty list",
+        yield Kind(f"klines: {name}", answer=answer, paths=("klines",), stream="lose", 
                    count=6 if name == "20 MB" else 10**9, lies=name == "1,500 rows too many")  # fmt: skip
     lies: dict[str, OnAnswer] = {
         "more volume": _each(_more_volume),

@@ -108,7 +108,7 @@ def _websockets() -> Iterator[Kind]:
     }
     for name, message in legal.items():
         slow = name == "byte by byte"
-        yield Kind(name, message, count=20 if slow else 10**9, quick=name == "fragments with a ping between")
+        yield Kind(name, message, count=20 if slow else 10**9)
     illegal: dict[str, OnMessage] = {
         "a ping of 126 bytes": _bytes(frame(PING, b"p" * 126)),
         "a masked frame": _masked,
@@ -130,7 +130,7 @@ def _websockets() -> Iterator[Kind]:
     for code in (1000, 1001, 1002, 1006, 1008, 1009, 1011, 1012, 1013, 4000, None):
         what = "without a code" if code is None else str(code)
         yield Kind(f"close {what}", _bytes(close_frame(code), then=True), count=2)
-    yield Kind("close 1008 with a reason", _bytes(close_frame(1008, "Pong timeout"), then=True), count=2, quick=True)
+    yield Kind("close 1008 with a reason", _bytes(close_frame(1008, "Pong timeout"), then=True), count=2)
     yield Kind("close with half a code", _bytes(frame(CLOSE, b"\x03"), then=True), count=2)
     yield Kind("close 65535", _bytes(close_frame(65_535), then=True), count=2)
     yield Kind("TCP reset", _reset, count=3)

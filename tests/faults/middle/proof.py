@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.errors import OnetapeError
 from app.feeds.tape import has_tape, read_tape
 from app.models.events import MarkedSlice
 from app.models.market import Slice
 from app.proof.differences import Cause
+from app.session.live_session import ReplayError
 from app.session.paper import PaperRunner
 from app.session.tape_replay import TapeRunner
 from app.testnet.server import Testnet
@@ -73,7 +73,10 @@ async def _problems(kind: Kind, seen: Seen, folder: Path, strategy: str, facts: 
     if not has_tape(folder / "live"):
         return found
     if (folder / "live/results.json").exists():
-        proven = await _proven(folder, strategy)
+        try:
+            proven = await _proven(folder, strategy)
+        except ReplayError as error:
+            return [*found, f"tape: {error}"]
         found += [*lasts(seen, proven), *is_its_tape(proven), *is_explained(kind, proven)]
         facts["feed"] = dict(proven.live["feed"])
         facts["differences"] = len(proven.comparison.differences)
@@ -140,8 +143,8 @@ async def broke_off_as_its_tape(folder: Path) -> list[str]:
         return []
     try:
         tape = await TapeRunner(folder / "live", folder / "tape").run_async()
-    except OnetapeError as error:
-        return [f"tape: {error}"]
+    except Exception as error:
+        return [f"tape: {type(error).__name__}: {error}"]
     replayed = (tape.folder / str(tape["files"]["trades"])).read_bytes()
     return [] if replayed.startswith(logs[0].read_bytes()) else ["tape: its trades are not the session's"]
 
@@ -202,7 +205,7 @@ def asks_little(kind: Kind, seen: Seen) -> Iterator[str]:
 
 
 def _is_refused(request: dict[str, Any]) -> bool:
-    return request["status"] == 0 or request["status"] >= 400
+    return bool(request["status"] == 0 or request["status"] >= 400)
 
 
 def _last_line(text: str) -> str:

@@ -41,7 +41,10 @@ _EXIT_NEVER_ENDED = 99
 _SELDOM_S = 30.0
 _LOOK_S = 1.0
 _UPDATE_MS = 2_000  # Binance shows a forming candle every two seconds
-_PRELOADED = ("ccxt.pro", "app.cli.paper", "tests.faults.middle.damages", "tests.faults.middle.strategy")
+_PRELOADED = (
+    "ccxt.pro", "app.cli.paper", "tests.faults.middle.damages", "tests.faults.middle.session",
+    "tests.faults.middle.strategy",
+)  # fmt: skip
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(list(_PRELOADED))
 
@@ -65,17 +68,18 @@ def run_kinds(
 ) -> list[Verdict]:
     """Each in a process and a folder of its own, so many at a time; `told` hears of each as it ends."""
     verdicts: list[Verdict] = []
-    left, running = list(enumerate(kinds)), {}
+    left = list(enumerate(kinds))
+    running: dict[int, tuple[Any, str, Path]] = {}
     while left or running:
         while left and len(running) < at_once:
             number, kind = left.pop(0)
             folder = root / f"{number:03}"
             folder.mkdir(parents=True)
-            process: Any = _PROCESSES.Process(target=run_session, args=(kind.name, folder, strategy))
+            process = _PROCESSES.Process(target=run_session, args=(kind.name, folder, strategy))
             process.start()
             running[process.sentinel] = process, kind.name, folder
         for sentinel in wait(list(running)):
-            process, name, folder = running.pop(sentinel)
+            process, name, folder = running.pop(int(sentinel))  # type: ignore[arg-type]
             process.join()
             verdicts.append(_verdict(name, folder, process.exitcode))
             told(verdicts[-1])
