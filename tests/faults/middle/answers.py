@@ -168,7 +168,7 @@ def _candles() -> Iterator[Kind]:
         "20 MB": lambda answer, _: answer.but(body=answer.body[:-1] + b" " * 20_000_000 + b"]"),
     }  # fmt: skip
     for name, answer in honest.items():
-        yield Kind(f"klines: {name}", answer=answer, paths=("klines",), stream="lose", 
+        yield Kind(f"klines: {name}", answer=answer, paths=("klines",), stream="lose",
                    count=6 if name == "20 MB" else 10**9, lies=name == "1,500 rows too many")  # fmt: skip
     lies: dict[str, OnAnswer] = {
         "more volume": _each(_more_volume),
