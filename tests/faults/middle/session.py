@@ -130,6 +130,8 @@ class World:
     def __init__(self, kind: Kind, folder: Path, strategy: str) -> None:
         self.kind, self.folder, self.loop = kind, folder, PatientLoop()
         self._socket = socket.create_server(("127.0.0.1", 0))
+        # asyncio does so for its own sockets: else small bytes wait in the kernel for a late ACK, and time runs away.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._middle: Middle | None = None
         self._stopped_s: tuple[float, float] | None = None  # of the exchange, and of the processor
         self._obeyed_s: tuple[float, float] | None = None
