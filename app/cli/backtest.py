@@ -61,7 +61,7 @@ def run_backtest(args: argparse.Namespace) -> int:
         sys.stdout.write(report_text(results, results.folder, results.elapsed_s))
     if not args.no_report:
         sys.stdout.flush()  # the figures first, the page takes a moment
-        line = report_line(results.folder, [runner.cache])
+        line = report_line(results.folder, [runner.cache], results.fill_table)
         sys.stdout.write("" if args.json else line)
     missing = results["missing_candles"]
     if args.max_missing is not None and missing > args.max_missing:

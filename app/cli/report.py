@@ -8,9 +8,12 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.errors import ConfigError, OnetapeError
+
+if TYPE_CHECKING:
+    from app.runs.trade_table import Fills
 
 
 def add_report_parser(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -51,7 +54,7 @@ def run_report(args: argparse.Namespace) -> int:
     return 0
 
 
-def report_line(folder: Path, caches: Sequence[str | Path]) -> str:
+def report_line(folder: Path, caches: Sequence[str | Path], fills: "Fills | None" = None) -> str:
     """Makes the page of a run that has just ended; the line that says where. Why there is none, on standard error.
 
     The run's own files are complete by then, so a disk that takes no page does not fail the run.
@@ -60,7 +63,7 @@ def report_line(folder: Path, caches: Sequence[str | Path]) -> str:
     from app.report.making import make_report
 
     try:
-        path = make_report(folder, [CandleCache(Path(cache)) for cache in caches])
+        path = make_report(folder, [CandleCache(Path(cache)) for cache in caches], fills=fills)
     except OnetapeError as error:
         print(f"onetape: no report was made: {error}", file=sys.stderr)
         return ""

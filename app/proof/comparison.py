@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from app.candles.cache import CandleCache
+from app.candles.manifest_candles import Series
 from app.errors import DataError
 from app.models.orders import Reason, Refusal
 from app.proof.differences import NAMES, Cause, Difference, InputComparison
 from app.proof.static_causes import static_differences
 from app.report.pairing import Divergence, Kind, Outputs, compare_outputs
 from app.runs.run_files import FillRow, Run
-from app.runs.run_inputs import Inputs, Series, inputs_of, named
+from app.runs.run_inputs import Inputs, inputs_of, named
 from app.times import month_bounds_ms
 
 _GATE = (Refusal.HALTED, Refusal.MAX_OPEN_POSITIONS)

@@ -1,20 +1,22 @@
 """Candles as a page carries them: coarse ones for the whole run, full detail by month, packed and within a budget.
 
-The rule: where not everything fits, the candles around trades come first, then whole months, the latest first; what
-was left out is named. A chunk is six columns of zigzag deltas as 32-bit integers, their bytes in four planes each,
-deflated, in base64: time, open - previous close, close - open, high and low beyond the body, volume on a log scale.
+Where not everything fits, the candles around trades come first, then whole months, the latest first; what was left
+out is named. A chunk is six columns of zigzag deltas as 32-bit integers, their bytes in four planes each, deflated,
+in base64: time, open - previous close, close - open, high and low beyond the body, volume on a log scale. One month
+of one symbol is in memory at a time, beside the chunks that the page gets.
 """
 
 import base64
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from app.candles.month_file import CandleColumns, FloatArray, Int64Array
-from app.runs.trade_read import Trade
-from app.times import DAY_MS, TIMEFRAMES_MS, month_of
+from app.candles.month_file import CandleColumns, Int64Array
+from app.runs.candle_source import SymbolCandles
+from app.runs.trade_read import TradeTable
+from app.times import DAY_MS, TIMEFRAMES_MS, month_bounds_ms
 
 COARSE_MAX = 2_000  # candles of a symbol at first sight
 AROUND_CANDLES = 60  # on each side of a trade
@@ -24,8 +26,7 @@ _DIGITS_MAX = 12
 VOLUME_STEPS, VOLUME_OFFSET = 50, 2_000  # exp(1 / 50): 2 % from one step to the next, so at most 1 % off
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Packed candles. `first_ms` is the first open time, `step_ms` the unit of the time column."""
 
     text: str
@@ -34,8 +35,7 @@ class Chunk:
     step_ms: int
 
 
-@dataclass(frozen=True)
-class MonthDetail:
+class MonthDetail(NamedTuple):
     """Candles of one month; `is_whole` is False where only those around trades are there."""
 
     month: str
@@ -43,8 +43,7 @@ class MonthDetail:
     is_whole: bool
 
 
-@dataclass(frozen=True)
-class SymbolDetail:
+class SymbolDetail(NamedTuple):
     """What the page has of one symbol; prices are whole numbers of `10 ** -digits`. `candles` is how many there are."""
 
     symbol: str
@@ -56,46 +55,80 @@ class SymbolDetail:
 
 
 def pack_symbols(
-    candles: Mapping[str, CandleColumns], step_ms: int, trades: Sequence[Trade], budget_bytes: int
+    candles: Mapping[str, SymbolCandles], step_ms: int, trades: TradeTable, budget_bytes: int
 ) -> list[SymbolDetail]:
     """Everything that fits `budget_bytes` of text, overviews not counted."""
-    digits = {symbol: price_digits(columns) for symbol, columns in candles.items()}
-    months = {symbol: _by_month(columns) for symbol, columns in candles.items()}
-    around = {symbol: _around(columns, step_ms, trades, symbol) for symbol, columns in candles.items()}
-    whole = {
-        (month, symbol): pack(columns, step_ms, digits[symbol])
-        for symbol, own in months.items()
-        for month, columns in own.items()
-    }
-    chosen: dict[tuple[str, str], MonthDetail] = {}
-    if sum(len(chunk.text) for chunk in whole.values()) <= budget_bytes:
-        chosen = {key: MonthDetail(key[0], chunk, is_whole=True) for key, chunk in whole.items()}
-    else:
-        left = budget_bytes
-        for month, symbol in sorted(whole, reverse=True):
-            near = months[symbol][month].take(np.isin(months[symbol][month].open_time_ms, around[symbol]))
-            if not len(near.open_time_ms):
-                continue
-            part = pack(near, step_ms, digits[symbol])
-            if len(part.text) <= left:
-                chosen[month, symbol] = MonthDetail(month, part, is_whole=part.candles == whole[month, symbol].candles)
-                left -= len(part.text)
-        for key in sorted(whole, reverse=True):
-            more = len(whole[key].text) - (len(chosen[key].chunk.text) if key in chosen else 0)
-            if more <= left:
-                chosen[key] = MonthDetail(key[0], whole[key], is_whole=True)
-                left -= more
-    return [
-        SymbolDetail(
-            symbol=symbol,
-            digits=digits[symbol],
-            candles=len(columns.open_time_ms),
-            coarse=_overview(columns, step_ms, digits[symbol]),
-            months=[chosen[month, symbol] for month in months[symbol] if (month, symbol) in chosen],
-            months_left_out=[month for month in months[symbol] if (month, symbol) not in chosen],
+    left = budget_bytes
+    scans = []
+    for symbol, own in candles.items():
+        scan = _SymbolScan(symbol, own, step_ms)
+        left -= scan.read(left)
+        scans.append(scan)
+    if left < 0:
+        _fit(scans, _near(candles, step_ms, trades), step_ms, budget_bytes)
+    return [scan.detail() for scan in scans]
+
+
+class _SymbolScan:
+    """One symbol on its way into the page: `read` looks at every candle once, and packs as long as there is room."""
+
+    def __init__(self, symbol: str, candles: SymbolCandles, step_ms: int) -> None:
+        self.symbol, self._step_ms, self._source = symbol, step_ms, candles
+        self.digits = 0
+        self.least_bytes = float("inf")  # of a candle, in the month where they took least
+        self.counts: dict[str, int] = {}  # candles of each month
+        self.chosen: dict[str, MonthDetail] = {}
+        self._coarse: dict[int, list[CandleColumns]] = {step: [] for step in _overview_steps(candles, step_ms)}
+
+    def read(self, budget_bytes: int) -> int:
+        """Bytes of the months' texts; once they are more than the budget, none is kept and none is packed any more."""
+        top, used = 0.0, 0
+        for month in self._source.months:
+            columns = self._source.read(month)
+            top = max(top, float(columns.high.max()), -float(columns.low.min()))
+            digits = price_digits(columns, self.digits, top)
+            has_room = used <= budget_bytes
+            if digits != self.digits:
+                # Prices of another number of decimals than those before: rare, an exchange keeps its tick for years.
+                self.digits = digits
+                if has_room:
+                    used = sum(self._choose(other, self.read_month(other)) for other in self.counts)
+            self.counts[month] = len(columns.open_time_ms)
+            if has_room:
+                used += self._choose(month, columns)
+            for step, parts in self._coarse.items():
+                parts.append(coarsen(columns, step))
+            if used > budget_bytes:
+                self.chosen.clear()
+        return used
+
+    def pack(self, columns: CandleColumns) -> Chunk:
+        """Candles of one of its months."""
+        return pack(columns, self._step_ms, self.digits)
+
+    def read_month(self, month: str) -> CandleColumns:
+        """Its candles."""
+        return self._source.read(month)
+
+    def detail(self) -> SymbolDetail:
+        """What was chosen, months ascending."""
+        coarse = {step: coarsen(_joined(parts), step) for step, parts in self._coarse.items()}
+        fitting = [step for step, columns in coarse.items() if len(columns.open_time_ms) <= COARSE_MAX]
+        step = fitting[0] if fitting else max(coarse)
+        return SymbolDetail(
+            symbol=self.symbol,
+            digits=self.digits,
+            candles=sum(self.counts.values()),
+            coarse=pack(coarse[step], step, self.digits),
+            months=[self.chosen[month] for month in self.counts if month in self.chosen],
+            months_left_out=[month for month in self.counts if month not in self.chosen],
         )
-        for symbol, columns in candles.items()
-    ]
+
+    def _choose(self, month: str, columns: CandleColumns) -> int:
+        chunk = self.pack(columns)
+        self.least_bytes = min(self.least_bytes, len(chunk.text) / chunk.candles)
+        self.chosen[month] = MonthDetail(month, chunk, is_whole=True)
+        return len(chunk.text)
 
 
 def coarsen(columns: CandleColumns, step_ms: int) -> CandleColumns:
@@ -113,71 +146,131 @@ def coarsen(columns: CandleColumns, step_ms: int) -> CandleColumns:
     )
 
 
-def price_digits(columns: CandleColumns) -> int:
-    """Decimals that hold every price exactly; as many as 30 bits hold where there are more."""
-    prices: FloatArray = np.concatenate(columns[1:5])
-    top = float(np.abs(prices).max())
-    for digits in range(_DIGITS_MAX + 1):
-        if top * 10.0 ** (digits + 1) >= _PRICE_MAX or bool(np.all(np.round(prices, digits) == prices)):
-            return digits
-    return _DIGITS_MAX
+def price_digits(columns: CandleColumns, least: int = 0, highest: float = 0.0) -> int:
+    """Decimals that hold every price exactly, `least` or more; as many as 30 bits hold where that is fewer.
+
+    `highest` is a price that they must hold as well.
+    """
+    top = max(highest, *(float(np.abs(prices).max()) for prices in columns[1:5]))
+    most = next((digits for digits in range(_DIGITS_MAX) if top * 10.0 ** (digits + 1) >= _PRICE_MAX), _DIGITS_MAX)
+    digits = min(least, most)
+    for prices in columns[1:5]:
+        for part in (prices[:100], prices):  # the first few tell nearly always
+            while digits < most and not np.array_equal(np.round(part, digits), part):
+                digits += 1
+    return digits
 
 
 def pack(columns: CandleColumns, step_ms: int, digits: int) -> Chunk:
     """At least one candle."""
-    opens, highs, lows, closes = (np.rint(prices * 10.0**digits).astype(np.int64) for prices in columns[1:5])
-    before = np.concatenate(([0], closes[:-1]))
-    first_ms = int(columns.open_time_ms[0])
+    opens, highs, lows, closes = (np.rint(prices * 10.0**digits) for prices in columns[1:5])
+    first_ms, count = int(columns.open_time_ms[0]), len(opens)
+    deltas = np.empty((6, count), np.int32)
+    deltas[0, 0], deltas[0, 1:] = 0, np.diff(columns.open_time_ms) // step_ms
+    deltas[1, 0], deltas[1, 1:] = opens[0], opens[1:] - closes[:-1]
+    deltas[2] = closes - opens
+    deltas[3] = highs - np.maximum(opens, closes)
+    deltas[4] = np.minimum(opens, closes) - lows
     with np.errstate(divide="ignore"):
         steps = np.clip(np.rint(np.log(columns.volume) * VOLUME_STEPS) + VOLUME_OFFSET, 1, 1 << 20)
-    deltas = (
-        np.diff((columns.open_time_ms - first_ms) // step_ms, prepend=0),
-        opens - before,
-        closes - opens,
-        highs - np.maximum(opens, closes),
-        np.minimum(opens, closes) - lows,
-        np.where(columns.volume > 0.0, steps, 0).astype(np.int64),
-    )
-    packed = zlib.compress(b"".join(map(_planes, deltas)), 6)
-    return Chunk(base64.b64encode(packed).decode(), len(opens), first_ms, step_ms)
+    deltas[5] = np.where(columns.volume > 0.0, steps, 0)
+    # The bytes are noise but for long runs of zeros: looking for other repetitions takes four times as long and
+    # saves nothing.
+    deflate = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    packed = deflate.compress(_planes(deltas).data) + deflate.flush()
+    return Chunk(base64.b64encode(packed).decode(), count, first_ms, step_ms)
 
 
-def _planes(deltas: Int64Array) -> bytes:
-    narrow = deltas.astype("<i4")
-    zigzag = ((narrow << 1) ^ (narrow >> 31)).astype("<u4")
-    return zigzag.view(np.uint8).reshape(-1, 4).T.tobytes()
+def _planes(deltas: "np.ndarray") -> "np.ndarray":
+    zigzag = ((deltas << 1) ^ (deltas >> 31)).view(np.uint32)
+    planes = np.empty((len(deltas), 4, deltas.shape[1]), np.uint8)
+    for place in range(4):
+        planes[:, place] = zigzag >> np.uint32(8 * place)
+    return planes
 
 
-def _overview(columns: CandleColumns, step_ms: int, digits: int) -> Chunk:
-    steps = [step for step in _STEPS_MS if step >= step_ms and step % step_ms == 0]
-    for step in steps:
-        coarse = columns if step == step_ms else coarsen(columns, step)
-        if len(coarse.open_time_ms) <= COARSE_MAX or step == steps[-1]:
-            return pack(coarse, step, digits)
-    return pack(columns, step_ms, digits)
+def _overview_steps(candles: SymbolCandles, step_ms: int) -> list[int]:
+    # Without a gap the number of buckets follows from the times of the ends; with gaps a finer step may do.
+    steps = [step for step in _STEPS_MS if step >= step_ms and step % step_ms == 0] or [step_ms]
+    enough = [step for step in steps if candles.last_ms // step - candles.first_ms // step < COARSE_MAX]
+    last = enough[0] if enough else steps[-1]
+    return [step for step in steps if step <= last and (candles.least * step_ms <= COARSE_MAX * step or step == last)]
 
 
-def _by_month(columns: CandleColumns) -> dict[str, CandleColumns]:
-    found: dict[str, CandleColumns] = {}
-    begin, times = 0, columns.open_time_ms
-    while begin < len(times):
-        month = month_of(int(times[begin]))
-        following = np.datetime64(month, "M") + np.timedelta64(1, "M")
-        end = int(times.searchsorted(following.astype("datetime64[ms]").astype(np.int64)))
-        found[month] = columns.take(slice(begin, end))
-        begin = end
+def _joined(parts: Sequence[CandleColumns]) -> CandleColumns:
+    return CandleColumns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+Spans = tuple[Int64Array, Int64Array]  # begins and ends in ms, ascending, none touching another
+
+
+def _near(candles: Mapping[str, SymbolCandles], step_ms: int, trades: TradeTable) -> dict[str, Spans]:
+    """The times around the trades of each symbol."""
+    margin_ms = AROUND_CANDLES * step_ms
+    begins = trades.entry.time_ms - margin_ms
+    ends = np.where(trades.is_closed, trades.exit.time_ms, trades.entry.time_ms) + margin_ms
+    codes = trades.entry.symbol.codes
+    order = np.lexsort((begins, codes))
+    begins, ends, codes = begins[order], ends[order], codes[order]
+    found = {}
+    for code, symbol in enumerate(trades.entry.symbol.names):
+        own = slice(*codes.searchsorted((code, code + 1)).tolist())
+        if symbol in candles and own.start < own.stop:
+            reach = np.maximum.accumulate(ends[own])
+            gaps = np.flatnonzero(begins[own][1:] > reach[:-1])
+            found[symbol] = begins[own][np.append(0, gaps + 1)], reach[np.append(gaps, -1)]
     return found
 
 
-def _around(columns: CandleColumns, step_ms: int, trades: Sequence[Trade], symbol: str) -> Int64Array:
+def _inside(columns: CandleColumns, spans: Spans) -> CandleColumns:
     times = columns.open_time_ms
-    wanted = np.zeros(len(times) + 1, np.int64)
-    for trade in trades:
-        if trade.symbol == symbol:
-            last_ms = trade.entry_ms if trade.exit_ms is None else trade.exit_ms
-            span = (trade.entry_ms - AROUND_CANDLES * step_ms, last_ms + AROUND_CANDLES * step_ms)
-            begin, end = times.searchsorted(span).tolist()
-            wanted[begin] += 1
-            wanted[end] -= 1
-    near: Int64Array = times[np.cumsum(wanted[:-1]) > 0]
-    return near
+    marks = np.zeros(len(times) + 1, np.int64)
+    np.add.at(marks, times.searchsorted(spans[0]), 1)
+    np.add.at(marks, times.searchsorted(spans[1]), -1)
+    return columns.take(np.cumsum(marks[:-1]) > 0)
+
+
+def _of_month(spans: Spans, month: str) -> Spans:
+    # Found by bisection: each month looks at its own spans only, so the whole is linear in the length of a run.
+    first_ms, end_ms = month_bounds_ms(month)
+    own = slice(int(spans[1].searchsorted(first_ms, side="right")), int(spans[0].searchsorted(end_ms)))
+    return np.clip(spans[0][own], first_ms, end_ms), np.clip(spans[1][own], first_ms, end_ms)
+
+
+def _fit(scans: Sequence[_SymbolScan], near: Mapping[str, Spans], step_ms: int, budget_bytes: int) -> None:
+    """Candles around trades, then whole months; of each symbol the latest first, until one does not fit any more."""
+    left = budget_bytes
+    for scan in scans:
+        scan.chosen.clear()
+    by_symbol = {scan.symbol: scan for scan in scans}
+    # A month that would not fit even if it packed twice as well as any so far is not read for it.
+    least_bytes = min(scan.least_bytes for scan in scans) / 2.0
+    latest_first = sorted(((month, scan.symbol) for scan in scans for month in scan.counts), reverse=True)
+    for only_near in (True, False):
+        full: set[str] = set()
+        for month, symbol in latest_first:
+            scan = by_symbol[symbol]
+            have = scan.chosen.get(month)
+            if symbol in full or (have is not None and have.is_whole) or (only_near and symbol not in near):
+                continue
+            bytes_before = 0 if have is None else len(have.chunk.text)
+            wanted = scan.counts[month]
+            if only_near:
+                begins, ends = spans = _of_month(near[symbol], month)
+                wanted = min(wanted, int((ends - begins).sum()) // step_ms)
+            if wanted * least_bytes - bytes_before > left:
+                full.add(symbol)
+            if not wanted or symbol in full:
+                continue
+            columns = scan.read_month(month)
+            if only_near:
+                columns = _inside(columns, spans)
+                if not len(columns.open_time_ms):
+                    continue
+            chunk = scan.pack(columns)
+            more = len(chunk.text) - bytes_before
+            if more > left:
+                full.add(symbol)
+                continue
+            scan.chosen[month] = MonthDetail(month, chunk, is_whole=chunk.candles == scan.counts[month])
+            left -= more

@@ -7,9 +7,9 @@ script. Pure functions from numbers to markup; every text in it is a number.
 from collections.abc import Sequence
 
 import numpy as np
-from markupsafe import Markup
 
-from app.runs.trade_read import Trade
+from app.runs.quotients import Floats, quantile
+from app.runs.trade_read import TradeTable
 
 _WIDTH, _HEIGHT = 560, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 10, 28
@@ -18,15 +18,14 @@ _DOTS_MAX = 1_500
 _CUT = 0.99  # beyond this quantile the few widest would press the others into a corner
 
 
-def histogram(values: Sequence[float], unit: str) -> Markup | None:
+def histogram(numbers: Floats, unit: str) -> str | None:
     """Numbers of trades by net result; the outermost bars hold all that lies beyond them. None without a trade."""
-    if not values:
+    if not len(numbers):
         return None
-    numbers = np.array(values, np.float64)
-    reach = float(np.quantile(np.abs(numbers), _CUT)) or 1.0
-    edges = np.linspace(-reach, reach, _BARS)
-    edges = edges if len(edges) % 2 else np.append(edges, reach)  # zero is an edge
-    counts, _ = np.histogram(np.clip(numbers, edges[0], edges[-1]), edges)
+    reach = quantile(np.sort(np.abs(numbers)), _CUT) or 1.0
+    edges = np.linspace(-reach, reach, _BARS)  # zero is an edge
+    below = np.sort(numbers).searchsorted(edges[1:-1])
+    counts = np.diff(np.concatenate(([0], below, [len(numbers)])))
     x, y = _axis(edges[0], edges[-1], _LEFT, _WIDTH - _RIGHT), _axis(0, counts.max(), _HEIGHT - _BOTTOM, _TOP)
     bars = []
     for count, begin, end in zip(counts.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
@@ -47,34 +46,33 @@ def histogram(values: Sequence[float], unit: str) -> Markup | None:
     return _svg(f"Trades by net result, {unit}", ticks + bars)
 
 
-def scatter(trades: Sequence[Trade]) -> tuple[Markup | None, str]:
+def scatter(trades: TradeTable) -> tuple[str | None, str]:
     """MAE across, MFE up, in R if most trades have one, else in currency; and a note on what is drawn."""
-    in_r = 2 * sum(trade.risk is not None for trade in trades) > len(trades)
-    points = []
-    for trade in trades:
-        mae, mfe = (trade.mae_r, trade.mfe_r) if in_r else (trade.mae, trade.mfe)
-        if trade.pnl is not None and mae is not None and mfe is not None:
-            points.append((trade.trade_id, mae, mfe, trade.pnl))
-    if not points:
+    risk, pnl, mae, mfe = trades.risk, trades.pnl, trades.mae, trades.mfe
+    in_r = bool(2 * np.isfinite(risk).sum() > len(trades))
+    if in_r:
+        mae, mfe = mae / risk, mfe / risk
+    known = np.flatnonzero(np.isfinite(pnl) & np.isfinite(mae) & np.isfinite(mfe))
+    if not len(known):
         return None, ""
     unit = "R" if in_r else "currency"
-    shown = points[:: -(-len(points) // _DOTS_MAX)]
-    against, favour = (np.array([point[which] for point in points], np.float64) for which in (1, 2))
-    reach_x, reach_y = (float(np.quantile(values, _CUT)) * 1.05 or 1.0 for values in (against, favour))
+    shown = known[:: -(-len(known) // _DOTS_MAX)]
+    reach_x, reach_y = (quantile(np.sort(values[known]), _CUT) * 1.05 or 1.0 for values in (mae, mfe))
     x, y = _axis(0, reach_x, _LEFT, _WIDTH - _RIGHT), _axis(0, reach_y, _HEIGHT - _BOTTOM, _TOP)
+    columns = (column[shown].tolist() for column in (trades.entry.trade_id, mae, mfe, pnl))
     dots = [
-        f'<circle class="{"good" if pnl > 0 else "bad"}" r="2.2" cx="{x(min(mae, reach_x)):.1f}" '
-        f'cy="{y(min(mfe, reach_y)):.1f}"><title>#{trade_id}: MAE {mae:,.2f}, MFE {mfe:,.2f} {unit}, '
-        f"PnL {pnl:+,.2f}</title></circle>"
-        for trade_id, mae, mfe, pnl in shown
+        f'<circle class="{"good" if gained > 0 else "bad"}" r="2.2" cx="{x(min(against, reach_x)):.1f}" '
+        f'cy="{y(min(favour, reach_y)):.1f}"><title>#{trade_id}: MAE {against:,.2f}, MFE {favour:,.2f} {unit}, '
+        f"PnL {gained:+,.2f}</title></circle>"
+        for trade_id, against, favour, gained in zip(*columns, strict=True)
     ]
     ticks = _x_ticks(np.linspace(0, reach_x, 5).tolist(), x) + _y_ticks(np.linspace(0, reach_y, 4).tolist(), y)
     note = f"In {unit}; the widest 1 % lie on the edge."
-    without = sum(trade.pnl is not None for trade in trades) - len(points)
+    without = int(np.isfinite(pnl).sum()) - len(known)
     if without:
         note += f" Without such a value: {without:,} ({'filled beyond their stop' if in_r else 'an older log'})."
-    if len(shown) < len(points):
-        note += f" {len(shown):,} of {len(points):,} trades are drawn, evenly chosen."
+    if len(shown) < len(known):
+        note += f" {len(shown):,} of {len(known):,} trades are drawn, evenly chosen."
     return _svg(f"MAE and MFE of each trade, {unit}", ticks + dots), note
 
 
@@ -120,7 +118,7 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.1f}"
 
 
-def _svg(title: str, parts: Sequence[str]) -> Markup:
-    return Markup(  # noqa: S704 - numbers only
+def _svg(title: str, parts: Sequence[str]) -> str:
+    return (
         f'<svg class="figure" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
     )

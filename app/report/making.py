@@ -3,22 +3,25 @@
 The front of this package: it reads, picks and renders. The page stays below 8 MB: the candles get what is left of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.candles.cache import CandleCache
-from app.candles.month_file import CandleColumns
 from app.errors import DataError
-from app.report import figures, sections
+from app.report import figures
 from app.report.candle_chunks import VOLUME_OFFSET, VOLUME_STEPS, SymbolDetail, pack_symbols
-from app.report.curves import equity_line, sharpe_line
+from app.report.curves import curve_facts, equity_line
 from app.report.formats import at, time_text
-from app.report.rendering import packed_json, render, write_page
+from app.report.rendering import packed_columns, write_page
+from app.report.run_page import PageContent, page_pieces
 from app.runs.candle_source import RunCandles, candles_of
 from app.runs.run_read import RunOnDisk, read_run
-from app.runs.trade_read import Trade, exits_inside
-from app.times import month_bounds_ms, parse_time_ms, timeframe_ms
+from app.runs.trade_read import TradeTable
+from app.runs.trade_table import Fills
+from app.times import parse_time_ms, timeframe_ms
 
 REPORT = "report.html"
 PAGE_BYTES = 7_600_000
@@ -26,12 +29,19 @@ _RESERVED_BYTES = 700_000  # charts library, styles, scripts, tables, overviews
 _Json = dict[str, Any]
 
 
-def make_report(folder: Path, caches: Sequence[CandleCache], out: Path | None = None, month: str | None = None) -> Path:
+def make_report(
+    folder: Path,
+    caches: Sequence[CandleCache],
+    out: Path | None = None,
+    month: str | None = None,
+    fills: Fills | None = None,
+) -> Path:
     """Writes the page of a run and says where; with `month` (2025-03) only that month's candles, in full.
 
-    DataError for a folder with nothing to show, or a month without a candle; OutputError where it cannot be written.
+    `fills` are those of the run's whole trade log, where somebody has read it already. DataError for a folder with
+    nothing to show, or a month without a candle; OutputError where it cannot be written.
     """
-    run = read_run(folder)
+    run = read_run(folder, fills)
     candles = candles_of(run, caches)
     name = REPORT
     if month is not None:
@@ -41,16 +51,16 @@ def make_report(folder: Path, caches: Sequence[CandleCache], out: Path | None = 
     return path
 
 
-def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> str:
-    """The page as text."""
-    results = run.results
-    trades_text = packed_json(trade_columns(run.trades, run.settings))
+def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> Iterator[str]:
+    """The page as text, in pieces."""
+    results, trades = run.results, run.trades
+    trades_text = packed_columns(trades.symbols, trade_columns(trades, run.settings))
     step_ms = timeframe_ms(run.timeframe or "1m")
     budget = PAGE_BYTES - _RESERVED_BYTES - len(trades_text)
-    details = pack_symbols(candles.by_symbol, step_ms, run.trades, max(budget, 0)) if candles.by_symbol else []
+    details = pack_symbols(candles.by_symbol, step_ms, trades, max(budget, 0)) if candles.by_symbol else []
     chunks: list[str] = []
-    scatter, scatter_note = figures.scatter(run.trades)
-    with_r = [trade.pnl_r for trade in run.trades if trade.pnl_r is not None]
+    scatter, scatter_note = figures.scatter(trades)
+    pnl, in_r = trades.pnl, trades.pnl / trades.risk
     data = {
         "starting_balance": at(results, "performance.starting_balance"),
         "halt_ms": _ms(at(results, "kill_switch.time")),
@@ -59,72 +69,66 @@ def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> str:
         "month": month,
         **_line_data(run),
     }
-    return render(
-        "report.html.jinja",
-        {
-            "run": run,
-            "title": page_title(run),
-            "period": period_text(results),
-            "notices": sections.notices(run),
-            "month": month,
-            "tiles": sections.tiles(results),
-            "metrics": sections.metrics(results),
-            "halt": sections.halt_table(results),
-            "sides": sections.groups(results, "long", "short", first="side"),
-            "symbols": sections.groups(results, "per_symbol", first="symbol"),
-            "exits": sections.groups(results, "exits", first="reason"),
-            "tags": _tags(results),
-            "funnel": sections.funnel(results),
-            "costs": sections.costs(results),
-            "limits": sections.candle_limits(results),
-            "limit_sentences": sections.candle_sentences(results),
-            "heat_map": sections.heat_map(results),
-            "histogram": figures.histogram([t.pnl for t in run.trades if t.pnl is not None], "currency"),
-            "histogram_r": figures.histogram(with_r, "R"),
-            "scatter": scatter,
-            "scatter_note": scatter_note,
-            "candle_problems": candles.problems,
-            "left_out": _left_out(details),
-            "settings": list(sections.settings_rows(run.settings)),
-            "manifest": list(sections.settings_rows(_without(run.manifest, ("settings", "data")))),
-            "months": _month_files(run.manifest),
-            "data": data,
-            "chunks": chunks,
-            "trades": trades_text,
-        },
-    )  # fmt: skip
-
-
-def trade_columns(trades: Sequence[Trade], settings: Mapping[str, Any]) -> _Json:
-    """The trades by column, as the list of the page takes them; `*_at_ms` lie inside the candle of the fill."""
-    trading = settings.get("trading_mode") or {}
-    symbols = list(dict.fromkeys(trade.symbol for trade in trades))
-    place = {symbol: number for number, symbol in enumerate(symbols)}
-    columns: _Json = {
-        name: [getattr(trade, name) for trade in trades]
-        for name in (
-            "trade_id", "side", "entry_ms", "exit_ms", "entry_price", "exit_price", "quantity", "stop", "target", "pnl",
-            "reason", "tag", "mae", "mfe",
+    return page_pieces(
+        PageContent(
+            run=run,
+            title=page_title(run),
+            period=period_text(results),
+            month=month,
+            data=data,
+            trades=trades_text,
+            chunks=chunks,
+            has_left_out=_left_out(details),
+            candle_problems=candles.problems,
+            histogram=figures.histogram(pnl[np.isfinite(pnl)], "currency"),
+            histogram_r=figures.histogram(in_r[np.isfinite(in_r)], "R"),
+            scatter=scatter,
+            scatter_note=scatter_note,
         )
-    }  # fmt: skip
-    columns["r"] = [None if trade.pnl_r is None else round(trade.pnl_r, 4) for trade in trades]
+    )
+
+
+def trade_columns(trades: TradeTable, settings: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The trades by column, as the list of the page takes them; `*_at_ms` lie inside the candle of the fill.
+
+    One column after the other, so that only one of them is in memory as Python's numbers.
+    """
+    trading = settings.get("trading_mode") or {}
     at_close, slippage = trading.get("fill") == "close", trading.get("slippage_rate") or 0.0
-    columns["entry_at_ms"] = [trade.entry_ms - at_close for trade in trades]
-    columns["exit_at_ms"] = [
-        None if trade.exit_ms is None else trade.exit_ms - exits_inside(trade, slippage, at_close=at_close)
-        for trade in trades
-    ]
-    columns["symbol"] = [place[trade.symbol] for trade in trades]
-    return {"symbols": symbols, "columns": columns}
+    entry, exit_ms = trades.entry, trades.exit.time_ms
+    place = {entry.symbol.names.index(symbol): number for number, symbol in enumerate(trades.symbols)}
+
+    def closed(column: "np.ndarray") -> list[Any]:
+        rows = zip(column.tolist(), trades.is_closed.tolist(), strict=True)
+        return [value if is_closed else None for value, is_closed in rows]
+
+    yield "trade_id", entry.trade_id.tolist()
+    yield "side", entry.sign.astype(np.int64).tolist()
+    yield "entry_ms", entry.time_ms.tolist()
+    yield "exit_ms", closed(exit_ms)
+    yield "entry_price", entry.price.tolist()
+    yield "exit_price", trades.exit_price.tolist()
+    yield "quantity", entry.quantity.tolist()
+    yield "stop", entry.stop.tolist()
+    yield "target", entry.target.tolist()
+    yield "pnl", trades.pnl.tolist()
+    yield "reason", trades.reasons
+    yield "tag", [entry.tag.names[code] for code in entry.tag.codes.tolist()]
+    yield "mae", trades.mae.tolist()
+    yield "mfe", trades.mfe.tolist()
+    yield "r", [round(value, 4) for value in (trades.pnl / trades.risk).tolist()]
+    yield "entry_at_ms", (entry.time_ms - at_close).tolist()
+    yield "exit_at_ms", closed(exit_ms - trades.exits_inside(slippage, at_close=at_close))
+    yield "symbol", [place[code] for code in entry.symbol.codes.tolist()]
 
 
 def _line_data(run: RunOnDisk) -> _Json:
-    if run.equity is None:
+    curve = run.equity
+    if curve is None:
         return {"equity": None, "sharpe": None}
-    starting = at(run.results, "performance.starting_balance") or float(run.equity.equity[0])
-    start_ms = _ms(at(run.results, "period.start")) or int(run.equity.times_ms[0])
-    line = equity_line(run.equity, starting)
-    rolling = sharpe_line(run.equity, starting, start_ms)
+    starting = at(run.results, "performance.starting_balance") or curve.first
+    facts = curve_facts(curve, starting, _ms(at(run.results, "period.start")) or curve.first_ms)
+    line, rolling = equity_line(curve, starting, facts.rows), facts.sharpe
     return {
         "equity": {"times_ms": line.times_ms, "equity": line.equity, "drawdown_pct": line.drawdown_pct},
         "sharpe": {"times_ms": rolling.times_ms, "values": rolling.values} if rolling.values else None,
@@ -155,12 +159,7 @@ def _left_out(details: Sequence[SymbolDetail]) -> bool:
 
 
 def _only(candles: RunCandles, month: str) -> RunCandles:
-    begin_ms, end_ms = month_bounds_ms(month)
-    found: dict[str, CandleColumns] = {}
-    for symbol, columns in candles.by_symbol.items():
-        begin, end = columns.open_time_ms.searchsorted((begin_ms, end_ms)).tolist()
-        if begin < end:
-            found[symbol] = columns.take(slice(begin, end))
+    found = {symbol: only for symbol, own in candles.by_symbol.items() if (only := own.only(month)) is not None}
     if not found:
         why = " ".join(candles.problems) or "its period has none"
         raise DataError(f"no candle of {month} is at hand for this run: {why}")
@@ -180,20 +179,5 @@ def period_text(results: Mapping[str, Any]) -> str:
     return f"{start} to {end} UTC"
 
 
-def _month_files(manifest: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    return [
-        (series, month, sha256) for series, own in (manifest.get("data") or {}).items() for month, sha256 in own.items()
-    ]
-
-
-def _without(content: Mapping[str, Any], keys: Sequence[str]) -> _Json:
-    return {key: value for key, value in content.items() if key not in keys}
-
-
 def _ms(iso: str | None) -> int | None:
     return None if iso is None else parse_time_ms(iso)
-
-
-def _tags(results: Mapping[str, Any]) -> sections.Table | None:
-    own = set(results.get("per_tag") or {}) - {""}
-    return sections.groups(results, "per_tag", first="tag") if own else None

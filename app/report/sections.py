@@ -5,8 +5,7 @@ Data only: no markup.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.report.formats import ABSENT, at, label, time_text, tone, value_text
 from app.runs.run_read import RunOnDisk
@@ -14,8 +13,7 @@ from app.runs.run_read import RunOnDisk
 Json = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """A text with its tone (`good`, `bad` or none); `key` is its place in results.json and `raw` the value there."""
 
     text: str
@@ -24,8 +22,7 @@ class Cell:
     raw: Any = None
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(NamedTuple):
     """One figure in large, with a smaller one under it."""
 
     label: str
@@ -33,16 +30,14 @@ class Tile:
     detail: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows of cells; the first cell of a row names it."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(NamedTuple):
     """A sentence at the top; `is_alarm` for a halt or a failure."""
 
     text: str
@@ -226,8 +221,7 @@ def _bps(value: float | None) -> str:
     return ABSENT if value is None else f"{value:,.2f}"
 
 
-@dataclass(frozen=True)
-class MonthCell:
+class MonthCell(NamedTuple):
     """Return of a month in percent; `weight` from -1 to 1 is how deep its colour is."""
 
     text: str

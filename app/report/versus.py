@@ -4,8 +4,9 @@ The rule: trades are paired as `compare` pairs them, by symbol and by the slice 
 they differ is that command's to say. What cannot be read of a run is named, the rest is shown.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape as text
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.report.curves import equity_line
 from app.report.formats import ABSENT, at, label, tone, value_text
 from app.report.making import page_title, period_text
 from app.report.pairing import paired
-from app.report.rendering import render, write_page
+from app.report.rendering import cell, document, head_cell, script_files, script_json, write_page
 from app.report.sections import Cell, notices, settings_rows
 from app.runs.run_files import FillRow, Run
 from app.runs.run_read import RunOnDisk, read_run
@@ -52,22 +53,71 @@ def make_versus(a: Path, b: Path, out: Path | None = None) -> Path:
     """Writes the page, by default `report_vs_<name of B>.html` in the folder of A, and says where."""
     one, other = read_run(a), read_run(b)
     path = out or a / f"report_vs_{other.name}.html"
-    values = {
-        "a": one,
-        "b": other,
-        "titles": [page_title(run) for run in (one, other)],
-        "periods": [period_text(run.results) for run in (one, other)],
-        "notices": [notices(run) for run in (one, other)],
-        "figures": list(figure_rows(one.results, other.results)),
-        "settings": differing_settings(one, other),
-        "trades": trade_differences(a, b),
-        "data": {
-            "starting_balance": None,
-            "both": {"a": _line(one), "b": _line(other)},
-        },
-    }
-    write_page(path, render("versus.html.jinja", values))
+    both = {"a": _line(one), "b": _line(other)}
+    body = _body(one, other, trade_differences(a, b), has_equity=any(both.values()))
+    write_page(path, document(f"{one.name} and {other.name}", body, _scripts(both)))
     return path
+
+
+def _body(a: RunOnDisk, b: RunOnDisk, trades: TradeDifferences, *, has_equity: bool) -> Iterator[str]:
+    about = (f"{text(page_title(run))}, {text(period_text(run.results))}" for run in (a, b))
+    yield f"""<header><div><h1>{text(a.name)} and {text(b.name)}</h1>
+<p class="sub">A: {next(about)}<br>B: {next(about)}</p></div>
+<button id="theme" type="button" aria-label="Light or dark">◐</button></header>
+<main>
+"""
+    for name, run in (("A", a), ("B", b)):
+        for notice in notices(run):
+            yield f'<p class="notice{" alarm" if notice.is_alarm else ""}">{name}: {text(notice.text)}</p>\n'
+    figures = "".join(
+        f'<tr><th scope="row">{text(name)}</th>{cell(x)}{cell(y)}{cell(difference)}</tr>\n'
+        for name, x, y, difference in figure_rows(a.results, b.results)
+    )
+    yield "<section><h2>Figures</h2>" + _grid(("", "A", "B", "B less A"), figures, texts_from=4) + "</section>\n"
+    chart = (
+        '<div id="both" class="chart tall"></div>' if has_equity else '<p class="none">There is no equity to draw.</p>'
+    )
+    yield f"<section><h2>Equity</h2>{chart}</section>\n"
+    settings = "".join(map(_text_row, ((key, x[:40], y[:40]) for key, x, y in differing_settings(a, b))))
+    differing = _grid(("key", "A", "B"), settings) if settings else '<p class="none">None.</p>'
+    yield f"<section><h2>Settings that differ</h2>\n{differing}</section>\n"
+    yield f"<section><h2>Fills that differ</h2>\n{_fills(a, b, trades)}</section>\n</main>"
+
+
+def _fills(a: RunOnDisk, b: RunOnDisk, trades: TradeDifferences) -> str:
+    if trades.problem:
+        return f'<p class="notice">The trades were not paired: {text(trades.problem)}.</p>'
+    first = f"; the first {len(trades.listed)} are listed" if trades.differing > len(trades.listed) else ""
+    said = (
+        f'<p class="note">{trades.equal:,} fills are the same, {trades.differing:,} differ{first}. Why they part: '
+        f"<code>python -m app compare {text(str(a.folder))} {text(str(b.folder))}</code></p>\n"
+    )
+    rows = "".join(_text_row((one.time, one.symbol, one.action, one.a, one.b)) for one in trades.listed)
+    heads = ("time (UTC)", "symbol", "fill", "A", "B")
+    return said + (_grid(heads, rows, ' box" tabindex="0') if rows else "")
+
+
+def _grid(heads: Sequence[str], rows: str, kind: str = "", texts_from: int = 1) -> str:
+    cells = (head_cell(head, place >= texts_from) for place, head in enumerate(heads))
+    head = f"<thead><tr>{''.join(cells)}</tr></thead>"
+    return f'<div class="scroll{kind}"><table>{head}<tbody>\n{rows}</tbody></table></div>'
+
+
+def _text_row(texts: Sequence[str]) -> str:
+    cells = "".join(f'<td class="text">{text(one)}</td>' for one in texts[1:])
+    return f'<tr><th scope="row">{text(texts[0])}</th>{cells}</tr>\n'
+
+
+def _scripts(both: Mapping[str, Any]) -> Iterator[str]:
+    data = script_json({"starting_balance": None, "both": both})
+    yield f'<script type="application/json" id="data">{data}</script>\n'
+    yield from script_files("packing.js", "theme.js", "lines.js")
+    yield """<script>
+"use strict";
+if (document.getElementById("both")) drawTwo(document.getElementById("both"), page.both);
+document.documentElement.dataset.ready = "yes";
+</script>
+"""
 
 
 def figure_rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[tuple[str, Cell, Cell, Cell]]:
@@ -140,8 +190,9 @@ def _described(run: RunOnDisk) -> dict[str, Any]:
 def _line(run: RunOnDisk) -> dict[str, Any] | None:
     if run.equity is None:
         return None
-    starting = at(run.results, "performance.starting_balance") or float(run.equity.equity[0])
-    line = equity_line(run.equity, starting)
+    starting = at(run.results, "performance.starting_balance") or run.equity.first
+    rows = sum(len(times_ms) for times_ms, _ in run.equity.blocks())
+    line = equity_line(run.equity, starting, rows)
     return {"times_ms": line.times_ms, "equity": line.equity}
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from app.candles.cache import CandleCache, CandleColumns
+from app.candles.manifest_candles import ManifestCandles
 from app.errors import DataError
 from app.research.bootstrap import draws_of
 from app.research.path_bands import Outcomes, bands
@@ -23,7 +24,7 @@ from app.research.resampled_candles import CandleMoves, moves_of
 from app.research.resampled_ledger import Block, Method, Question
 from app.research.trial import LoadedCandles, TrialResult, run_trial
 from app.runs.run_files import Run
-from app.runs.run_inputs import ManifestCandles, named, settings_of, warmup_of
+from app.runs.run_inputs import named, settings_of, warmup_of
 from app.settings.profile import Settings, load_settings
 
 CANDLES = Method(

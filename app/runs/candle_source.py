@@ -1,30 +1,68 @@
 """The candles that a run traded on: of its own tape, or of the month files that its manifest names by their hash.
 
-The rule: only candles that are surely the run's; what is no longer there is said and never replaced by something near
-it. Warm-up candles are left out.
+Only candles that are surely the run's: what is no longer there is said and never replaced by something near it.
+Warm-up candles are left out. A cache is read a month at a time, so a long run needs no more memory than a short one.
 """
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from app.candles.cache import CandleCache
+from app.candles.manifest_candles import ManifestCandles
 from app.candles.month_file import CandleColumns
 from app.errors import DataError
-from app.feeds.tape import has_tape, read_tape
 from app.models.events import LateCandle
 from app.models.market import Candle, Slice
-from app.runs.run_inputs import ManifestCandles
 from app.runs.run_read import RunOnDisk
-from app.times import parse_time_ms
+from app.times import month_bounds_ms, month_of, parse_time_ms, timeframe_ms
+
+
+@dataclass(frozen=True)
+class SymbolCandles:
+    """Candles of one symbol, read a month at a time.
+
+    `first_ms` and `last_ms` are the outermost open times; `least` of the candles are there for certain, there may be
+    more. `read` gives the candles of one of the months, ascending.
+    """
+
+    months: Sequence[str]
+    first_ms: int
+    last_ms: int
+    least: int
+    read: Callable[[str], CandleColumns]
+
+    @classmethod
+    def of(cls, columns: CandleColumns) -> "SymbolCandles":
+        """Of candles in memory, at least one."""
+        times = columns.open_time_ms
+        first_ms, last_ms = int(times[0]), int(times[-1])
+        found: dict[str, slice] = {}
+        begin = 0
+        while begin < len(times):
+            month = month_of(int(times[begin]))
+            end = int(times.searchsorted(month_bounds_ms(month)[1]))
+            found[month] = slice(begin, end)
+            begin = end
+        return cls(list(found), first_ms, last_ms, len(times), lambda month: columns.take(found[month]))
+
+    def only(self, month: str) -> "SymbolCandles | None":
+        """Those of one month; None where there are none."""
+        columns = self.read(month) if month in self.months else None
+        return None if columns is None else SymbolCandles.of(columns)
+
+    def whole(self) -> CandleColumns:
+        """All of them in memory."""
+        return CandleColumns(*(np.concatenate(column) for column in zip(*map(self.read, self.months), strict=True)))
 
 
 @dataclass(frozen=True)
 class RunCandles:
-    """By symbol in config order, each ascending; a symbol without any is absent. `problems` in sentences."""
+    """By symbol in config order; a symbol without any is absent. `problems` in sentences."""
 
-    by_symbol: Mapping[str, CandleColumns] = field(default_factory=dict)
+    by_symbol: Mapping[str, SymbolCandles] = field(default_factory=dict)
     problems: Sequence[str] = ()
 
 
@@ -35,9 +73,7 @@ def candles_of(run: RunOnDisk, caches: Sequence[CandleCache]) -> RunCandles:
             problems=["The candles cannot be shown: nothing says which symbols and timeframe these were."]
         )
     try:
-        if has_tape(run.folder):
-            return _of_tape(run)
-        return _of_caches(run, caches)
+        return _of_tape(run) or _of_caches(run, caches)
     except DataError as error:
         return RunCandles(problems=[f"The candles cannot be shown: {error}."])
 
@@ -47,45 +83,79 @@ def _of_caches(run: RunOnDisk, caches: Sequence[CandleCache]) -> RunCandles:
     if not named:
         return RunCandles(problems=["The candles cannot be shown: no manifest names the files that were read."])
     period = run.manifest["period"]
-    start_ms, end_ms = parse_time_ms(period["start"]), parse_time_ms(period["end"])
+    span = parse_time_ms(period["start"]), parse_time_ms(period["end"])
     candles, timeframe = ManifestCandles(named, caches), str(run.timeframe)
-    source = candles.of_session(timeframe, end_ms)
-    found: dict[str, CandleColumns] = {}
-    for symbol in run.symbols:
-        parts = [source.read(symbol, timeframe, month) for month in source.months(symbol, timeframe)]
-        if not parts:
-            continue
-        columns = CandleColumns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        begin, end = columns.open_time_ms.searchsorted((start_ms, end_ms)).tolist()
-        if begin < end:
-            found[symbol] = columns.take(slice(begin, end))
+    source = candles.of_session(timeframe, span[1])
+    found = {symbol: _of_months(source, symbol, timeframe, span) for symbol in run.symbols}
+    present = {symbol: own for symbol, own in found.items() if own is not None}
     if not candles.lost:
-        return RunCandles(found)
+        return RunCandles(present)
     places = ", ".join(str(cache.root) for cache in caches)
     lost = f"{len(candles.lost)} of {len(candles.hashes)} month files are no longer in {places}"
-    return RunCandles(found, [f"Candles are missing from the charts: {lost}; --cache DIR says where to look."])
+    return RunCandles(present, [f"Candles are missing from the charts: {lost}; --cache DIR says where to look."])
 
 
-def _of_tape(run: RunOnDisk) -> RunCandles:
-    taken: dict[str, dict[int, Candle]] = {symbol: {} for symbol in run.symbols}
+def _of_months(candles: CandleCache, symbol: str, timeframe: str, span: tuple[int, int]) -> SymbolCandles | None:
+    start_ms, end_ms = span
+
+    def read(month: str) -> CandleColumns:
+        columns = candles.read(symbol, timeframe, month)
+        begin, end = columns.open_time_ms.searchsorted(span).tolist()
+        return columns if end - begin == len(columns.open_time_ms) else columns.take(slice(begin, end))
+
+    months, least = [], 0
+    first_ms, last_ms = end_ms, start_ms
+    for month in candles.months(symbol, timeframe):
+        about = candles.describe(symbol, timeframe, month)
+        if about.last_open_ms < start_ms or about.first_open_ms >= end_ms:
+            continue
+        begins, ends = about.first_open_ms >= start_ms, about.last_open_ms < end_ms
+        if begins and ends:
+            least += about.rows
+        elif not begins and not ends and not len(read(about.month).open_time_ms):
+            continue  # the period lies in a gap of it
+        months.append(about.month)
+        first_ms, last_ms = min(first_ms, about.first_open_ms), max(last_ms, about.last_open_ms)
+    if not months:
+        return None
+    last_ms = min(last_ms, end_ms - timeframe_ms(timeframe))
+    return SymbolCandles(months, max(first_ms, start_ms), last_ms, least, read)
+
+
+def _of_tape(run: RunOnDisk) -> RunCandles | None:
+    if not (run.folder / "tape").is_dir():
+        return None  # a backtest's: the journal need not be imported for it
+    from app.feeds.tape import has_tape, read_tape
+
+    if not has_tape(run.folder):
+        return None
+    taken: dict[str, _Taken] = {symbol: _Taken() for symbol in run.symbols}
     for record in read_tape(run.folder).records:
         event = record.event
-        candles: tuple[Candle, ...] = ()
+        candles: Sequence[Candle] = ()
         if isinstance(event, Slice) and not event.warmup:
             candles = event.candles
         elif isinstance(event, LateCandle) and not event.warmup:
             candles = (event.candle,)
         for candle in candles:
-            taken.setdefault(candle.symbol, {})[candle.open_time_ms] = candle
-    return RunCandles({symbol: _columns(list(own.values())) for symbol, own in taken.items() if own})
+            taken.setdefault(candle.symbol, _Taken()).add(candle)
+    return RunCandles({symbol: SymbolCandles.of(own.columns()) for symbol, own in taken.items() if own.times_ms})
 
 
-def _columns(candles: Sequence[Candle]) -> CandleColumns:
-    ordered = sorted(candles, key=lambda candle: candle.open_time_ms)
-    return CandleColumns(
-        np.array([candle.open_time_ms for candle in ordered], np.int64),
-        *(
-            np.array([getattr(candle, name) for candle in ordered], np.float64)
-            for name in ("open", "high", "low", "close", "volume")
-        ),
-    )
+class _Taken:
+    """The candles of a symbol as they come."""
+
+    def __init__(self) -> None:
+        self.times_ms = array("q")
+        self.numbers = array("d")
+
+    def add(self, candle: Candle) -> None:
+        self.times_ms.append(candle.open_time_ms)
+        self.numbers.extend((candle.open, candle.high, candle.low, candle.close, candle.volume))
+
+    def columns(self) -> CandleColumns:
+        """Ascending; of two of one time, a late one among them, the newest counts."""
+        times_ms, numbers = np.array(self.times_ms, np.int64), np.array(self.numbers, np.float64).reshape(-1, 5)
+        order = np.argsort(times_ms, kind="stable")
+        newest = order[np.append(np.diff(times_ms[order]) > 0, True)]
+        return CandleColumns(times_ms[newest], *np.ascontiguousarray(numbers[newest].T))

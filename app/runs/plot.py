@@ -172,13 +172,13 @@ def _equity(run: "RunResults", span: tuple[int, int]) -> tuple[Ints, Floats, Flo
 
 def _candles(run: "RunResults", symbol: str, cache: Path | None) -> tuple[CandleColumns | None, str]:
     from app.runs.candle_source import candles_of
-    from app.runs.run_read import RunOnDisk
+    from app.runs.run_read import NO_TRADES, RunOnDisk
 
     places = (cache,) if cache is not None else (DEFAULT_CACHE, SAMPLE_CACHE)
-    on_disk = RunOnDisk(run.folder, dict(run), run.manifest, (), None, ())
+    on_disk = RunOnDisk(run.folder, dict(run), run.manifest, NO_TRADES, None, ())
     found = candles_of(on_disk, [CandleCache(place) for place in places])
-    columns = found.by_symbol.get(symbol)
-    return columns, " ".join(found.problems) if columns is None else ""
+    own = found.by_symbol.get(symbol)
+    return (None, " ".join(found.problems)) if own is None else (own.whole(), "")
 
 
 def _candlestick(go: Any, candles: CandleColumns, timeframe: str) -> Any:

@@ -4,12 +4,12 @@ The rule: a month of candles is the run's only if its hash is the one in the man
 lies; what is not found is said and never replaced by something near it. Nothing is written.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.candles.built_candles import built_cache
-from app.candles.cache import CandleCache, CandleColumns, MonthFile
+from app.candles.cache import CandleCache
+from app.candles.manifest_candles import ManifestCandles, Series
 from app.errors import DataError
 from app.feeds.replay import ReplayFeed
 from app.feeds.tape import has_tape, read_tape
@@ -18,48 +18,6 @@ from app.models.market import Slice
 from app.runs.run_files import Run
 from app.settings.profile import Settings, load_settings
 from app.strategies.loader import check_settings, startup_candles
-
-Series = tuple[str, str, str]  # symbol, timeframe, month
-
-
-class ManifestCandles(CandleCache):
-    """The month files that a manifest names, wherever they lie; `lost` are those that are in none of the caches."""
-
-    def __init__(self, named: Mapping[str, Mapping[str, str]], caches: Sequence[CandleCache]) -> None:
-        super().__init__(caches[0].root)
-        self.hashes: dict[Series, str] = {}
-        for series, months in named.items():
-            symbol, _, timeframe = series.rpartition(" ")
-            self.hashes.update({(symbol, timeframe, month): sha256 for month, sha256 in months.items()})
-        found = {series: _holder(series, sha256, caches) for series, sha256 in self.hashes.items()}
-        self._holders = {series: cache for series, cache in found.items() if cache is not None}
-        self.lost = [series for series, cache in found.items() if cache is None]
-
-    def months(self, symbol: str, timeframe: str) -> list[str]:
-        """Those of the manifest that were found, without the hidden ones."""
-        return sorted(month for name, frame, month in self._holders if (name, frame) == (symbol, timeframe))
-
-    def describe(self, symbol: str, timeframe: str, month: str) -> MonthFile:
-        """From the cache that holds it."""
-        return self._holders[symbol, timeframe, month].describe(symbol, timeframe, month)
-
-    def read(self, symbol: str, timeframe: str, month: str) -> CandleColumns:
-        """From the cache that holds it."""
-        return self._holders[symbol, timeframe, month].read(symbol, timeframe, month)
-
-    def of_session(self, timeframe: str, end_ms: int) -> CandleCache:
-        """These in the run's timeframe: built from finer ones where those are what was read."""
-        return built_cache(self, timeframe, finer_of((f"{one[0]} {one[1]}" for one in self.hashes), timeframe), end_ms)
-
-    @property
-    def any_months(self) -> bool:
-        """Whether anything is left to read."""
-        return bool(self._holders)
-
-    def hide(self, hidden: Sequence[Series]) -> None:
-        """Leave these months out from now on."""
-        for series in hidden:
-            self._holders.pop(series, None)
 
 
 @dataclass(frozen=True)
@@ -145,23 +103,7 @@ def warmup_of(run: Run) -> int:
     return startup_candles(settings, check_settings(settings)())
 
 
-def finer_of(series: Iterable[str], timeframe: str) -> dict[str, str]:
-    """Of the series that a manifest names ("BTC/USDT 1m"): which symbols' candles were built, and of what."""
-    pairs = [name.rpartition(" ") for name in series]
-    return {symbol: own for symbol, _, own in pairs if own != timeframe}
-
-
 def named(series: Sequence[Series]) -> str:
     """Month files in words."""
     shown = ", ".join(" ".join(one) for one in series[:3])
     return f"{shown} and {len(series) - 3} more" if len(series) > 3 else shown
-
-
-def _holder(series: Series, sha256: str, caches: Sequence[CandleCache]) -> CandleCache | None:
-    for cache in caches:
-        try:
-            if cache.path(*series).is_file() and cache.describe(*series).sha256 == sha256:
-                return cache
-        except DataError:
-            continue  # damaged, or newer: not the one that was read
-    return None

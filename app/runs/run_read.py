@@ -4,32 +4,51 @@ The rule: whatever is there is shown, whatever is not is said at the top of the 
 show, or one of a newer format, is a DataError. No figure is computed.
 """
 
+import csv
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from app.candles.month_file import FloatArray, Int64Array
 from app.errors import DataError
 from app.runs import manifest as manifest_file
 from app.runs import results as results_file
+from app.runs.daily import EquityRows, equity_blocks
+from app.runs.quotients import Floats, Ints
 from app.runs.run_folder import EQUITY, MANIFEST, RESULTS, SIGNALS
-from app.runs.trade_read import Trade, TradeLogContent, read_trades
+from app.runs.trade_read import TradeLogContent, TradeTable, read_trades, trade_table
+from app.runs.trade_table import Fills, no_fills
+from app.times import parse_time_ms
 
 Json = Mapping[str, Any]
+NO_TRADES = trade_table(no_fills())
 
 
 @dataclass(frozen=True)
 class EquityCurve:
-    """Equity by time, ascending; `from_fills` where the rows of each slice could not be read."""
+    """Equity by time, ascending, read in blocks; `from_fills` where the rows of each slice could not be read."""
 
-    times_ms: Int64Array
-    equity: FloatArray
+    rows: Path | EquityRows
+    first_ms: int
+    first: float
     from_fills: bool = False
+
+    @classmethod
+    def of(cls, rows: Path | EquityRows, *, from_fills: bool = False) -> "EquityCurve | None":
+        """None without a row."""
+        for times_ms, equity in equity_blocks(rows):
+            if len(times_ms):
+                return cls(rows, int(times_ms[0]), float(equity[0]), from_fills)
+        return None
+
+    def blocks(self) -> Iterator[tuple[Ints, Floats]]:
+        """Times and equities, from the first row each time that it is asked."""
+        return equity_blocks(self.rows)
 
 
 @dataclass(frozen=True)
@@ -39,7 +58,7 @@ class RunOnDisk:
     folder: Path
     results: Json
     manifest: Json
-    trades: Sequence[Trade]
+    trades: TradeTable
     equity: EquityCurve | None
     problems: Sequence[str]
 
@@ -52,7 +71,7 @@ class RunOnDisk:
     def symbols(self) -> Sequence[str]:
         """In config order; of the trades where nothing names them."""
         named = self.results.get("symbols") or self.settings.get("live", {}).get("symbols")
-        return list(named or dict.fromkeys(trade.symbol for trade in self.trades))
+        return list(named or self.trades.symbols)
 
     @property
     def timeframe(self) -> str | None:
@@ -67,8 +86,11 @@ class RunOnDisk:
         return found if isinstance(found, dict) else {}
 
 
-def read_run(folder: Path) -> RunOnDisk:
-    """The run of a folder; DataError where there is nothing to show or a newer Onetape wrote it."""
+def read_run(folder: Path, fills: Fills | None = None) -> RunOnDisk:
+    """The run of a folder; DataError where there is nothing to show or a newer Onetape wrote it.
+
+    `fills` are those of its whole trade log, where somebody has read it already.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder} is no run folder; give the folder that a run wrote, with its results.json")
     problems: list[str] = []
@@ -81,9 +103,17 @@ def read_run(folder: Path) -> RunOnDisk:
         problems.insert(0, "The run has not finished, or broke off: its results were never written.")
     if log_path is None:
         problems.append("There is no trade log in this folder.")
-    log = TradeLogContent() if log_path is None else read_trades(log_path)
+    if fills is not None:
+        log = TradeLogContent(trade_table(fills), len(fills.price))
+    else:
+        log = TradeLogContent(NO_TRADES) if log_path is None else read_trades(log_path)
     problems += log.problems
-    equity = _equity(folder, manifest, log, problems)
+    equity = _equity(folder, manifest)
+    if equity is None and log.fills and log_path is not None:
+        problems.append(
+            f"{EQUITY} is missing or is not the file that the run wrote: equity is drawn after each fill only."
+        )
+        equity = _after_fills(log_path, log.fills)
     return RunOnDisk(folder, results, manifest, log.trades, equity, problems)
 
 
@@ -113,29 +143,22 @@ def _trade_log(folder: Path, results: Json) -> Path | None:
     return found[0] if found else None
 
 
-def _equity(folder: Path, manifest: Json, log: TradeLogContent, problems: list[str]) -> EquityCurve | None:
+def _equity(folder: Path, manifest: Json) -> EquityCurve | None:
     path = folder / EQUITY
     written = manifest.get("outputs_sha256", {}).get("equity")
     # The decoder panics on damage, so it sees only the file that the run wrote.
-    if written is not None and path.is_file() and _sha256(path) == written:
-        return _read_parquet(path)
-    if not log.equity:
+    if written is None or not path.is_file() or _sha256(path) != written:
         return None
-    problems.append(f"{EQUITY} is missing or is not the file that the run wrote: equity is drawn after each fill only.")
-    newest = dict(log.equity)  # several fills at one time: the last one stands
-    times = sorted(newest)
-    return EquityCurve(
-        np.array(times, np.int64), np.array([newest[time_ms] for time_ms in times], np.float64), from_fills=True
-    )
+    return EquityCurve.of(path)
 
 
-def _read_parquet(path: Path) -> EquityCurve | None:
-    from arro3.io import read_parquet
-
-    table = read_parquet(path).read_all()
-    if table.num_rows == 0:
-        return None
-    return EquityCurve(table.column("timestamp_ms").to_numpy(), table.column("equity").to_numpy())
+def _after_fills(log: Path, fills: int) -> EquityCurve | None:
+    with log.open(encoding="utf-8", errors="replace", newline="") as file:
+        rows = csv.DictReader(file)
+        newest = {parse_time_ms(row["timestamp"]): float(row["equity"]) for row in islice(rows, fills)}
+    times = sorted(newest)  # several fills at one time: the last one stands
+    equity = np.array([newest[time_ms] for time_ms in times], np.float64)
+    return EquityCurve.of(EquityRows(np.array(times, np.int64), equity), from_fills=True)
 
 
 def _sha256(path: Path) -> str:

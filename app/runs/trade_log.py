@@ -31,14 +31,19 @@ class TradeLog(RowLog):
 
     def __init__(self, path: Path, kept_bytes: int | None = None) -> None:
         super().__init__(path, COLUMNS, kept_bytes)
+        self._table: Fills | None = None
 
     def write(self, fill: Fill) -> None:
         """Append one fill."""
         self._file.write(csv_row(fill))
 
-    def source(self) -> "Path | Fills":
-        """Where the metrics read the fills."""
-        return self.path
+    def source(self) -> "Fills":
+        """What the metrics read: the fills of the finished log, read back once for all who ask."""
+        from app.runs.trade_table import read_fills
+
+        if self._table is None:
+            self._table = read_fills(self.path)
+        return self._table
 
 
 def csv_row(fill: Fill) -> str:

@@ -1,173 +1,140 @@
-"""The trades of a trade log, each OPEN joined with its CLOSE, as far as the log can be read.
+"""The trades of a trade log by column, each OPEN joined with its CLOSE, as far as the log can be read.
 
-The rule: a log that was cut, or that an older version wrote, gives the trades before the cut and the columns that it
-has, and says what is missing; nothing is made up. A trade still open has no exit.
+A log that was cut, or that an older version wrote, gives the trades before the cut and the columns that it has, and
+says what is missing; nothing is made up. A trade still open has no exit.
 """
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from app.errors import ConfigError
-from app.times import parse_time_ms
+import numpy as np
 
-if TYPE_CHECKING:
-    import _csv
-
-_NEEDED = ("timestamp", "symbol", "action", "side", "price", "quantity", "equity", "realized_pnl", "reason", "trade_id")
+from app.errors import DataError
+from app.runs.quotients import Bools, Floats, Ints
+from app.runs.trade_table import Fills, fills_until_fault, no_fills
 
 
 @dataclass(frozen=True)
-class Trade:
-    """An entry with its exit. Prices and money in quote currency, times in ms UTC; `pnl` is net of both commissions.
+class TradeTable:
+    """A row a trade, in the order of the entries. Prices and money in quote currency, `pnl` net of both commissions.
 
-    `mae` and `mfe` are currency, 0 or more; None where the log has none, as is everything of an exit to come.
+    `exit` holds what it may where `is_closed` is False: everything that is read off here is NaN then, as is what the
+    log does not have. MAE and MFE are currency, 0 or more.
     """
 
-    trade_id: int
-    symbol: str
-    side: int
-    entry_ms: int
-    entry_price: float
-    quantity: float
-    stop: float | None
-    target: float | None
-    tag: str
-    exit_ms: int | None = None
-    exit_price: float | None = None
-    pnl: float | None = None
-    reason: str = ""
-    mae: float | None = None
-    mfe: float | None = None
-    both_levels: bool = False
+    entry: Fills
+    exit: Fills
+    is_closed: Bools
+
+    def __len__(self) -> int:
+        return len(self.entry.price)
 
     @property
-    def risk(self) -> float | None:
-        """`|entry price - stop| * quantity`; None without a stop on the losing side of the entry."""
-        if self.stop is None or self.side * (self.entry_price - self.stop) <= 0.0:
-            return None
-        return abs(self.entry_price - self.stop) * self.quantity
+    def symbols(self) -> list[str]:
+        """In the order in which they were traded first."""
+        return [self.entry.symbol.names[code] for code in dict.fromkeys(self.entry.symbol.codes.tolist())]
 
     @property
-    def pnl_r(self) -> float | None:
-        """Net PnL over the initial risk."""
-        return _over(self.pnl, self.risk)
+    def exit_price(self) -> Floats:
+        """After slippage."""
+        return self._of_exit(self.exit.price)
 
     @property
-    def mae_r(self) -> float | None:
-        """MAE over the initial risk."""
-        return _over(self.mae, self.risk)
+    def pnl(self) -> Floats:
+        """Net."""
+        return self._of_exit(self.exit.realized_pnl)
 
     @property
-    def mfe_r(self) -> float | None:
-        """MFE over the initial risk."""
-        return _over(self.mfe, self.risk)
+    def mae(self) -> Floats:
+        """How far it went against the trade."""
+        return self._of_exit(self.exit.mae)
+
+    @property
+    def mfe(self) -> Floats:
+        """How far it went for the trade."""
+        return self._of_exit(self.exit.mfe)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why each was left; empty while it is open."""
+        codes = np.where(self.is_closed, self.exit.reason.codes, -1).tolist()
+        return [self.exit.reason.names[code] if code >= 0 else "" for code in codes]
+
+    @property
+    def risk(self) -> Floats:
+        """`|entry price - stop| * quantity`; NaN without a stop on the losing side of the entry."""
+        distance = self.entry.sign * (self.entry.price - self.entry.stop)
+        return np.where(distance > 0.0, np.abs(distance), np.nan) * self.entry.quantity
+
+    def exits_inside(self, slippage_rate: float, *, at_close: bool) -> Bools:
+        """Whether an exit is stamped with the close of its own candle, not with the open of it (RULES, Fills).
+
+        So are a stop or a target that was met at its level, a flatten, and with `fill: close` every market order.
+        """
+        price, stop, reason = self.exit.price, self.entry.stop, self.exit.reason
+        inside = np.full(len(self), at_close)
+        at_target, at_stop = reason.equal("take_profit"), reason.equal("stop_loss") & np.isfinite(stop)
+        inside[at_target] = (price == self.entry.target)[at_target]
+        level = stop * (1.0 - self.entry.sign * slippage_rate)
+        inside[at_stop] = (np.abs(price - level) <= 1e-9 * price)[at_stop]
+        for flattened in ("end_of_data", "shutdown", "error"):
+            inside |= reason.equal(flattened)
+        return inside & self.is_closed
+
+    def _of_exit(self, column: Floats) -> Floats:
+        return np.where(self.is_closed, column, np.nan)
 
 
-@dataclass(frozen=True)
-class TradeLogContent:
-    """Trades in the order of their entries, (time ms, equity) after each fill, and what was wrong with the log."""
+class TradeLogContent(NamedTuple):
+    """The trades, how many fills were read, and what was wrong with the log."""
 
-    trades: Sequence[Trade] = ()
-    equity: Sequence[tuple[int, float]] = ()
+    trades: TradeTable
+    fills: int = 0
     problems: Sequence[str] = ()
-
-
-@dataclass
-class _Reading:
-    trades: dict[int, Trade] = field(default_factory=dict)
-    equity: list[tuple[int, float]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    def add(self, row: Mapping[str, str]) -> None:
-        time_ms, trade_id = parse_time_ms(row["timestamp"]), int(row["trade_id"])
-        price, equity = float(row["price"]), float(row["equity"])
-        if row["action"] == "OPEN":
-            self.trades[trade_id] = Trade(
-                trade_id=trade_id,
-                symbol=row["symbol"],
-                side=1 if row["side"] == "LONG" else -1,
-                entry_ms=time_ms,
-                entry_price=price,
-                quantity=float(row["quantity"]),
-                stop=_number(row.get("stop_loss")),
-                target=_number(row.get("take_profit")),
-                tag=row.get("tag", ""),
-            )
-        else:
-            self.trades[trade_id] = replace(
-                self.trades[trade_id],
-                exit_ms=time_ms,
-                exit_price=price,
-                pnl=float(row["realized_pnl"]),
-                reason=row["reason"],
-                mae=_number(row.get("mae")),
-                mfe=_number(row.get("mfe")),
-                both_levels=row.get("both_levels") == "1",
-            )
-        self.equity.append((time_ms, equity))
-
-
-def exits_inside(trade: Trade, slippage_rate: float, *, at_close: bool) -> bool:
-    """Whether an exit is stamped with the close of its own candle, not with the open of it (RULES, Fills).
-
-    So are a stop or a target that was met at its level, a flatten (an older Onetape knew the reason `error`, too), and
-    with `fill: close` every market order.
-    """
-    price = trade.exit_price
-    if price is None or trade.reason in ("end_of_data", "shutdown", "error"):
-        return price is not None
-    if trade.reason == "take_profit":
-        return price == trade.target
-    if trade.reason == "stop_loss" and trade.stop is not None:
-        return abs(price - trade.stop * (1.0 - trade.side * slippage_rate)) <= 1e-9 * price
-    return at_close
 
 
 def read_trades(path: Path) -> TradeLogContent:
     """All that a trade log gives; never raises for what is in it."""
-    reading = _Reading()
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        fills, problem = fills_until_fault(path)
     except OSError as error:
-        return TradeLogContent(problems=[f"The trade log {path.name} cannot be read: {error.strerror or error}."])
-    whole = text[: text.rfind("\n") + 1]
-    rows = csv.reader(whole.splitlines(keepends=True))
-    columns = next(rows, [])
-    missing = [name for name in _NEEDED if name not in columns]
-    if missing:
-        said = f"The trade log {path.name} has no column {', '.join(missing)}; it cannot be shown."
-        return TradeLogContent(problems=[said])
-    problem = _read_rows(rows, columns, reading.add)
-    if problem is None and whole != text:
-        problem = f"line {whole.count(chr(10)) + 1} was cut"
+        said = f"The trade log {path.name} cannot be read: {error.strerror or error}."
+        return TradeLogContent(trade_table(no_fills()), problems=[said])
+    except DataError as error:
+        said = f"The trade log {path.name} {error}; it cannot be shown."
+        return TradeLogContent(trade_table(no_fills()), problems=[said])
+    unopened = _first_unopened(fills)
+    if unopened is not None:
+        problem = f"line {unopened + 2} closes a trade that it does not open"
+        fills = fills.only(np.arange(unopened))
+    count = len(fills.price)
+    problems = []
     if problem is not None:
-        reading.problems.append(
-            f"The trade log {path.name} is not whole: {problem}. The {len(reading.equity):,} fills before it are shown."
-        )
-    return TradeLogContent(list(reading.trades.values()), reading.equity, reading.problems)
+        problems = [f"The trade log {path.name} is not whole: {problem}. The {count:,} fills before it are shown."]
+    return TradeLogContent(trade_table(fills), count, problems)
 
 
-def _read_rows(rows: "_csv.Reader", columns: Sequence[str], add: Callable[[Mapping[str, str]], None]) -> str | None:
-    while True:
-        try:
-            values = next(rows, None)
-            if values is None:
-                return None
-            if len(values) != len(columns):
-                return f"line {rows.line_num} has {len(values)} of {len(columns)} columns"
-            add(dict(zip(columns, values, strict=True)))
-        except KeyError:
-            return f"line {rows.line_num} closes a trade that it does not open"
-        except (ValueError, ConfigError, csv.Error):
-            return f"line {rows.line_num} holds what is no number or time"
+def trade_table(fills: Fills) -> TradeTable:
+    """Fills of which each CLOSE comes after its OPEN."""
+    opens, closes = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens)
+    exits = np.full(len(opens), -1, np.int64)
+    exits[_places(fills, opens, closes)] = closes
+    return TradeTable(fills.only(opens), fills.only(np.maximum(exits, 0)), exits >= 0)
 
 
-def _number(text: str | None) -> float | None:
-    return float(text) if text else None
+def _places(fills: Fills, opens: Ints, closes: Ints) -> Ints:
+    # Which of the opens belongs to each close; one past the end, or another trade's, where none does.
+    order = np.argsort(fills.trade_id[opens], kind="stable")
+    places = np.searchsorted(fills.trade_id[opens][order], fills.trade_id[closes])
+    found: Ints = np.append(order, len(opens))[places]
+    return found
 
 
-def _over(value: float | None, risk: float | None) -> float | None:
-    return None if value is None or risk is None else value / risk
+def _first_unopened(fills: Fills) -> int | None:
+    opens, closes = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens)
+    places = np.append(opens, len(fills.price))[_places(fills, opens, closes)]
+    ids = np.append(fills.trade_id, -1)
+    wrong = closes[(places > closes) | (ids[places] != fills.trade_id[closes])]
+    return int(wrong[0]) if len(wrong) else None

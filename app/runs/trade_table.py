@@ -20,8 +20,22 @@ from app.runs.quotients import Bools, Floats, Ints
 _BLOCK_ROWS = 1_024
 _NUMBERS = ("price", "quantity", "commission", "slippage", "realized_pnl", "stop_loss", "take_profit")
 _LATER_NUMBERS = ("candle_volume", "mae", "mfe")  # logs of 0.1 end before these
+_MAY_BE_EMPTY = ("stop_loss", "take_profit", *_LATER_NUMBERS)
 _TEXTS = ("symbol", "action", "side", "reason", "tag")
 _NEEDED = ("timestamp", *_TEXTS, *_NUMBERS, "trade_id", "both_levels")
+_OF_TRADES = (
+    "timestamp",
+    "symbol",
+    "action",
+    "side",
+    "price",
+    "quantity",
+    "equity",
+    "realized_pnl",
+    "reason",
+    "trade_id",
+)
+_NO_NUMBER = "holds what is no number or time"
 
 
 @dataclass(frozen=True)
@@ -122,6 +136,41 @@ def read_fills(path: Path) -> Fills:
     return replace(_joined(blocks), cut=not ends_whole)
 
 
+def fills_until_fault(path: Path) -> tuple[Fills, str | None]:
+    """The fills before the first line that cannot be read, and what is wrong with that line; None for a whole log.
+
+    DataError, as the end of a sentence, for a file without the columns that tell of trades; OSError as it comes.
+    """
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        ends_whole = _ends_with_newline(file)
+        reader = csv.reader(file)
+        header = next(reader, [])
+        missing = [name for name in _OF_TRADES if name not in header]
+        if missing:
+            raise DataError(f"has no column {', '.join(missing)}")
+        names: dict[str, dict[str, int]] = {text: {} for text in _TEXTS}
+        blocks, line, problem = [no_fills()], 2, None
+        rows, damaged = _take(reader)
+        while rows or damaged:
+            following, next_damaged = ([], False) if damaged else _take(reader)
+            if damaged:
+                problem = f"line {reader.line_num} {_NO_NUMBER}"
+            elif not following and not next_damaged and not ends_whole:
+                rows.pop()
+                problem = f"line {reader.line_num} was cut"
+            block, earlier = _until_fault(rows, header, names, line)
+            blocks.append(block)
+            if earlier is not None:
+                return _joined(blocks), earlier
+            line, rows, damaged = line + len(rows), following, next_damaged
+    return _joined(blocks), problem
+
+
+def no_fills() -> Fills:
+    """An empty table."""
+    return _block({}, {text: {} for text in _TEXTS})
+
+
 def trades_of(fills: Fills, path: Path) -> Trades:
     """Each CLOSE with its OPEN; positions still open are left out. DataError for a CLOSE whose OPEN is not there."""
     opens, closes = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens)
@@ -154,7 +203,7 @@ def _blocks(path: Path, reader: Iterator[list[str]], header: list[str], ends_who
             number, row = next((n, row) for n, row in enumerate(rows, line) if len(row) != len(header))
             raise DataError(f"{path}, line {number}: {len(row)} columns, the header has {len(header)}")
         try:
-            yield _block(dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}, names)
+            yield _rows_block(rows, header, names)
         except ValueError as error:
             raise DataError(f"{path}, lines {line} to {line + len(rows) - 1}: {error}") from None
         if not following:
@@ -162,26 +211,59 @@ def _blocks(path: Path, reader: Iterator[list[str]], header: list[str], ends_who
         line, rows = line + len(rows), following
 
 
+def _take(reader: Iterator[list[str]]) -> tuple[list[list[str]], bool]:
+    # A block of rows, and whether what follows it is no CSV.
+    rows: list[list[str]] = []
+    try:
+        rows.extend(islice(reader, _BLOCK_ROWS))
+    except csv.Error:
+        return rows, True
+    return rows, False
+
+
+def _until_fault(
+    rows: list[list[str]], header: list[str], names: dict[str, dict[str, int]], line: int
+) -> tuple[Fills, str | None]:
+    problem = None
+    for number, row in enumerate(rows):
+        if len(row) != len(header):
+            rows, problem = rows[:number], f"line {line + number} has {len(row)} of {len(header)} columns"
+            break
+    try:
+        return _rows_block(rows, header, names), problem
+    except ValueError:
+        for number in range(len(rows)):
+            try:
+                _rows_block(rows[number : number + 1], header, names)
+            except ValueError:
+                return _rows_block(rows[:number], header, names), f"line {line + number} {_NO_NUMBER}"
+        raise
+
+
+def _rows_block(rows: list[list[str]], header: list[str], names: dict[str, dict[str, int]]) -> Fills:
+    return _block(dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}, names)
+
+
 def _block(columns: dict[str, tuple[str, ...]], names: dict[str, dict[str, int]]) -> Fills:
     count = len(columns.get("timestamp", ()))
 
     def numbers(name: str) -> Floats:
-        return np.fromiter(map(float, columns.get(name, ())), np.float64, count)
-
-    def later_numbers(name: str) -> Floats:
-        texts = columns.get(name, ("",) * count)
-        return np.array([float(text) if text else math.nan for text in texts], np.float64)
+        texts = columns.get(name)
+        if texts is None:
+            return np.full(count, math.nan)
+        if name in _MAY_BE_EMPTY and "" in texts:
+            return np.array([float(text) if text else math.nan for text in texts], np.float64)
+        return np.fromiter(map(float, texts), np.float64, count)
 
     def flags(name: str) -> Bools:
         return np.array([text == "1" for text in columns.get(name, ("",) * count)], np.bool_)
 
     def labels(name: str) -> Labels:
         seen = names[name]
-        codes = [seen.setdefault(text, len(seen)) for text in columns.get(name, ())]
+        codes = [seen.setdefault(text, len(seen)) for text in columns.get(name, ("",) * count)]
         return Labels(np.array(codes, np.int64), list(seen))
 
-    later = {name: later_numbers(name) for name in _LATER_NUMBERS}
-    money = {name: numbers(name) for name in _NUMBERS}
+    money = {name: numbers(name) for name in (*_NUMBERS, *_LATER_NUMBERS)}
     times = np.array([text.rstrip("Z") for text in columns.get("timestamp", ())], "datetime64[ms]")
     return Fills(
         time_ms=times.astype(np.int64),
@@ -200,9 +282,9 @@ def _block(columns: dict[str, tuple[str, ...]], names: dict[str, dict[str, int]]
         target=money["take_profit"],
         both_levels=flags("both_levels"),
         target_touched=flags("target_touched"),
-        candle_volume=later["candle_volume"],
-        mae=later["mae"],
-        mfe=later["mfe"],
+        candle_volume=money["candle_volume"],
+        mae=money["mae"],
+        mfe=money["mfe"],
     )
 
 

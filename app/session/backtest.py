@@ -30,14 +30,18 @@ from app.times import file_time, parse_time_ms, timeframe_ms
 
 if TYPE_CHECKING:
     from app.exchange.fetch_report import FetchProgress, FetchReport
+    from app.runs.trade_table import Fills
 
 
 class BacktestResults(RunResults):
     """What `load_run()` gives, of a run that has just ended; `elapsed_s` is what the replay took."""
 
-    def __init__(self, content: Mapping[str, Any], folder: Path, elapsed_s: float) -> None:
+    def __init__(
+        self, content: Mapping[str, Any], folder: Path, elapsed_s: float, fill_table: "Fills | None" = None
+    ) -> None:
         super().__init__(content, folder)
         self.elapsed_s = elapsed_s
+        self.fill_table = fill_table  # the trade log's columns, for the page: so it is not read again
 
 
 @dataclass
@@ -110,8 +114,8 @@ class ConfigBacktestRunner:
         if self.report:
             from app.report.making import make_report
 
-            make_report(folder.folder, [CandleCache(Path(self.cache))])
-        return BacktestResults(results, folder.folder, elapsed_s)
+            make_report(folder.folder, [CandleCache(Path(self.cache))], fills=recorder.trade_log.source())
+        return BacktestResults(results, folder.folder, elapsed_s, recorder.trade_log.source())
 
     async def plan(self) -> RunPlan:
         """What would be run: settings, strategy, period, warm-up; candles that are missing are fetched first."""

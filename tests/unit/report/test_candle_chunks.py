@@ -3,6 +3,7 @@
 import base64
 import math
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.candles.month_file import CandleColumns
+from app.models.orders import Fill, Reason
 from app.report.candle_chunks import (
     COARSE_MAX,
     VOLUME_OFFSET,
@@ -21,9 +23,11 @@ from app.report.candle_chunks import (
     pack_symbols,
     price_digits,
 )  # fmt: skip
-from app.runs.trade_read import Trade
+from app.runs.candle_source import SymbolCandles
+from app.runs.memory_log import fills_of
+from app.runs.trade_read import TradeTable, trade_table
 from app.times import parse_time_ms
-from tests.made import MINUTE_MS
+from tests.made import MINUTE_MS, fill
 
 START_MS = parse_time_ms("2025-01-20")
 
@@ -81,7 +85,7 @@ def test_prices_without_end_are_cut_to_what_fits() -> None:
 
 def test_the_overview_is_coarse_and_a_month_is_whole() -> None:
     columns = walk(20_000)
-    (detail,) = pack_symbols({"A/B": columns}, MINUTE_MS, [], 10_000_000)
+    (detail,) = pack_symbols(of(columns), MINUTE_MS, trades(), 10_000_000)
     assert detail.coarse.candles <= COARSE_MAX and detail.coarse.step_ms == 15 * MINUTE_MS
     assert [(own.month, own.is_whole) for own in detail.months] == [("2025-01", True), ("2025-02", True)]
     assert sum(own.chunk.candles for own in detail.months) == 20_000 and not detail.months_left_out
@@ -90,7 +94,7 @@ def test_the_overview_is_coarse_and_a_month_is_whole() -> None:
 
 
 def test_a_short_run_is_shown_in_its_own_candles() -> None:
-    (detail,) = pack_symbols({"A/B": walk(COARSE_MAX)}, MINUTE_MS, [], 10_000_000)
+    (detail,) = pack_symbols(of(walk(COARSE_MAX)), MINUTE_MS, trades(), 10_000_000)
     assert (detail.coarse.candles, detail.coarse.step_ms) == (COARSE_MAX, MINUTE_MS)
 
 
@@ -103,27 +107,86 @@ def test_coarse_candles_hold_all_that_was_traded() -> None:
     assert coarse.volume.sum() == pytest.approx(columns.volume.sum())
 
 
-def trade(symbol: str, entry: int, leave: int) -> Trade:
-    return Trade(1, symbol, 1, START_MS + entry * MINUTE_MS, 100.0, 1.0, None, None, "", START_MS + leave * MINUTE_MS)
+def trades(*spans: tuple[str, int, int]) -> TradeTable:
+    fills: list[Fill] = []
+    for number, (symbol, entry, leave) in enumerate(spans, 1):
+        own = {"symbol": symbol, "trade_id": number}
+        entry_ms, exit_ms = START_MS + entry * MINUTE_MS, START_MS + leave * MINUTE_MS
+        fills.append(fill(**own, opens=True, reason=Reason.SIGNAL, time_ms=entry_ms))
+        fills.append(fill(**own, time_ms=exit_ms))
+    return trade_table(fills_of(fills))
+
+
+def of(columns: CandleColumns) -> dict[str, SymbolCandles]:
+    return {"A/B": SymbolCandles.of(columns)}
 
 
 def test_without_room_the_candles_around_trades_come_first() -> None:
     columns = walk(40_000)
-    whole = pack_symbols({"A/B": columns}, MINUTE_MS, [], 10_000_000)[0]
+    whole = pack_symbols(of(columns), MINUTE_MS, trades(), 10_000_000)[0]
     sizes = {own.month: len(own.chunk.text) for own in whole.months}
-    (detail,) = pack_symbols({"A/B": columns}, MINUTE_MS, [trade("A/B", 100, 200), trade("C/D", 5_000, 5_001)], 4_000)
+    both = trades(("A/B", 100, 200), ("C/D", 5_000, 5_001))
+    (detail,) = pack_symbols(of(columns), MINUTE_MS, both, 4_000)
     assert detail.months_left_out == ["2025-02"]
     (part,) = detail.months
     assert not part.is_whole
     times = [row[0] for row in unpacked(part.chunk, detail.digits)]
     assert times == [START_MS + minute * MINUTE_MS for minute in range(40, 260)]
-    (more,) = pack_symbols({"A/B": columns}, MINUTE_MS, [trade("A/B", 100, 200)], sizes["2025-02"] + 4_000)
+    (more,) = pack_symbols(of(columns), MINUTE_MS, both, sizes["2025-02"] + 4_000)
     assert [(own.month, own.is_whole) for own in more.months] == [("2025-01", False), ("2025-02", True)]
 
 
 @pytest.mark.parametrize("budget", [0, 500, 5_000, 200_000, 500_000])
 def test_the_budget_is_kept(budget: int) -> None:
     candles = {"A/B": walk(30_000), "C/D": walk(35_000)}
-    trades = [trade(symbol, at, at + 20) for symbol in candles for at in range(0, 30_000, 3_000)]
-    details = pack_symbols(candles, MINUTE_MS, trades, budget)
+    own = trades(*((symbol, at, at + 20) for symbol in candles for at in range(0, 30_000, 3_000)))
+    sources = {symbol: SymbolCandles.of(columns) for symbol, columns in candles.items()}
+    details = pack_symbols(sources, MINUTE_MS, own, budget)
     assert sum(len(own.chunk.text) for detail in details for own in detail.months) <= budget
+
+
+def test_a_long_run_costs_what_its_months_cost() -> None:
+    # Ten times the candles and trades: ten times the work, never a hundred (each month once asked for all trades).
+    def looked_at(months: int) -> int:
+        columns = walk(months * 30 * 1_440 // 10, start_ms=START_MS)
+        source = SymbolCandles.of(columns)
+        read: list[int] = []
+
+        def noted(month: str) -> CandleColumns:
+            found = source.read(month)
+            read.append(len(found.open_time_ms))
+            return found
+
+        many = trades(*(("A/B", at, at + 20) for at in range(0, len(columns.open_time_ms), 300)))
+        pack_symbols({"A/B": replace(source, read=noted)}, MINUTE_MS, many, 100_000)
+        return sum(read)
+
+    assert looked_at(100) < 12 * looked_at(10)
+
+
+def test_decimals_that_come_later_hold_for_the_whole_symbol() -> None:
+    columns = walk(40_000)
+    late = columns.open_time_ms >= parse_time_ms("2025-02-10")
+    finer = columns._replace(close=np.where(late, np.round(columns.close + 0.001, 3), columns.close))
+    (detail,) = pack_symbols(of(finer), MINUTE_MS, trades(), 10_000_000)
+    assert detail.digits == price_digits(finer) == 3
+    closes = [row[4] for own in detail.months for row in unpacked(own.chunk, 3)]
+    assert closes == pytest.approx(finer.close.tolist(), rel=1e-12)
+
+
+def test_one_candle_in_a_month_of_gaps_is_around_a_trade_too() -> None:
+    # Two trades inside one gap of the candles begin and end at the same candle; that one and those after it are kept.
+    columns = walk(30_000)
+    minutes = (columns.open_time_ms - START_MS) // MINUTE_MS
+    columns = columns.take((minutes < 100) | (minutes >= 900))
+    both = trades(("A/B", 300, 301), ("A/B", 600, 700), ("A/B", 850, 860))
+    (detail,) = pack_symbols(of(columns), MINUTE_MS, both, 2_000)
+    (part,) = detail.months
+    assert [row[0] for row in unpacked(part.chunk, 2)] == [START_MS + minute * MINUTE_MS for minute in range(900, 920)]
+
+
+def test_the_overview_of_a_run_with_gaps_is_as_fine_as_its_candles_allow() -> None:
+    columns = walk(30_000)
+    kept = (columns.open_time_ms < START_MS + 900 * MINUTE_MS) | (columns.open_time_ms >= START_MS + 29_000 * MINUTE_MS)
+    (detail,) = pack_symbols(of(columns.take(kept)), MINUTE_MS, trades(), 10_000_000)
+    assert (detail.coarse.candles, detail.coarse.step_ms) == (1_900, MINUTE_MS)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,9 @@ from app.errors import DataError
 from app.report.making import PAGE_BYTES, make_report, page, trade_columns
 from app.runs.candle_source import RunCandles
 from app.runs.run_read import read_run
-from tests.proof_runs import trades_of
+from app.runs.trade_table import read_fills
+from app.times import parse_time_ms
+from tests.proof_runs import rows_of, trades_of
 from tests.report_runs import copy_of, edit_json, made_run, rename_symbol
 
 
@@ -69,7 +70,7 @@ def test_a_symbol_that_is_markup(run: Path, tmp_path: Path) -> None:
     rename_symbol(changed, "AAA/X", evil)
     text = made(changed, run.parent)
     assert "<img src=x" not in text and "&lt;img src=x" in text
-    assert evil in {trade.symbol for trade in read_run(changed).trades}
+    assert evil in read_run(changed).trades.symbols
 
 
 def test_no_trade_and_one_trade(run: Path, tmp_path: Path) -> None:
@@ -93,14 +94,35 @@ def test_a_month_of_its_own(run: Path, tmp_path: Path) -> None:
 
 
 def test_trades_by_column(run: Path) -> None:
-    trades = read_run(run).trades
-    content = trade_columns(trades, read_run(run).settings)
-    assert content["symbols"] == list(dict.fromkeys(trade.symbol for trade in trades))
-    assert {len(column) for column in content["columns"].values()} == {len(trades)}
-    assert content["columns"]["r"] == [None if trade.pnl_r is None else round(trade.pnl_r, 4) for trade in trades]
-    at_ms = [trade.exit_ms - 1 for trade in trades if trade.exit_ms is not None]  # all were met inside their candle
-    assert content["columns"]["exit_at_ms"] == at_ms and content["columns"]["entry_at_ms"][0] == trades[0].entry_ms
-    gapped = replace(trades[0], reason="signal_exit")
-    assert trade_columns([gapped], {})["columns"]["exit_at_ms"] == [gapped.exit_ms]
-    assert content["columns"]["pnl"] == [trade.pnl for trade in trades]
-    assert "</script" not in page(read_run(run), RunCandles()).split('id="trade-chunk">')[1].split("<")[0]
+    rows = rows_of(trades_of(run))
+    opened = {row["trade_id"]: row for row in rows if row["action"] == "OPEN"}
+    closed = {row["trade_id"]: row for row in rows if row["action"] == "CLOSE"}
+    known = read_run(run)
+    columns = dict(trade_columns(known.trades, known.settings))
+    symbols = known.trades.symbols
+    assert symbols == list(dict.fromkeys(row["symbol"] for row in opened.values()))
+    assert [symbols[place] for place in columns["symbol"]] == [row["symbol"] for row in opened.values()]
+    assert {len(column) for column in columns.values()} == {len(opened)} and opened.keys() == closed.keys()
+    assert columns["pnl"] == [float(closed[number]["realized_pnl"]) for number in opened]
+    assert columns["reason"] == [closed[number]["reason"] for number in opened]
+    assert columns["exit_ms"] == [parse_time_ms(closed[number]["timestamp"]) for number in opened]
+    risks = [abs(float(row["price"]) - float(row["stop_loss"])) * float(row["quantity"]) for row in opened.values()]
+    assert columns["r"] == [round(pnl / risk, 4) for pnl, risk in zip(columns["pnl"], risks, strict=True)]
+    assert columns["exit_at_ms"] == [time_ms - 1 for time_ms in columns["exit_ms"]]  # all were met inside their candle
+    assert columns["entry_at_ms"] == columns["entry_ms"]
+    text = "".join(page(known, RunCandles()))
+    assert "</script" not in text.split('id="trade-chunk">')[1].split("<")[0]
+
+
+def test_a_trade_still_open_has_no_exit(run: Path, tmp_path: Path) -> None:
+    changed = copy_of(run, tmp_path)
+    log = trades_of(changed)
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:2]))
+    columns = dict(trade_columns(read_run(changed).trades, {}))
+    assert (columns["exit_ms"], columns["exit_at_ms"], columns["reason"]) == ([None], [None], [""])
+
+
+def test_the_fills_of_the_run_give_the_page_of_its_log(run: Path) -> None:
+    caches = [CandleCache(run.with_name("run_cache"))]
+    expected = make_report(run, caches).read_bytes()
+    assert make_report(run, caches, fills=read_fills(trades_of(run))).read_bytes() == expected

@@ -6,10 +6,10 @@ import zlib
 from pathlib import Path
 
 import pytest
-from jinja2 import UndefinedError
 
 from app.errors import OutputError
-from app.report.rendering import environment, packed_json, script_json, write_page
+from app.report.rendering import cell, document, packed_columns, pairs, script_json, table, write_page
+from app.report.sections import Cell, Table
 
 EVIL = "</script><script>alert(1)</script>&\u2028"
 
@@ -21,26 +21,28 @@ def test_json_cannot_leave_its_script() -> None:
 
 
 def test_a_nan_is_a_mistake() -> None:
-    for pack in (script_json, packed_json):
-        with pytest.raises(ValueError, match="JSON compliant"):
-            pack([float("nan")])
+    with pytest.raises(ValueError, match="JSON compliant"):
+        script_json([float("nan")])
 
 
-def test_packed_json_is_deflated() -> None:
-    assert json.loads(zlib.decompress(base64.b64decode(packed_json([EVIL])))) == [EVIL]
+def test_packed_columns_are_deflated_json() -> None:
+    text = packed_columns([EVIL], [("pnl", [0.1, float("nan")]), ("tag", [EVIL, ""])])
+    content = json.loads(zlib.decompress(base64.b64decode(text)))
+    assert content == {"symbols": [EVIL], "columns": {"pnl": [0.1, None], "tag": [EVIL, ""]}}
+    assert json.loads(zlib.decompress(base64.b64decode(packed_columns([], [])))) == {"symbols": [], "columns": {}}
 
 
-def test_templates_escape_and_know_their_names() -> None:
-    made = environment().from_string("{{ name }}{{ '%s' % name }}")
-    assert "<script" not in made.render(name=EVIL)
-    with pytest.raises(UndefinedError):
-        environment().from_string("{{ nobody }}").render()
+def test_markup_escapes_whatever_it_is_given() -> None:
+    one = Cell(EVIL, "", EVIL)
+    pieces = [cell(one), table(Table((EVIL, "of which"), [[one, one]])), pairs([(EVIL, EVIL)])]
+    for piece in (*pieces, *document(EVIL, [], [])):
+        assert "<script" not in piece
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "page.html").mkdir()
     with pytest.raises(OutputError, match=r"cannot write .*page\.html"):
-        write_page(tmp_path / "page.html", "x")
+        write_page(tmp_path / "page.html", ["x"])
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     with pytest.raises(OutputError, match="cannot write"):
-        write_page(tmp_path / "none" / "page.html", "x")
+        write_page(tmp_path / "none" / "page.html", ["x"])

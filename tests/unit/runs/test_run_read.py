@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.errors import DataError
 from app.runs.run_read import read_run
-from tests.proof_runs import COUNT, SYMBOLS, trades_of
+from tests.proof_runs import COUNT, SYMBOLS, rows_of, trades_of
 from tests.report_runs import copy_of, edit_json, made_run
 
 
@@ -19,8 +20,10 @@ def test_a_whole_run(run: Path) -> None:
     found = read_run(run)
     assert found.problems == [] and found.symbols == SYMBOLS and found.timeframe == "1m"
     assert len(found.trades) == found.results["performance"]["total_trades"] > 10
-    assert found.equity is not None and COUNT >= len(found.equity.equity) > 380
-    assert found.equity.equity[-1] == found.results["performance"]["final_equity"]
+    assert found.equity is not None
+    equity = np.concatenate([values for _, values in found.equity.blocks()])
+    assert COUNT >= len(equity) > 380 and equity[0] == found.equity.first
+    assert equity[-1] == found.results["performance"]["final_equity"]
 
 
 def test_a_run_that_broke_off(run: Path, tmp_path: Path) -> None:
@@ -34,7 +37,7 @@ def test_a_run_that_broke_off(run: Path, tmp_path: Path) -> None:
         "manifest.json is missing.",
     ]
     assert found.equity is not None and found.equity.from_fills
-    assert found.symbols == list(dict.fromkeys(trade.symbol for trade in found.trades))
+    assert found.symbols == list(dict.fromkeys(row["symbol"] for row in rows_of(trades_of(broken))))
     assert found.timeframe is None
 
 
@@ -75,4 +78,4 @@ def test_without_a_trade_log(run: Path, tmp_path: Path) -> None:
     changed = copy_of(run, tmp_path)
     trades_of(changed).unlink()
     found = read_run(changed)
-    assert found.trades == () and "There is no trade log in this folder." in found.problems
+    assert len(found.trades) == 0 and "There is no trade log in this folder." in found.problems
