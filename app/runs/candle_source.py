@@ -4,9 +4,9 @@ Only candles that are surely the run's: what is no longer there is said and neve
 Warm-up candles are left out. A cache is read a month at a time, so a long run needs no more memory than a short one.
 """
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from app.candles.cache import CandleCache
 from app.candles.manifest_candles import ManifestCandles
 from app.candles.month_file import CandleColumns
 from app.errors import DataError
-from app.models.events import LateCandle
+from app.models.events import Event, LateCandle
 from app.models.market import Candle, Slice
 from app.runs.run_read import RunOnDisk
 from app.times import month_bounds_ms, month_of, parse_time_ms, timeframe_ms
@@ -126,36 +126,37 @@ def _of_tape(run: RunOnDisk) -> RunCandles | None:
     if not (run.folder / "tape").is_dir():
         return None  # a backtest's: the journal need not be imported for it
     from app.feeds.tape import has_tape, read_tape
+    from app.feeds.tape_events import event_blocks
 
     if not has_tape(run.folder):
         return None
-    taken: dict[str, _Taken] = {symbol: _Taken() for symbol in run.symbols}
-    for record in read_tape(run.folder).records:
-        event = record.event
+    taken: dict[str, list[CandleColumns]] = {symbol: [] for symbol in run.symbols}
+    for events in event_blocks(read_tape(run.folder)):
+        for symbol, candles in _by_symbol(events).items():
+            times_ms = np.fromiter(map(attrgetter("open_time_ms"), candles), np.int64, len(candles))
+            floats = (
+                np.fromiter(map(attrgetter(name), candles), np.float64, len(candles))
+                for name in CandleColumns._fields[1:]
+            )
+            taken.setdefault(symbol, []).append(CandleColumns(times_ms, *floats))
+    return RunCandles({symbol: SymbolCandles.of(_newest(parts)) for symbol, parts in taken.items() if parts})
+
+
+def _by_symbol(events: Sequence[Event]) -> dict[str, list[Candle]]:
+    found: dict[str, list[Candle]] = {}
+    for event in events:
         candles: Sequence[Candle] = ()
         if isinstance(event, Slice) and not event.warmup:
             candles = event.candles
         elif isinstance(event, LateCandle) and not event.warmup:
             candles = (event.candle,)
         for candle in candles:
-            taken.setdefault(candle.symbol, _Taken()).add(candle)
-    return RunCandles({symbol: SymbolCandles.of(own.columns()) for symbol, own in taken.items() if own.times_ms})
+            found.setdefault(candle.symbol, []).append(candle)
+    return found
 
 
-class _Taken:
-    """The candles of a symbol as they come."""
-
-    def __init__(self) -> None:
-        self.times_ms = array("q")
-        self.numbers = array("d")
-
-    def add(self, candle: Candle) -> None:
-        self.times_ms.append(candle.open_time_ms)
-        self.numbers.extend((candle.open, candle.high, candle.low, candle.close, candle.volume))
-
-    def columns(self) -> CandleColumns:
-        """Ascending; of two of one time, a late one among them, the newest counts."""
-        times_ms, numbers = np.array(self.times_ms, np.int64), np.array(self.numbers, np.float64).reshape(-1, 5)
-        order = np.argsort(times_ms, kind="stable")
-        newest = order[np.append(np.diff(times_ms[order]) > 0, True)]
-        return CandleColumns(times_ms[newest], *np.ascontiguousarray(numbers[newest].T))
+def _newest(parts: Sequence[CandleColumns]) -> CandleColumns:
+    # Ascending; of two candles of one time, a late one among them, the newest counts.
+    columns = CandleColumns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    order = np.argsort(columns.open_time_ms, kind="stable")
+    return columns.take(order[np.append(np.diff(columns.open_time_ms[order]) > 0, True)])
