@@ -77,9 +77,10 @@ class EquityScan:
         """Rows by close time, strictly rising."""
         if not len(times_ms):
             return
-        days = -(-times_ms // DAY_MS)  # a row at midnight still belongs to the day that ends there
-        last_of_day = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
-        self._midnights.update(zip(days[last_of_day].tolist(), equity[last_of_day].tolist(), strict=True))
+        days = np.arange(-(-times_ms[0] // DAY_MS), -(-times_ms[-1] // DAY_MS) + 1)
+        newest = times_ms.searchsorted(days * DAY_MS, side="right") - 1  # a row at midnight belongs to the day before
+        own = np.diff(newest, prepend=-1) > 0
+        self._midnights.update(zip(days[own].tolist(), equity[newest[own]].tolist(), strict=True))
         before = np.concatenate(([self._peak], np.maximum.accumulate(np.maximum(equity[:-1], self._peak))))
         self._max_drawdown = max(self._max_drawdown, float(np.max(1.0 - equity / np.maximum(before, equity))))
         self._follow_water(times_ms, equity < before)

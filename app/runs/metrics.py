@@ -7,6 +7,7 @@ nothing itself. Everything is numpy over arrays and no pandas, so a bare backtes
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,19 @@ def _costs(fills: Fills, trades: Trades) -> Block:
 
 
 def _groups(trades: Trades, labels: Labels, names: Sequence[str]) -> dict[str, Block]:
-    return {name: group_statistics(trades.only(labels.equal(name))) for name in names}
+    # Sorted once: to ask all trades anew for each of many symbols would take their product.
+    own = _by_code(trades, labels)
+    nobody = trades.only(slice(0, 0))
+    codes = {name: code for code, name in enumerate(labels.names)}
+    return {name: group_statistics(own.get(codes.get(name, -1), nobody)) for name in names}
+
+
+def _by_code(trades: Trades, labels: Labels) -> dict[int, Trades]:
+    """The trades of each label that there is, in their order."""
+    order = np.argsort(labels.codes, kind="stable")
+    ordered, codes = trades.only(order), labels.codes[order]
+    edges = np.concatenate(([0], np.flatnonzero(np.diff(codes)) + 1, [len(codes)])) if len(codes) else np.zeros(1, int)
+    return {int(codes[begin]): ordered.only(slice(begin, end)) for begin, end in pairwise(edges.tolist())}
 
 
 def _per_tag(trades: Trades) -> tuple[dict[str, Block], int]:
@@ -171,8 +184,9 @@ def _per_tag(trades: Trades) -> tuple[dict[str, Block], int]:
     counts = Counter(tags.codes.tolist())
     listed = [code for code, _ in counts.most_common(TAGS_LISTED)]  # equal counts in the order of appearance
     table: dict[str, Block] = {}
+    own = _by_code(trades, tags)
     for code in listed:
-        of_tag = trades.only(tags.codes == code)
+        of_tag = own[code]
         winners = int((of_tag.pnl > 0.0).sum())
         table[tags.names[code]] = {
             "total_trades": len(of_tag),

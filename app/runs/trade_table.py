@@ -45,7 +45,7 @@ class Labels:
     codes: Ints
     names: Sequence[str]
 
-    def only(self, where: Bools | Ints) -> "Labels":
+    def only(self, where: Bools | Ints | slice) -> "Labels":
         """These rows; the names stay."""
         return Labels(self.codes[where], self.names)
 
@@ -80,7 +80,7 @@ class Fills:
     mfe: Floats
     cut: bool = False
 
-    def only(self, where: Bools | Ints) -> "Fills":
+    def only(self, where: Bools | Ints | slice) -> "Fills":
         """These rows."""
         rows: dict[str, Any] = {name: _rows(getattr(self, name), where) for name in _columns(self)}
         return replace(self, **rows)
@@ -96,7 +96,7 @@ class Trades:
     def __len__(self) -> int:
         return len(self.exit.price)
 
-    def only(self, where: Bools | Ints) -> "Trades":
+    def only(self, where: Bools | Ints | slice) -> "Trades":
         """These trades."""
         return Trades(self.entry.only(where), self.exit.only(where))
 
@@ -304,7 +304,7 @@ def _columns(table: Fills) -> list[str]:
     return [field.name for field in fields(table) if field.name != "cut"]
 
 
-def _rows(column: Any, where: Bools | Ints) -> Any:
+def _rows(column: Any, where: Bools | Ints | slice) -> Any:
     return column.only(where) if isinstance(column, Labels) else column[where]
 
 

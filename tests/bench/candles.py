@@ -1,5 +1,7 @@
 """Seeded 1m candles for the bench: a random walk with volumes, a year of one symbol, a month of seven more.
 
+For the bench of the page (`--report`): ten years of one symbol, a week of 200.
+
 The same seed gives the same candles; the cache that holds them is kept between runs of the bench.
 """
 
@@ -9,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from app.candles.cache import CandleCache, CandleColumns
-from tests.bench.series import SYMBOLS, YEAR_START_MS
+from tests.bench.series import MANY_SYMBOLS, SYMBOLS, WARMUP_CANDLES, YEAR_START_MS
 
 _MINUTE_MS = 60_000
-_YEAR, _MONTH, _WARMUP = 525_600, 43_200, 240
+_TEN_YEARS, _YEAR, _MONTH, _WEEK, _WARMUP = 3_652 * 1_440, 525_600, 43_200, 10_080, WARMUP_CANDLES
 
 
 def make_cache(root: Path) -> CandleCache:
@@ -22,6 +24,17 @@ def make_cache(root: Path) -> CandleCache:
         if not cache.months(symbol, "1m"):
             count = (_YEAR if number == 0 else _MONTH) + _WARMUP
             cache.merge(symbol, "1m", random_walk(number, count))
+    return cache
+
+
+def make_report_cache(root: Path) -> CandleCache:
+    """The same for the bench of the page."""
+    cache = CandleCache(root)
+    if not cache.months(SYMBOLS[0], "1m"):
+        cache.merge(SYMBOLS[0], "1m", random_walk(0, _TEN_YEARS + _WARMUP))
+    for number, symbol in enumerate(MANY_SYMBOLS):
+        if not cache.months(symbol, "1m"):
+            cache.merge(symbol, "1m", random_walk(1_000 + number, _WEEK + _WARMUP))
     return cache
 
 
@@ -38,4 +51,4 @@ def random_walk(seed: int, count: int) -> CandleColumns:
 
 
 if __name__ == "__main__":
-    make_cache(Path(sys.argv[1]))
+    (make_report_cache if "--report" in sys.argv else make_cache)(Path(sys.argv[1]))

@@ -1,61 +1,148 @@
-"""`python -m tests.bench.report`: what report.html adds to a run, its size, and the time to the first picture.
+"""`python -m tests.bench.report`: what report.html adds to a run, in time and memory, and how that grows.
 
-The shipped sample and a year of 1m candles, whole processes with and without the page in turn, medians. Nothing is
-asserted.
+A month, a year and ten years of one symbol, a week of 200: whole processes with and without the page in turn, CPU
+time and peak memory, medians; ten years once. The year beside a hand-written script of TA-Lib and numba, after its
+trades were found to be the same, and the time until the page of the year is drawn. Nothing else is asserted.
 """
 
 import argparse
+import importlib.util
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from app.times import short_time
-from tests.bench.series import SYMBOLS, YEAR_START_MS
+import numpy as np
 
-_ROOT = Path(__file__).resolve().parents[2]
-_CACHE = Path(tempfile.gettempdir()) / "onetape-bench-cache"
-_YEAR_MS = 365 * 86_400_000
-_SAMPLE = (
-    "--config", str(_ROOT / "config/sample/live.yaml"), "--cache", str(_ROOT / "data/sample"),
-    "--start", "2017-08-17T04:00", "--end", "2024-01-02",
-)  # fmt: skip
-_YEAR = (
-    "--cache", str(_CACHE), "--symbols", SYMBOLS[0], "--set", "safety.max_drawdown=null",
-    "--start", short_time(YEAR_START_MS), "--end", short_time(YEAR_START_MS + _YEAR_MS),
-)  # fmt: skip
+from app.candles.cache import CandleCache
+from app.runs.trade_read import trade_table
+from app.runs.trade_table import read_fills
+from app.times import DAY_MS, short_time
+from tests.bench.series import MANY_SYMBOLS, SYMBOLS, WARMUP_CANDLES, YEAR_START_MS
+
+_CACHE = Path(tempfile.gettempdir()) / "onetape-bench-cache-report"
+_TIME_LIMIT, _MEMORY_LIMIT_MIB = 1.15, 20
+
+
+class Cost(NamedTuple):
+    """Of one process, its children included."""
+
+    cpu_s: float
+    peak_mib: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """A backtest, and how often it is run."""
+
+    name: str
+    symbols: Sequence[str]
+    days: int
+    rounds: int
+
+    def command(self, out: Path, *more: str) -> list[str]:
+        """The whole command line."""
+        return [
+            sys.executable, "-m", "app", "--mode", "backtest", "--offline", "--cache", str(_CACHE),
+            "--symbols", ",".join(self.symbols), "--set", "safety.max_drawdown=null",
+            "--start", short_time(YEAR_START_MS), "--end", short_time(YEAR_START_MS + self.days * DAY_MS),
+            "--out", str(out), *more,
+        ]  # fmt: skip
 
 
 def main() -> None:
-    """Measure both and print a table."""
+    """Measure, print two tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    subprocess.run([sys.executable, "-m", "tests.bench.candles", str(_CACHE)], check=True)
-    print("| run | without, s | with, s | added, s | page, MB | opens in, s |\n|---|---|---|---|---|---|")
-    for name, arguments in (("the shipped sample", _SAMPLE), ("a year of 1m", _YEAR)):
-        with tempfile.TemporaryDirectory() as folder:
-            bare, whole = [], []
-            for number in range(rounds):
-                bare.append(_timed(arguments, Path(folder) / f"bare{number}", "--no-report"))
-                whole.append(_timed(arguments, Path(folder) / f"whole{number}"))
-            page = Path(folder) / "whole0/report.html"
-            added = statistics.median(b - a for a, b in zip(bare, whole, strict=True))
-            opens = _opens(page, rounds)
-            shown = "no Chromium" if opens is None else f"{opens:.2f}"
-            size = page.stat().st_size / 1e6
-            times = " | ".join(f"{value:.2f}" for value in (*map(statistics.median, (bare, whole)), added, size))
-            print(f"| {name} | {times} | {shown} |")
+    subprocess.run([sys.executable, "-m", "tests.bench.candles", str(_CACHE), "--report"], check=True)
+    year = Case("a year of 1m", SYMBOLS[:1], 365, rounds)
+    cases = (
+        Case("a month of 1m", SYMBOLS[:1], 30, rounds),
+        year,
+        Case("ten years of 1m", SYMBOLS[:1], 3_652, 1),
+        Case("200 symbols x a week", MANY_SYMBOLS, 7, min(rounds, 2)),
+    )
+    print(f"Limits: {_TIME_LIMIT} times, {_MEMORY_LIMIT_MIB} MiB. CPU time of whole processes, peak memory.\n")
+    print("| run | without, s | with, s | times | added, us a candle | without, MiB | added, MiB | page, MB | trades |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        year_costs = [_compared(case, Path(folder)) for case in cases][cases.index(year)]
+        _beside_script(year, year_costs, Path(folder))
+        opens = _opens(Path(folder) / f"{year.days}-1-whole/report.html", 3)
+        print(f"\nThe year's page opens in {'? s: no Chromium' if opens is None else f'{opens:.2f} s'}.")
 
 
-def _timed(arguments: tuple[str, ...], out: Path, *more: str) -> float:
-    command = [sys.executable, "-m", "app", "--mode", "backtest", "--offline", *arguments, "--out", str(out), *more]
-    began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - began
+def _compared(case: Case, folder: Path) -> tuple[Cost, Cost]:
+    """Medians without and with the page."""
+    costs: dict[str, list[Cost]] = {"bare": [], "whole": []}
+    for number in range(case.rounds):
+        for kind, more in (("bare", ["--no-report"]), ("whole", [])):
+            out = folder / f"{case.days}-{len(case.symbols)}-{kind}"
+            shutil.rmtree(out, ignore_errors=True)
+            costs[kind].append(_cost(case.command(out, *more)))
+        print(f"{case.name}: round {number + 1} of {case.rounds} done", file=sys.stderr)
+    bare, whole = (Cost(*map(statistics.median, zip(*own, strict=True))) for own in costs.values())
+    candles = case.days * 1_440 * len(case.symbols)
+    added_us = 1e6 * (whole.cpu_s - bare.cpu_s) / candles
+    trades = int((~read_fills(next(out.glob("config_*.csv"))).opens).sum())
+    print(
+        f"| {case.name} | {bare.cpu_s:.2f} | {whole.cpu_s:.2f} | {whole.cpu_s / bare.cpu_s:.2f} | {added_us:.2f} | "
+        f"{bare.peak_mib:.0f} | {whole.peak_mib - bare.peak_mib:.0f} | "
+        f"{(out / 'report.html').stat().st_size / 1e6:.2f} | {trades:,} |"
+    )
+    return bare, whole
+
+
+def _beside_script(year: Case, costs: tuple[Cost, Cost], folder: Path) -> None:
+    if importlib.util.find_spec("numba") is None:
+        print("\nThe script of TA-Lib and numba was not run: numba is not installed.")
+        return
+    start_ms, end_ms = YEAR_START_MS - WARMUP_CANDLES * 60_000, YEAR_START_MS + year.days * DAY_MS
+    cache = CandleCache(_CACHE)
+    months = cache.months_between(SYMBOLS[0], "1m", start_ms, end_ms)
+    parts = [cache.read(SYMBOLS[0], "1m", month) for month in months]
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    own = slice(*columns[0].searchsorted((start_ms, end_ms)).tolist())
+    np.savez(folder / "candles.npz", *(column[own] for column in columns))
+    files = (str(folder / "candles.npz"), str(folder / "trades.npy"), str(WARMUP_CANDLES))
+    command = [sys.executable, "-m", "tests.bench.talib_script", *files]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # compiles
+    script_s = statistics.median(_cost(command).cpu_s for _ in range(max(year.rounds, 1)))
+    log = next((folder / f"{year.days}-1-whole").glob("config_*.csv"))
+    count = _same_trades(log, folder / "trades.npy")
+    without, with_page = (cost.cpu_s / script_s for cost in costs)
+    print(
+        f"\nThe year beside a hand-written script of TA-Lib and numba ({script_s:.2f} s of CPU, compiled before, the "
+        f"same {count:,} trades): {without:.2f} times its time without the page, {with_page:.2f} times with it."
+    )
+
+
+def _same_trades(log: Path, script: Path) -> int:
+    trades, rows = trade_table(read_fills(log)), np.load(script)
+    entry = trades.entry
+    own = (
+        entry.sign, entry.quantity, entry.time_ms, entry.price, trades.exit.time_ms, trades.exit_price, trades.pnl,
+    )  # fmt: skip
+    if len(rows) != len(trades) or not np.allclose(np.array(own, np.float64).T, rows, rtol=1e-9, atol=1e-9):
+        raise SystemExit("the script made other trades than the backtest: the two cannot be compared")
+    return len(trades)
+
+
+def _cost(command: Sequence[str]) -> Cost:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)[:300]} failed")
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def _opens(page: Path, rounds: int) -> float | None:
