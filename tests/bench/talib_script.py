@@ -16,6 +16,11 @@ _COMMISSION, _SLIPPAGE, _STEPS = 0.001, 0.0005, 100_000_000
 
 
 @numba.njit(cache=True)
+def _note(row, side, quantity, entry_ms, entry, exit_ms, price, gained):  # type: ignore[no-untyped-def]
+    row[0], row[1], row[2], row[3], row[4], row[5], row[6] = side, quantity, entry_ms, entry, exit_ms, price, gained
+
+
+@numba.njit(cache=True)
 def trades_of(  # type: ignore[no-untyped-def]
     times, opens, highs, lows, closes, volumes, d, rsi, atr, volume_mean, warmup
 ):
@@ -49,7 +54,7 @@ def trades_of(  # type: ignore[no-untyped-def]
                 if price > 0.0:
                     gained = side * quantity * (price - entry) - paid - _COMMISSION * price * quantity
                     balance += gained
-                    rows[count] = (side, quantity, entry_ms, entry, exit_ms, price, gained)
+                    _note(rows[count], side, quantity, entry_ms, entry, exit_ms, price, gained)
                     count += 1
                     side = 0
         equity = balance
@@ -74,7 +79,7 @@ def trades_of(  # type: ignore[no-untyped-def]
     if side != 0:
         price = closes[-1] * (1.0 - side * _SLIPPAGE)
         gained = side * quantity * (price - entry) - paid - _COMMISSION * price * quantity
-        rows[count] = (side, quantity, entry_ms, entry, times[-1] + 60_000, price, gained)
+        _note(rows[count], side, quantity, entry_ms, entry, times[-1] + 60_000, price, gained)
         count += 1
     return rows[:count], equities
 
