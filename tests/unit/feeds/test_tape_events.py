@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import DataError
+from app.feeds import tape_events
 from app.feeds.tape import Tape, read_tape
-from app.models.events import Event
-from app.runtime import tape_events
 from app.feeds.tape_events import event_blocks
+from app.models.events import Event
 from app.session.journal import Journal
 from tests.unit.session.test_journal import EVENTS
 
