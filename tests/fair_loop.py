@@ -25,9 +25,7 @@ class _FairSelector(selectors.DefaultSelector):
         super().__init__()
         self.pace = pace
         self.jobs = 0  # under way in threads: they have as much time as the loop believes
-        thread_id = threading.current_thread().ident
-        assert thread_id is not None
-        self._processor = time.pthread_getcpuclockid(thread_id)
+        self._processor = time.pthread_getcpuclockid(threading.get_ident())
         self._waited_s = time.monotonic() - time.clock_gettime(self._processor)
 
     def now_s(self) -> float:
@@ -52,12 +50,17 @@ class FairLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, pace: float = 1.0) -> None:
         self._fair = _FairSelector(pace)
+        self._thread = threading.get_ident()
         super().__init__(self._fair)
         FairLoop.current = self
 
     def time(self) -> float:
         """Seconds, as they passed for the test."""
         return self._fair.now_s()
+
+    def is_here(self) -> bool:
+        """Whether this thread is the loop's: others have real time."""
+        return self._thread == threading.get_ident()
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":
         """In a thread, as ever."""
@@ -89,7 +92,7 @@ class _FairTime:
         return getattr(time, name)
 
     def monotonic(self) -> float:
-        return _monotonic_s() if FairLoop.current is None else FairLoop.current.time()
+        return _monotonic_s()
 
     def time(self) -> float:
         return _EPOCH_S + self.monotonic()
@@ -99,7 +102,8 @@ class _FairTime:
 
 
 def _monotonic_s() -> float:
-    return _REAL_S() if FairLoop.current is None else FairLoop.current.time()
+    loop = FairLoop.current
+    return loop.time() if loop is not None and loop.is_here() else _REAL_S()
 
 
 _EPOCH_S = time.time() - time.monotonic()

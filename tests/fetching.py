@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.candles.cache import CandleCache, CandleColumns
-from tests.integration.processes import PROJECT
+from tests.integration.processes import PATIENCE_S, PROJECT
 
 
 @contextlib.contextmanager
@@ -30,12 +30,12 @@ def running_testnet(*words: str | Path, environment: dict[str, str] | None = Non
             yield process.stdout.readline().split()[-1]
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE_S)
 
 
 def state_of(url: str) -> dict[str, Any]:
     """The testnet's own counts."""
-    with urllib.request.urlopen(f"{url}/testnet/state", timeout=10) as answer:
+    with urllib.request.urlopen(f"{url}/testnet/state", timeout=PATIENCE_S) as answer:
         content: dict[str, Any] = json.load(answer)
         return content
 
@@ -45,7 +45,7 @@ def add_fault(url: str, **fault: Any) -> None:
     request = urllib.request.Request(
         f"{url}/testnet/faults", json.dumps(fault).encode(), {"Content-Type": "application/json"}
     )
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=PATIENCE_S).close()
 
 
 def served_cache(folder: Path, market: dict[str, CandleColumns], timeframe: str = "1m") -> CandleCache:
@@ -56,12 +56,12 @@ def served_cache(folder: Path, market: dict[str, CandleColumns], timeframe: str 
     return cache
 
 
-def fetch(root: Path, url: str, *words: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+def fetch(root: Path, url: str, *words: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
     """`data fetch`, to its end."""
     return run("data", "fetch", "--exchange-url", url, "--cache", str(root), *words, timeout_s=timeout_s)
 
 
-def run(*words: str, timeout_s: float = 60.0, program: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(*words: str, timeout_s: float = PATIENCE_S, program: str | None = None) -> subprocess.CompletedProcess[str]:
     """Any command of the program, to its end."""
     start = ["-m", "app"] if program is None else ["-c", program]
     return subprocess.run(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from app.runs.trade_log import read_trade_log
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = ("--config", "config/sample/live.yaml", "--cache", "data/sample")
 YEAR = ("--start", "2020-01-01", "--end", "2021-01-01")
+PATIENCE_S = 300.0  # how long a test waits for what must come, however busy the machine is
 HOLD = "if self.count == 250:\n    return long(stop=candle.close / 2, target=candle.close * 50)\n"  # in the run
 
 
@@ -33,7 +35,7 @@ def backtest(*words: str | Path, **environment: str) -> subprocess.CompletedProc
         env={**os.environ, **environment},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -48,14 +50,19 @@ def backtest_stopped(number: signal.Signals, marker: Path, *words: str | Path) -
         stderr=subprocess.PIPE,
         encoding="utf-8",
     ) as process:
-        for _ in range(3_000):
-            if marker.exists() or process.poll() is not None:
-                break
-            time.sleep(0.01)
+        until(lambda: marker.exists() or process.poll() is not None)
         process.send_signal(number)
         marker.with_name(f"{marker.name}.sent").touch()
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE_S)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def until(happened: Callable[[], object]) -> None:
+    """Wait for something outside of this process."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < deadline_s, "it never happened"
+        time.sleep(0.01)
 
 
 def strategy_file(folder: Path, body: str) -> Path:

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from app.testnet.generator import GeneratorSource
 from app.times import DAY_MS, parse_time_ms
 from tests.candle_columns import MINUTE_MS, SHARED_DATA, equal, make_candles, minutes
 from tests.fetching import add_fault, fetch, files, run, running_testnet, served_cache, state_of
-from tests.integration.processes import PROJECT
+from tests.integration.processes import PATIENCE_S, PROJECT, until
 from tests.storm.weather import EVERY_FILE, GENERATED, MARKET_SEED, START_MS, SYMBOLS, kill, storm
 
 ALL = ("--symbols", ",".join(SYMBOLS), "--timeframe", "1m", "--start", "2025-12-01")
@@ -141,13 +140,13 @@ def test_ctrl_c_keeps_what_came_and_two_processes_take_turns(tmp_path: Path) -> 
             "--cache", str(tmp_path),
         ]  # fmt: skip
         with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as first:
-            _wait_for(lambda: (tmp_path / ".fetching").exists() and state_of(url)["requests"] > 30)
+            until(lambda: (tmp_path / ".fetching").exists() and state_of(url)["requests"] > 30)
             with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as second:
                 assert second.stderr is not None
                 said = second.stderr.readline()
                 assert said == f"onetape: {tmp_path}/.fetching is held by process {first.pid}; waiting for it\n"
                 first.send_signal(signal.SIGINT)
-                _, err = first.communicate(timeout=20)
+                _, err = first.communicate(timeout=PATIENCE_S)
                 assert (first.returncode, err) == (
                     2,
                     "onetape: stopped; what came so far is stored, the same command fetches the rest\n",
@@ -155,16 +154,8 @@ def test_ctrl_c_keeps_what_came_and_two_processes_take_turns(tmp_path: Path) -> 
                 kept = sum(len(CandleCache(tmp_path).read(symbol, "1m", "2025-12").volume) for symbol in SYMBOLS)
                 assert kept >= 20_000
                 second.send_signal(signal.SIGTERM)
-                assert second.wait(20) == 2
+                assert second.wait(PATIENCE_S) == 2
     assert not (tmp_path / ".fetching").exists()
-
-
-def _wait_for(happened: "object") -> None:
-    assert callable(happened)
-    deadline_s = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 def test_market_data_stays_with_the_cache(tmp_path: Path) -> None:
