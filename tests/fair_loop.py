@@ -62,7 +62,7 @@ class FairLoop(asyncio.SelectorEventLoop):
         """Whether this thread is the loop's: others have real time."""
         return self._thread == threading.get_ident()
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
         """In a thread, as ever."""
         job = super().run_in_executor(executor, func, *args)
         self._fair.jobs += 1

@@ -65,7 +65,7 @@ class Live:
         """Trade the script, then close the tape; the session's status."""
         self.session = LiveSession(Script(steps), self.books, self.journal, commands=commands, **session)
         try:
-            status = await asyncio.wait_for(self.session.run(), 30)
+            status = await asyncio.wait_for(self.session.run(), 300)
             self.results = self.view.finish(kept=False, status=status)
             return status
         finally:
@@ -152,7 +152,7 @@ class Blocks(Strategy):
         self.count += 1
         if self.count == WARMUP + 6:
             print("blocked", flush=True)
-            time.sleep(60)
+            time.sleep(600)
         return long(stop=candle.close / 2, target=candle.close * 50) if view.position is None else FLAT
 
 

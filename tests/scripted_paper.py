@@ -119,7 +119,7 @@ def runner(out: Path, *overrides: str, config: Any = CONFIG, **more: Any) -> Pap
 
 async def trade(out: Path, *overrides: str, **more: Any) -> BacktestResults:
     """To its end."""
-    return await asyncio.wait_for(runner(out, *overrides, **more).run_async(), 30)
+    return await asyncio.wait_for(runner(out, *overrides, **more).run_async(), 300)
 
 
 def trades_of(run: Path) -> str:

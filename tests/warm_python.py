@@ -1,8 +1,9 @@
 """Processes of `python -m app ...` without the half second that starting an interpreter and its imports costs.
 
-An interpreter that has imported everything waits, and forks for each process that a test starts: a real process with its
-own pipes, folder, environment and signals, which runs the module as `python -m` does. What is started in any other way
-(`-c`, another program, unknown PYTHON* variables, `preexec_fn`), and everything under `pytest --cold`, is started anew.
+An interpreter that has imported everything waits, and forks for each process that a test starts: a real process with
+its own pipes, folder, environment and signals, which runs the module as `python -m` does. What is started in any other
+way (`-c`, another program, `preexec_fn`, a fourth set of PYTHON* variables), and everything under `pytest --cold`, is
+started anew.
 """
 
 import contextlib
@@ -34,7 +35,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
 
     _link: socket.socket | None = None
 
-    def _execute_child(  # type: ignore[override]  # one place of the library's own, the same since Python 3.11
+    def _execute_child(  # the library's own, the same since Python 3.11
         self, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any, cwd: Any, env: Any, *rest: Any
     ) -> None:
         _, _, shell, *pipes = rest
@@ -52,7 +53,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         order = {
             "module": args[2],
             "arguments": [os.fspath(one) for one in args[3:]],
-            "cwd": os.path.abspath(cwd or "."),
+            "cwd": str(Path(cwd or ".").resolve()),
             "environment": environment,
             "pass_fds": list(pass_fds),
             "session": session,
@@ -74,7 +75,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         self._link.close()
         return self.pid, json.loads(told) if told else signal.SIGKILL
 
-    def _internal_poll(self, *_: Any, **__: Any) -> int | None:  # type: ignore[override]
+    def _internal_poll(self, *_: Any, **__: Any) -> int | None:
         if self._link is None:
             return super()._internal_poll(*_, **__)  # type: ignore[misc,no-any-return]
         if self.returncode is None and self._waitpid_lock.acquire(False):  # type: ignore[attr-defined]
@@ -147,7 +148,7 @@ def _serve(link: socket.socket) -> dict[str, Any]:
         if not message:
             os._exit(0)  # the tests are over
         if os.fork() == 0:
-            order = json.loads(message)
+            order: dict[str, Any] = json.loads(message)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             link.close()
             _watch_child(socket.socket(fileno=descriptors[0]), descriptors[1:], order)
@@ -197,8 +198,9 @@ def _import_all() -> None:
     import importlib
 
     for name in (
-        "app.cli.main", "app.session.backtest", "app.session.paper", "app.research.checks.inside", "app.research.search", "app.testnet.server",
-        "app.proof.comparison", "aiohttp", "aiohttp.web", "ccxt.pro", "pandas", "rich.console", "structlog", "arro3.io",
+        "app.cli.main", "app.session.backtest", "app.session.paper", "app.research.checks.inside", "app.research.search",
+        "app.testnet.server", "app.proof.comparison", "aiohttp.web", "ccxt.pro", "pandas", "rich.console", "structlog",
+        "arro3.io",
     ):  # fmt: skip
         importlib.import_module(name)
 

@@ -18,6 +18,7 @@ from tests.candle_columns import MINUTE_MS, make_candles
 from tests.faults.conftest import Place
 from tests.faults.fetching import ALL, BTC, FIRST, SECOND, done, fetch_words, refused, said, serve
 from tests.fetching import add_fault, files, running_testnet, state_of
+from tests.integration.processes import PATIENCE_S, until
 
 UNUSED = "http://127.0.0.1:9"
 NOON_MS = parse_time_ms(SECOND[0])

@@ -110,5 +110,5 @@ async def run_to_end(feed: Feed, folder: Path, disturb: Disturb | None = None) -
     session = make_session(feed, folder)
     if disturb is not None:
         disturb(session.runtime)
-    assert await asyncio.wait_for(session.run(), 60) == "finished"
+    assert await asyncio.wait_for(session.run(), 300) == "finished"
     return Files(folder)

@@ -51,6 +51,24 @@ async def test_a_local_clock_that_is_wrong_is_nobodys_business(
         assert START_MS <= parse_time_ms(proven.live["requested"]["start"]) <= START_MS + 3 * MINUTE_MS
 
 
+@pytest.mark.parametrize("seed", [3, 6])
+async def test_a_storm_within_the_limit_changes_no_byte(seed: int, tmp_path: Path) -> None:
+    async with testnet(20.0, faults=f"storm:{seed}") as net:
+        runner = paper(net, tmp_path, 8)
+        await runner.run_async()
+        (await proof(net, runner, tmp_path)).check_same()
+        assert net.log.summary()["faults"]
+
+
+async def test_a_storm_beyond_the_limit_is_its_tape_and_compare_names_what_was_late(tmp_path: Path) -> None:
+    async with testnet(200.0, faults="storm:2") as net:
+        runner = paper(net, tmp_path, 20)
+        await runner.run_async()
+        proven = await proof(net, runner, tmp_path)
+        proven.check_explained()
+        assert proven.late.get("late_slices", 0) > 0
+
+
 async def test_an_hour_of_maintenance(tmp_path: Path) -> None:
     """REST answers 503, sockets are closed and refused. The world goes on without us; afterwards all of it is late."""
     speed = 720.0

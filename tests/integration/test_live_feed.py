@@ -127,7 +127,7 @@ async def test_calm_weather(tmp_path: Path) -> None:
 
 
 # What comes when: with the slice of that number, so that the link is there by then.
-DROP = {"fault": "drop_sockets"}
+DROP: dict[str, object] = {"fault": "drop_sockets"}
 SCRIPTS: dict[str, Mapping[int, Faults]] = {
     "drops": {2: [DROP], 3: [DROP]},
     "refused": {2: [{"fault": "refuse_handshakes", "n": 2}, DROP]},
@@ -182,13 +182,12 @@ async def test_what_closed_while_nobody_listened_is_late_and_whole(tmp_path: Pat
 
 
 async def test_a_feed_that_is_cancelled_leaves_no_task_and_no_socket(tmp_path: Path) -> None:
-    async with testnet() as net:
-        async with leaving_nothing(), asyncio.timeout(_PATIENCE_S):
-            heard = Listened()
-            listening = asyncio.create_task(listen(net, tmp_path, 1_000, listened=heard))
-            while not (heard.states and heard.states[-1].frames):
-                await asyncio.sleep(0.01)
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-            while net._sockets.connections:
-                await asyncio.sleep(0.01)
+    async with testnet() as net, leaving_nothing(), asyncio.timeout(_PATIENCE_S):
+        heard = Listened()
+        listening = asyncio.create_task(listen(net, tmp_path, 1_000, listened=heard))
+        while not (heard.states and heard.states[-1].frames):
+            await asyncio.sleep(0.01)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        while net._sockets.connections:
+            await asyncio.sleep(0.01)

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,10 @@ import pytest
 from app.feeds.tape import read_tape
 from app.models.events import Kill, MarkedSlice
 from app.models.market import Slice
+from app.times import parse_time_ms
 from tests.fetching import run, running_testnet, state_of
-from tests.integration.processes import PROJECT, results_of
-from tests.storm.live import SYMBOLS, LiveCase, profile
+from tests.integration.processes import PATIENCE_S, PROJECT, results_of, until
+from tests.storm.live import MINUTE_MS, START, SYMBOLS, LiveCase, hold_clock, keeping_up, profile
 
 CASE = LiveCase(candles=18, speed=60.0)
 SERVED = ("--generate", "3", "--symbols", ",".join(SYMBOLS), "--start", "2026-03-01T12:00:20", "--speed", "60")
@@ -29,7 +29,7 @@ class Blocks(Seeded):
         marker = pathlib.Path(__file__).with_name("blocked")
         if view.position is not None and not marker.exists():
             marker.touch()
-            time.sleep(3.5)
+            time.sleep(5.0)
         return await super().on_candle(candle, view)
 """
 
@@ -43,11 +43,8 @@ def begun(folder: Path, url: str, *more: str) -> "subprocess.Popen[str]":
 
 
 def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
-    deadline_s = time.monotonic() + 30.0
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
+    until(lambda: path.exists() or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
 
 
 def late_slices(run_folder: Path) -> int:
@@ -60,16 +57,16 @@ def test_suspended_and_continued(minutes: int, tmp_path: Path) -> None:
     """SIGSTOP: a minute is within the limit and changes no byte; after six what was missed is late, and named."""
     with running_testnet(*SERVED) as url:
         process = begun(tmp_path, url)
-        wait_for(tmp_path / "live/status.json", process)
-        time.sleep(3.0)
+        with keeping_up(process, tmp_path / "live", url):
+            until(lambda: state_of(url)["now_ms"] > parse_time_ms(START) + 3 * MINUTE_MS)
         process.send_signal(signal.SIGSTOP)
-        stopped_ms = state_of(url)["now_ms"]
-        time.sleep(float(minutes))
-        away_ms = state_of(url)["now_ms"] - stopped_ms
+        back_ms = state_of(url)["now_ms"] + minutes * MINUTE_MS
+        until(lambda: state_of(url)["now_ms"] >= back_ms)
+        hold_clock(url, held=True)
         process.send_signal(signal.SIGCONT)
-        out, err = process.communicate(timeout=60)
+        with keeping_up(process, tmp_path / "live", url):
+            out, err = process.communicate(timeout=PATIENCE_S)
         assert (process.returncode, err) == (0, ""), out
-        assert away_ms >= minutes * 60_000
         assert CASE._proof(tmp_path, url, strict=minutes == 1) == ""
         late = late_slices(tmp_path / "live")
         assert late == 0 if minutes == 1 else 3 <= late <= 6
@@ -84,7 +81,7 @@ def test_a_strategy_slower_than_a_candle_makes_slices_late_and_a_kill_is_still_o
         wait_for(tmp_path / "blocked", process)
         said = run("kill", str(tmp_path / "live"), "--why", "it hangs")
         assert (said.returncode, said.stdout) == (0, "kill: given to the running session\n")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
         assert (process.returncode, err) == (0, ""), out
         tape = run("--mode", "backtest", "--tape", str(tmp_path / "live"), "--out", str(tmp_path / "tape"))
         assert tape.returncode == 0, tape.stderr

@@ -90,8 +90,8 @@ def test_a_port_that_is_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run(
-            [*COMMAND, *GENERATE, "--port", port], cwd=PROJECT, capture_output=True, encoding="utf-8", timeout=PATIENCE_S,
-            check=False,
+            [*COMMAND, *GENERATE, "--port", port], cwd=PROJECT, capture_output=True, encoding="utf-8",
+            timeout=PATIENCE_S, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"onetape: port {port} of 127.0.0.1 cannot be taken: it is in use or reserved\n"

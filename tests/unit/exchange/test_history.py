@@ -25,6 +25,7 @@ from tests.scripted_exchange import (
     slot,
     stored_minutes,
 )  # fmt: skip
+from tests.virtual_loop import run_virtual
 
 BTC, ETH, SOL = "BTC/USDT", "ETH/USDT", "SOL/USDT"
 NOW_MS = START_MS + 10_000 * MINUTE_MS
@@ -221,7 +222,7 @@ def test_a_cancelled_fetch_keeps_what_came(cache: CandleCache) -> None:
                 async with asyncio.timeout(0.3):
                     await provider.fetch([BTC], "1m", at(0), at(100))
 
-    asyncio.run(run())
+    run_virtual(run())
     assert stored(cache, BTC) == 60
     assert exchange.closed == 1
     assert not (cache.root / ".fetching").exists()

@@ -77,6 +77,7 @@ class Server:
         self.scripts = list(scripts)
         self.subscribed: list[dict[str, Any]] = []
         self.dials = 0
+        self.pings = 0
         self.open = 0
         self.url = ""
         self._runner: web.AppRunner | None = None
@@ -99,7 +100,7 @@ class Server:
         self.dials += 1
         if script == "refuse":
             return web.Response(status=503, headers={"Retry-After": "0.3"})
-        socket = web.WebSocketResponse(autoping=script not in ("dead", "fades"))
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         self.open += 1
         try:
@@ -115,6 +116,10 @@ class Server:
                 request.transport.abort()
             async for received in socket:
                 assert received.type in (WSMsgType.TEXT, WSMsgType.PING)
+                if received.type is WSMsgType.PING:
+                    self.pings += 1
+                    if script not in ("dead", "fades"):
+                        await socket.pong(received.data)
         finally:
             self.open -= 1
         return socket
@@ -136,11 +141,13 @@ class Listening:
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        await asyncio.sleep(0.05)
-        of_server = [task for task in asyncio.all_tasks() if "RequestHandler" in repr(task)]
-        assert asyncio.all_tasks() - self._before - set(of_server) == set(), "no task is left behind"
+        await self.until(lambda: not self._left())
 
-    async def until(self, happened: Any, seconds: float = 5.0) -> None:
+    def _left(self) -> set[asyncio.Task[Any]]:
+        """Tasks that the stream has left behind."""
+        return {task for task in asyncio.all_tasks() - self._before if "RequestHandler" not in repr(task)}
+
+    async def until(self, happened: Any, seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not happened():
                 await asyncio.sleep(0.01)
@@ -194,7 +201,7 @@ async def test_a_link_that_falls_silent_is_dialled_again() -> None:
 
 async def test_pongs_alone_keep_a_quiet_link_for_some_time_but_not_for_ever() -> None:
     async with Server("quiet", "two") as server, Listening(server, 0.2) as listening:
-        await asyncio.sleep(0.7)
+        await listening.until(lambda: server.pings >= 8)  # through two silences and more
         assert server.dials == 1, "it answers, nobody trades"
         await listening.until(lambda: len(listening.frames) == 2)
         assert server.dials == 2, "or its subscription is lost"
@@ -211,12 +218,14 @@ async def test_no_socket_is_left_when_it_ends() -> None:
     async with Server("quiet") as server:
         async with Listening(server, 5.0) as listening:
             await listening.until(lambda: server.subscribed)
-        await asyncio.sleep(0.05)
-        assert server.open == 0
+        await listening.until(lambda: not server.open)
 
 
 async def test_it_ends_while_it_dials() -> None:
+    dialled = asyncio.Event()
+
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dialled.set()
         await reader.read()
         writer.close()
 
@@ -224,6 +233,6 @@ async def test_it_ends_while_it_dials() -> None:
     mute = Server()
     mute.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with Listening(mute, 0.2):
-        await asyncio.sleep(0.5)
+        await dialled.wait()
     server.close()
     await server.wait_closed()

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from app import times
 from app.report import live_view
+from app.report.live_screen import Shown
 from app.report.live_view import LiveView
 from tests.live_sessions import link, live, market
 
@@ -39,8 +41,11 @@ def console(terminal: Terminal, width: int = 100, height: int = 30) -> Console:
     return Console(file=terminal, force_terminal=True, width=width, height=height)
 
 
+pytestmark = pytest.mark.waits_outside  # it draws on a thread of its own
+
+
 async def drawn(view: LiveView, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         while view.drawn < count:
             await asyncio.sleep(0.01)
 
@@ -74,9 +79,16 @@ async def test_it_shows_the_session_and_leaves_the_terminal_as_it_was(
 
 async def test_four_times_a_second_and_no_more(tmp_path: Path) -> None:
     view = LiveView(console(Terminal()))
+    looked: list[float] = []
+
+    def look() -> Shown:
+        looked.append(times.monotonic_s())
+        return Shown()
+
+    view._look = look  # type: ignore[method-assign]
     async with view.shown():
-        await asyncio.sleep(0.6)
-    assert 2 <= view.drawn <= 4
+        await drawn(view, 3)
+    assert all(later - earlier > 0.24 for earlier, later in pairwise(looked))
 
 
 async def test_the_age_of_the_last_frame_is_in_real_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +136,10 @@ async def test_a_terminal_that_takes_nothing_holds_nobody_up(tmp_path: Path, mon
     view = LiveView(console(terminal))
     view.begin(made.view)
     async with view.shown():
-        await asyncio.sleep(0.05)
         assert await made.run(*market()) == "finished"
+        async with asyncio.timeout(300):
+            while not view._aside.waiting:  # the picture after the one that hangs
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         assert (view.drawn, view._aside.waiting) == (0, 1)
     terminal.hold.set()
