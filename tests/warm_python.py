@@ -9,6 +9,7 @@ started anew.
 import contextlib
 import fcntl
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -23,7 +24,17 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
-_MODULES = ("app", "app.research.checks.inside", "tests.live_sessions")
+_CHECKS = "app.research.checks.inside"
+# What may be started warm, and what is imported for it beforehand. A check's process imports the rest for itself: that
+# it can, though it may read no other file, is for its tests to see.
+_IMPORTS = {
+    _CHECKS: (_CHECKS,),
+    "app": (
+        "app.cli.main", "app.session.backtest", "app.session.paper", "app.testnet.server", "app.proof.comparison", "aiohttp.web", "ccxt.pro",
+        "rich.console", "structlog",
+    ),
+}  # fmt: skip
+_LIKE = {"tests.live_sessions": "app"}
 _SERVERS_MAX = 3
 _MESSAGE_MAX = 1 << 18
 _FIRST_FREE = 256  # descriptors from here on are ours while a child sorts out its own
@@ -88,7 +99,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         return self.returncode
 
 
-_servers: "dict[tuple[tuple[str, str], ...], tuple[socket.socket, subprocess.Popen[bytes]]]" = {}
+_servers: "dict[tuple[str, ...], tuple[socket.socket, subprocess.Popen[bytes]]]" = {}
 _lock = threading.Lock()
 
 
@@ -110,31 +121,28 @@ def _server_for(args: Any, environment: Mapping[str, str]) -> socket.socket | No
     """The warm interpreter that can stand for this one; None if none can."""
     if not isinstance(args, Sequence) or isinstance(args, str | bytes):
         return None
-    if len(args) < 3 or args[0] != sys.executable or args[1] != "-m" or args[2] not in _MODULES:
+    if len(args) < 3 or args[0] != sys.executable or args[1] != "-m" or _LIKE.get(args[2], args[2]) not in _IMPORTS:
         return None
+    kind = str(_LIKE.get(args[2], args[2]))
     names = ("LC_ALL", "LC_CTYPE", "LANG")
-    key = tuple(
-        sorted(
-            (name, value)
-            for name, value in environment.items()
-            if name in names or (name.startswith("PYTHON") and name != "PYTHONPATH")
-        )
-    )
+    own = {name: value for name, value in environment.items() if name in names or name.startswith("PYTHON")}
+    own.pop("PYTHONPATH", None)
+    key = (kind, *(f"{name}={own[name]}" for name in sorted(own)))
     with _lock:
         if key not in _servers:
             if len(_servers) == _SERVERS_MAX:
                 return None
-            _servers[key] = _started(key)
+            _servers[key] = _started(kind, own)
         return _servers[key][0]
 
 
-def _started(key: tuple[tuple[str, str], ...]) -> "tuple[socket.socket, subprocess.Popen[bytes]]":
+def _started(kind: str, own: Mapping[str, str]) -> "tuple[socket.socket, subprocess.Popen[bytes]]":
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
     with theirs:
         server = _COLD(
-            [sys.executable, "-m", "tests.warm_python", str(theirs.fileno())],
-            cwd=PROJECT, env={**kept, **dict(key)}, pass_fds=(theirs.fileno(),),
+            [sys.executable, "-m", "tests.warm_python", str(theirs.fileno()), kind],
+            cwd=PROJECT, env={**kept, **own}, pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     return ours, server
@@ -194,19 +202,9 @@ def _become(order: dict[str, Any], base_path: list[str]) -> None:
         numpy_random.seed()  # every interpreter begins with another state, as that of random does
 
 
-def _import_all() -> None:
-    import importlib
-
-    for name in (
-        "app.cli.main", "app.session.backtest", "app.session.paper", "app.research.checks.inside", "app.research.search",
-        "app.testnet.server", "app.proof.comparison", "aiohttp.web", "ccxt.pro", "pandas", "rich.console", "structlog",
-        "arro3.io",
-    ):  # fmt: skip
-        importlib.import_module(name)
-
-
 if __name__ == "__main__":
-    _import_all()
+    for name in _IMPORTS[sys.argv[2]]:
+        importlib.import_module(name)
     gc.freeze()
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
     _become(asked, sys.path[1:])
