@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPING := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+PYTEST := pytest -n 4 --dist worksteal
 LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev backtest test check bench paper storm soak lock clean
+.PHONY: help install install-dev backtest test test-busy check bench paper storm soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -41,7 +42,10 @@ check: $(DEVELOPING) ## format, lint and types
 	$(BIN)/mypy
 
 test: check ## check, then all tests
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/python -m $(PYTEST)
+
+test-busy: check ## the same beside as many busy loops as there are cores: what fails only here waits too briefly
+	$(BIN)/python -m tests.busy $(BIN)/python -m $(PYTEST)
 
 bench: $(DEVELOPING) ## speed and memory, beside a bare Python loop; fetching and latency on the testnet; the report
 	$(BIN)/python -m tests.bench.run

@@ -38,7 +38,7 @@ _LIKE = {"tests.live_sessions": "app"}
 _SERVERS_MAX = 3
 _MESSAGE_MAX = 1 << 18
 _FIRST_FREE = 256  # descriptors from here on are ours while a child sorts out its own
-_COLD = subprocess.Popen
+ColdPopen = subprocess.Popen  # as the library has it
 
 
 class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
@@ -110,7 +110,7 @@ def install() -> None:
 
 def remove() -> None:
     """The warm interpreters end, and processes are started as ever."""
-    subprocess.Popen = _COLD  # type: ignore[misc]
+    subprocess.Popen = ColdPopen  # type: ignore[misc]
     for link, server in _servers.values():
         link.close()
         server.wait()
@@ -140,7 +140,7 @@ def _started(kind: str, own: Mapping[str, str]) -> "tuple[socket.socket, subproc
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
     with theirs:
-        server = _COLD(
+        server = ColdPopen(
             [sys.executable, "-m", "tests.warm_python", str(theirs.fileno()), kind],
             cwd=PROJECT, env={**kept, **own}, pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,

@@ -15,8 +15,8 @@ from tests.fetching import run, running_testnet, state_of
 from tests.integration.processes import PATIENCE_S, PROJECT, results_of, until
 from tests.storm.live import MINUTE_MS, START, SYMBOLS, LiveCase, hold_clock, keeping_up, profile
 
-CASE = LiveCase(candles=18, speed=60.0)
-SERVED = ("--generate", "3", "--symbols", ",".join(SYMBOLS), "--start", "2026-03-01T12:00:20", "--speed", "60")
+CASE = LiveCase(candles=18, speed=180.0)
+SERVED = ("--generate", "3", "--symbols", ",".join(SYMBOLS), "--start", START, "--speed", str(CASE.speed))
 BLOCKS = """
 import pathlib, time
 from tests.parity.seeded_strategy import Seeded
@@ -29,7 +29,7 @@ class Blocks(Seeded):
         marker = pathlib.Path(__file__).with_name("blocked")
         if view.position is not None and not marker.exists():
             marker.touch()
-            time.sleep(5.0)
+            time.sleep(2.0)
         return await super().on_candle(candle, view)
 """
 

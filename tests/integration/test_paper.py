@@ -15,7 +15,7 @@ from tests.fetching import run, running_testnet
 from tests.integration.processes import PATIENCE_S, PROJECT, results_of, until
 from tests.storm.live import SYMBOLS, LiveCase, profile
 
-FAST = LiveCase(candles=16, speed=60.0)
+FAST = LiveCase(candles=16, speed=180.0)
 SERVED = ("--generate", "3", "--symbols", ",".join(SYMBOLS), "--start", "2026-03-01T12:00:20", "--speed", "60")
 
 
