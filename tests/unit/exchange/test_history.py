@@ -206,14 +206,13 @@ def test_what_came_before_a_fault_is_stored_of_every_symbol(cache: CandleCache, 
 
 def test_a_cancelled_fetch_keeps_what_came(cache: CandleCache) -> None:
     exchange = exchange_of(page=10)
-    hanging = asyncio.Event()
 
     async def run() -> None:
         answer = exchange.candles
 
         async def candles(symbol: str, timeframe: str, since_ms: int | None, end_ms: int | None, limit: int) -> object:
             if since_ms is not None and since_ms >= at(60):
-                await hanging.wait()
+                await asyncio.Event().wait()
             return await answer(symbol, timeframe, since_ms, end_ms, limit)
 
         exchange.candles = candles  # type: ignore[method-assign]
