@@ -62,7 +62,7 @@ class DaskCluster:
             )
 
     def _told(self, log: str, pattern: str) -> str:
-        for _ in range(300):
+        for _ in range(3_000):
             found = re.search(pattern, (self.folder / log).read_text())
             if found:
                 return found[1]

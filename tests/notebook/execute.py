@@ -32,7 +32,7 @@ def executed(folder: Path) -> Any:
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
     client = NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder)}}, record_timing=False
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}, record_timing=False
     )
     asyncio.run(client.async_execute(env=environment))
     return notebook

@@ -102,7 +102,7 @@ def test_a_stop_is_one_line_and_leaves_no_process(run: Path, tmp_path: Path, wor
         else:
             process.send_signal(number)
         try:
-            _, told = process.communicate(timeout=60)  # a worker that stayed would keep the pipe open
+            _, told = process.communicate(timeout=300)  # a worker that stayed would keep the pipe open
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -20,8 +20,9 @@ async def test_after_stop_no_task_and_no_port_is_left() -> None:
         ws = await session.ws_connect(f"{net.url}/ws/btcusdt@kline_1m")
         net.faults.add({"fault": "hang", "s": 60})
         hanging = asyncio.ensure_future(session.get(f"{net.url}/api/v3/ping"))
-        await asyncio.sleep(0.05)
-        async with asyncio.timeout(2):
+        while not (net.log.requests and net.log.handshakes):
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(2):  # of the five seconds in which a SIGTERM ends it
             await net.stop()
         with pytest.raises(aiohttp.ClientError):
             await hanging

@@ -49,7 +49,7 @@ def told(folder: Path, code: str) -> list[str]:
     """What was noted, in order; the code may assert."""
     text = HEAD.replace("START", str(START_MS)) + code + "\nprint(*[one.what for one in hidden.touched], sep='\\n')"
     done = subprocess.run(
-        [sys.executable, "-c", text, str(folder)], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", text, str(folder)], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.replace(str(folder), "F").splitlines()
