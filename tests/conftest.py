@@ -1,7 +1,6 @@
 """For every test: Hypothesis measures no time, a busy machine takes none away, and interpreters are kept warm."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import pytest
 from hypothesis import settings
@@ -11,7 +10,6 @@ from tests import fair_loop, warm_python
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 fair_loop.install()
-_PACE = 20.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,9 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before the first test."""
-    config.addinivalue_line("markers", "waits_outside: its loop waits for another thread or process, in real time")
-    if not config.getoption("--cold"):
-        warm_python.install()
+    warm_python.install(cold=bool(config.getoption("--cold")))
 
 
 def pytest_unconfigure() -> None:
@@ -33,5 +29,4 @@ def pytest_unconfigure() -> None:
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], object]]:
     """The loop of an asynchronous test."""
-    pace = 1.0 if item.get_closest_marker("waits_outside") else _PACE
-    return {"fair": partial(fair_loop.FairLoop, pace)}
+    return {"fair": fair_loop.FairLoop}

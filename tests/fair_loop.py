@@ -2,7 +2,8 @@
 
 Its clock counts what the test itself used: processor time of its thread, and waits that ended with nothing. While other
 processes have the processor it stands, for timeouts, for the feed and for a testnet in this process alike, so nobody is
-late who would be in time on a quiet machine. Sockets, threads and processes are real.
+late who would be in time on a quiet machine. Sockets, threads and processes are real. An idle wait passes many times
+as fast as it says, unless a thread or a process that the test has started is running: that may be what is waited for.
 """
 
 import asyncio
@@ -13,18 +14,20 @@ import time
 from typing import Any
 
 from app import times
+from tests import warm_python
 
+_PACE = 20.0
 _REAL_S = times.monotonic_s
 _READ_REAL_TIME = ("ccxt.base.exchange", "asyncio_throttle.throttler")  # libraries, each by its name `time`
 
 
 class _FairSelector(selectors.DefaultSelector):
-    """Waits, and counts the time; `pace` is how much faster than real time it lets an idle wait pass."""
+    """Waits, and counts the time."""
 
-    def __init__(self, pace: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.pace = pace
-        self.jobs = 0  # under way in threads: they have as much time as the loop believes
+        self.jobs = 0  # under way in the loop's own threads, which stay when they have nothing to do
+        self._threads = _threads()
         self._processor = time.pthread_getcpuclockid(threading.get_ident())
         self._waited_s = time.monotonic() - time.clock_gettime(self._processor)
 
@@ -37,19 +40,22 @@ class _FairSelector(selectors.DefaultSelector):
             return ready
         if timeout is None:
             return super().select()
-        ready = super().select(timeout if self.jobs else timeout / self.pace)
+        ready = super().select(timeout if self._is_waited_for() else timeout / _PACE)
         if not ready:
             self._waited_s += timeout
         return ready
 
+    def _is_waited_for(self) -> bool:
+        return bool(self.jobs) or _threads() > self._threads or warm_python.is_any_running()
+
 
 class FairLoop(asyncio.SelectorEventLoop):
-    """`pace` above 1 is for tests that wait for nothing outside of this process: they wait so much shorter."""
+    """One at a time; other threads have real time."""
 
     current: "FairLoop | None" = None
 
-    def __init__(self, pace: float = 1.0) -> None:
-        self._fair = _FairSelector(pace)
+    def __init__(self) -> None:
+        self._fair = _FairSelector()
         self._thread = threading.get_ident()
         super().__init__(self._fair)
         FairLoop.current = self
@@ -99,6 +105,10 @@ class _FairTime:
 
     def time_ns(self) -> int:
         return int(self.time() * 1e9)
+
+
+def _threads() -> int:
+    return sum(not one.name.startswith("asyncio_") for one in threading.enumerate())
 
 
 def _monotonic_s() -> float:

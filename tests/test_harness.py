@@ -37,6 +37,26 @@ async def test_waiting_and_working_count() -> None:
     assert times.monotonic_s() - before_s >= 0.05
 
 
+async def test_with_a_process_or_a_thread_to_wait_for_a_second_is_a_second() -> None:
+    for _ in range(2):
+        began_s = time.monotonic()
+        await asyncio.sleep(200.0)
+        assert time.monotonic() - began_s < 200.0, "nobody is waited for"
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+            began_s = time.monotonic()
+            await asyncio.sleep(0.3)
+            assert time.monotonic() - began_s >= 0.3
+            process.communicate(b"\n")
+        done = threading.Event()
+        thread = threading.Thread(target=done.wait)
+        thread.start()
+        began_s = time.monotonic()
+        await asyncio.sleep(0.3)
+        assert time.monotonic() - began_s >= 0.3
+        done.set()
+        thread.join()
+
+
 async def test_another_thread_has_real_time() -> None:
     read: list[float] = []
 

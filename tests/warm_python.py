@@ -22,6 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 PROJECT = Path(__file__).resolve().parents[1]
 _CHECKS = "app.research.checks.inside"
@@ -35,7 +36,7 @@ _IMPORTS = {
     ),
 }  # fmt: skip
 _LIKE = {"tests.live_sessions": "app"}
-_SERVERS_MAX = 3
+_SERVERS_MAX = 3  # of a kind
 _MESSAGE_MAX = 1 << 18
 _FIRST_FREE = 256  # descriptors from here on are ours while a child sorts out its own
 ColdPopen = subprocess.Popen  # as the library has it
@@ -44,7 +45,12 @@ ColdPopen = subprocess.Popen  # as the library has it
 class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
     """A Popen whose process is forked by a warm interpreter where it can be."""
 
+    is_cold = False
     _link: socket.socket | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _started_here.add(self)
 
     def _execute_child(  # the library's own, the same since Python 3.11
         self, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any, cwd: Any, env: Any, *rest: Any
@@ -55,7 +61,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         is_plain = (
             preexec_fn is executable is None and not shell and close_fds and group == -1 and set(ids) <= {None, -1}
         )
-        server = _server_for(args, environment) if is_plain else None
+        server = _server_for(args, environment) if is_plain and not self.is_cold else None
         if server is None:
             super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *rest)  # type: ignore[misc]
             return
@@ -103,9 +109,18 @@ _servers: "dict[tuple[str, ...], tuple[socket.socket, subprocess.Popen[bytes]]]"
 _lock = threading.Lock()
 
 
-def install() -> None:
-    """Every `subprocess.Popen` of this process is a warm one."""
+_started_here: "WeakSet[WarmPopen]" = WeakSet()
+
+
+def install(*, cold: bool) -> None:
+    """Every `subprocess.Popen` of this process is a warm one, or known at least."""
     subprocess.Popen = WarmPopen  # type: ignore[misc]
+    WarmPopen.is_cold = cold
+
+
+def is_any_running() -> bool:
+    """Whether a process that was started here has not been waited for to its end."""
+    return any(process.returncode is None for process in list(_started_here))
 
 
 def remove() -> None:
@@ -130,7 +145,7 @@ def _server_for(args: Any, environment: Mapping[str, str]) -> socket.socket | No
     key = (kind, *(f"{name}={own[name]}" for name in sorted(own)))
     with _lock:
         if key not in _servers:
-            if len(_servers) == _SERVERS_MAX:
+            if sum(one[0] == kind for one in _servers) == _SERVERS_MAX:
                 return None
             _servers[key] = _started(kind, own)
         return _servers[key][0]

@@ -25,10 +25,7 @@ async def main():
 
 asyncio.run(main())
 """
-pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="there one fetch at a time is the user's care"),
-    pytest.mark.waits_outside,
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there one fetch at a time is the user's care")
 
 
 @pytest.fixture

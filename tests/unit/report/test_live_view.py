@@ -41,9 +41,6 @@ def console(terminal: Terminal, width: int = 100, height: int = 30) -> Console:
     return Console(file=terminal, force_terminal=True, width=width, height=height)
 
 
-pytestmark = pytest.mark.waits_outside  # it draws on a thread of its own
-
-
 async def drawn(view: LiveView, count: int) -> None:
     async with asyncio.timeout(300):
         while view.drawn < count:
