@@ -116,14 +116,15 @@ def test_coarser_candles_are_what_the_exchange_serves(tmp_path: Path) -> None:
 def test_the_newest_candle_is_looked_at_twice(tmp_path: Path) -> None:
     source = served_cache(tmp_path / "served", {"BTC/USDT": make_candles(minutes(120))})
     now = "2025-11-01T00:30:20"  # half past, and twenty seconds into a candle
+    slowly = ("--speed", "0.2")  # its end is minutes away
     words = ("--symbols", "BTC/USDT", "--timeframe", "1m", "--start", "2025-10-31T23:00")
-    with running_testnet("--cache", source.root, "--start", now) as url:
+    with running_testnet("--cache", source.root, "--start", now, *slowly) as url:
         process = fetch(tmp_path / "cache", url, *words)
         assert process.returncode == 0, process.stderr
     fetched = CandleCache(tmp_path / "cache").read("BTC/USDT", "1m", "2025-11")
     assert fetched.open_time_ms[-1] == parse_time_ms("2025-11-01T00:29")
     # A clock that is a minute ahead: the forming candle has closed by it, and still changes.
-    with running_testnet("--cache", source.root, "--start", now) as url:
+    with running_testnet("--cache", source.root, "--start", now, *slowly) as url:
         add_fault(url, fault="skew", ms=60_000)
         process = fetch(tmp_path / "skewed", url, *words)
         assert process.returncode == 0, process.stderr
