@@ -77,7 +77,9 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         }
         with theirs:
             socket.send_fds(server, [json.dumps(order).encode()], [theirs.fileno(), *standard, *pass_fds])
-        self.pid = json.loads(ours.recv(64))
+        told = ours.recv(64)
+        assert told, "the warm interpreter is gone: standard error says why"
+        self.pid = json.loads(told)
         self._link = ours
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)  # type: ignore[attr-defined]
