@@ -124,6 +124,7 @@ def test_a_cluster_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ClusterWorkers("tcp://127.0.0.1:9", bench(), "none")
     with pytest.raises(ConfigError, match="no Dask scheduler answers there"):
         ClusterWorkers("nonsense://x", bench(), "none")
+    monkeypatch.setattr("app.research.cluster.CONNECT_S", 5.0)
     with dask_cluster(tmp_path, workers=0) as empty, pytest.raises(ConfigError, match="the scheduler has no worker"):
         ClusterWorkers(empty.address, bench(), "none")
 
