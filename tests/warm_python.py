@@ -31,7 +31,8 @@ _CHECKS = "app.research.checks.inside"
 _IMPORTS = {
     _CHECKS: (_CHECKS,),
     "app": (
-        "app.cli.main", "app.session.backtest", "app.session.paper", "app.testnet.server", "app.proof.comparison", "aiohttp.web", "ccxt.pro",
+        "app.cli.main", "app.session.backtest", "app.session.paper", "app.testnet.server", "app.proof.comparison",
+        "aiohttp.web", "ccxt.pro",
         "rich.console", "structlog",
     ),
 }  # fmt: skip

@@ -21,7 +21,7 @@ async def page(net: Testnet) -> Reply:
     return await klines(net, **PAGE)
 
 
-def times(reply: Reply) -> list[int]:
+def opens(reply: Reply) -> list[int]:
     return [row[0] for row in reply.json]
 
 
@@ -48,14 +48,14 @@ async def test_another_status_or_body_and_then_it_is_over(fault: dict[str, Any],
         if fault.get("body") == "html" or fault["fault"] == "html":
             assert reply.text.startswith("<!DOCTYPE html>")
         await asyncio.sleep(0.11 if "s" in fault else 0)
-        assert times(await page(net)) == TEN
+        assert opens(await page(net)) == TEN
         assert net.log.requests[0].fault == fault["fault"]
 
 
 async def test_a_slow_answer() -> None:
     async with testnet(faults=[{"fault": "slow", "s": 0.2}]) as net:
         before_s = times.monotonic_s()
-        assert times(await page(net)) == TEN
+        assert opens(await page(net)) == TEN
         assert times.monotonic_s() - before_s >= 0.2
 
 
@@ -91,23 +91,23 @@ async def test_rows_that_are_not_what_they_should_be() -> None:
         {"fault": "forming"},
     ]
     async with testnet(faults=script, start_ms=END_MS - 30_000) as net:
-        assert times(await page(net)) == []
-        assert len(set(times(await page(net)))) == 8
-        duplicate = times(await page(net))
+        assert opens(await page(net)) == []
+        assert len(set(opens(await page(net)))) == 8
+        duplicate = opens(await page(net))
         assert len(duplicate) == 11 and sorted(set(duplicate)) == TEN
-        disorder = times(await page(net))
+        disorder = opens(await page(net))
         assert disorder != TEN and sorted(disorder) == TEN
-        assert times(await page(net)) == [*TEN, END_MS - MINUTE_MS]
-        assert times(await page(net)) == TEN
+        assert opens(await page(net)) == [*TEN, END_MS - MINUTE_MS]
+        assert opens(await page(net)) == TEN
 
 
 async def test_a_hole_in_rest() -> None:
     hole = {"fault": "hole", "symbol": BTC, "from": TEN[2], "to": TEN[5]}
     async with testnet(faults=[hole]) as net:
-        assert times(await page(net)) == TEN[:2] + TEN[5:]
-        assert times(await klines(net, symbol="ETHUSDT", **PAGE)) == TEN
+        assert opens(await page(net)) == TEN[:2] + TEN[5:]
+        assert opens(await klines(net, symbol="ETHUSDT", **PAGE)) == TEN
         net.faults.add({"fault": "hole", "symbol": ETH, "from": TEN[0], "to": TEN[9]})
-        assert times(await klines(net, symbol="ETHUSDT", **PAGE)) == TEN[9:]
+        assert opens(await klines(net, symbol="ETHUSDT", **PAGE)) == TEN[9:]
 
 
 async def test_a_revised_candle() -> None:
@@ -137,7 +137,7 @@ async def test_who_asks_again_gets_through_a_storm() -> None:
                     continue
                 if reply.status in (418, 503):
                     await asyncio.sleep(0.1)
-                elif reply.status == 200 and reply.text.endswith("]]") and times(reply) == whole:
+                elif reply.status == 200 and reply.text.endswith("]]") and opens(reply) == whole:
                     break
             else:
                 raise AssertionError("the storm never let it through")
