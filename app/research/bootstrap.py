@@ -54,38 +54,31 @@ def _own_block_length(values: Floats) -> float:
 
 
 def automatic_block_length(values: Floats) -> float | None:
-    """`(2 G^2 / D)^(1/3) n^(1/3)`, D = 2 g(0)^2, with flat-top weights up to twice the last lag that matters.
+    """The same number as `arch.bootstrap.optimal_block_length(values)["stationary"]`, without that package.
 
-    The last lag that matters is, as in the authors' own code, the first of `max(5, log10 n)` insignificant ones in a
-    row. At most `min(3 sqrt(n), n / 3)`. None for fewer than nine values, or where they do not vary.
+    `(G / S)^(2/3) n^(1/3)`, at most `min(3 sqrt(n), n / 3)`: S sums the autocovariances and G their products with the
+    lag, under flat-top weights that reach zero at twice the first lag from which on `max(5, log10 n)` autocorrelations
+    in a row are insignificant. None for fewer than eight values, where `arch` fails, or where they do not vary.
     """
     n = values.size
-    if n < 9 or float(np.ptp(values)) == 0.0:
+    if n < 8 or float(np.ptp(values)) == 0.0:
         return None
     off = values - values.mean()
     run = max(5, int(math.log10(n)))
-    lags_max = min(math.ceil(math.sqrt(n)) + run, n - 2)
+    last = math.ceil(math.sqrt(n)) + run
     # Only the first lags are wanted; a product for each is quicker than a transform of the whole series.
-    covariance = np.array([float(off[lag:] @ off[: n - lag]) / n for lag in range(lags_max + 1)])
-    if covariance[0] <= 0.0:
-        return None
-    relevant = _last_relevant_lag(covariance / covariance[0], n, run)
-    lags = min(2 * relevant, lags_max)
+    products = np.array([float(off[lag:] @ off[: n - lag]) for lag in range(last + 1)])
+    # An autocorrelation refers to the values that overlap, not to all: with short series that makes a difference.
+    after = np.array([float(off[lag + 1 :] @ off[lag + 1 :]) for lag in range(last + 1)])
+    before = np.array([float(off[: max(n - lag - 1, 0)] @ off[: max(n - lag - 1, 0)]) for lag in range(last + 1)])
+    insignificant = np.abs(products) < 2.0 * math.sqrt(math.log10(n) / n) * np.sqrt(after * before)
+    first = next((lag for lag in range(last - run + 1) if insignificant[lag : lag + run].all()), last)
+    lags = min(2 * max(first, 1), last)
     share = np.arange(1, lags + 1) / lags
     weights = np.where(share <= 0.5, 1.0, 2.0 * (1.0 - share))
-    own = covariance[1 : lags + 1]
-    spectrum = covariance[0] + 2.0 * float(weights @ own)
-    slope = 2.0 * float((weights * np.arange(1, lags + 1)) @ own)
+    covariance = products / n
+    spectrum = covariance[0] + 2.0 * float(weights @ covariance[1 : lags + 1])
+    slope = 2.0 * float((weights * np.arange(1, lags + 1)) @ covariance[1 : lags + 1])
     if spectrum == 0.0:
         return None
-    length = math.cbrt(slope**2 / spectrum**2 * n)
-    return min(length, math.ceil(min(3.0 * math.sqrt(n), n / 3.0)))
-
-
-def _last_relevant_lag(correlation: Floats, n: int, run: int) -> int:
-    insignificant = np.abs(correlation[1:]) < 2.0 * math.sqrt(math.log10(n) / n)
-    for lag in range(len(insignificant) - run + 1):
-        if insignificant[lag : lag + run].all():
-            return lag + 1
-    significant = np.flatnonzero(~insignificant)
-    return int(significant[-1]) + 1
+    return min(math.cbrt(slope**2 / spectrum**2 * n), math.ceil(min(3.0 * math.sqrt(n), n / 3.0)))

@@ -23,6 +23,27 @@ ARCH = [
     (2000, 0.9, 51.48729643291989),
     (300, -0.4, 9.213732950432467),
 ]
+# The same of short series, of their sizes and of their sums; `autoregressive` makes them of a generator with seed 2.
+ARCH_SHORT: list[tuple[int, float, tuple[float, float, float]]] = [
+    (8, -0.6, (3.0, 3.0, 3.0)),
+    (8, 0.2, (3.0, 3.0, 3.0)),
+    (8, 0.95, (3.0, 3.0, 3.0)),
+    (9, -0.6, (3.0, 3.0, 3.0)),
+    (9, 0.2, (3.0, 3.0, 3.0)),
+    (9, 0.95, (0.07968531571012781, 0.8891085788132612, 3.0)),
+    (12, -0.6, (4.0, 4.0, 3.7440412069882782)),
+    (12, 0.2, (1.1147579545477644, 4.0, 4.0)),
+    (12, 0.95, (4.0, 0.973393920200301, 0.6378741678054898)),
+    (20, -0.6, (5.976261512363849, 1.5104109885991293, 3.438067656046481)),
+    (20, 0.2, (2.7731116197191983, 1.4171594197205732, 1.6516888841836808)),
+    (20, 0.95, (6.0713840580479586, 4.320489228694811, 7.0)),
+    (60, -0.6, (20.0, 3.4821605326680087, 8.041350120435132)),
+    (60, 0.2, (1.877396698270025, 1.295240756667189, 9.779882143793682)),
+    (60, 0.95, (6.069040925597993, 4.2169820639736635, 10.417432493074218)),
+    (365, -0.6, (10.310193227540301, 3.28252679520782, 31.84467630431828)),
+    (365, 0.2, (3.318991469115212, 1.015096894215282, 31.047650680619316)),
+    (365, 0.95, (24.749300983526116, 24.279992361035216, 31.867210234845185)),
+]
 
 
 def autoregressive(rng: np.random.Generator, count: int, rho: float) -> np.ndarray:
@@ -38,9 +59,17 @@ def test_the_automatic_block_length_is_that_of_arch() -> None:
         assert automatic_block_length(autoregressive(rng, count, rho)) == pytest.approx(expected, rel=1e-9)
 
 
+def test_short_series_their_sizes_and_their_sums_have_the_block_length_of_arch_too() -> None:
+    rng = np.random.default_rng(2)
+    for count, rho, expected in ARCH_SHORT:
+        series = autoregressive(rng, count, rho)
+        found = [automatic_block_length(one) for one in (series, np.abs(series), np.cumsum(series))]
+        assert found == pytest.approx(expected, rel=1e-9), (count, rho)
+
+
 def test_a_block_length_where_there_is_none_of_its_own() -> None:
     assert automatic_block_length(np.ones(50)) is None
-    assert automatic_block_length(np.arange(8.0)) is None
+    assert automatic_block_length(np.arange(7.0)) is None
     assert block_length([np.ones(64)]) == pytest.approx(4.0)  # n ** (1/3)
     rng = np.random.default_rng(1)
     short, long = autoregressive(rng, 100, 0.0), autoregressive(rng, 500, 0.3)
