@@ -1,11 +1,12 @@
-"""Whole DataFrames against frames that end early: does a row's value, or its signal, depend on later rows?
+"""Checks whole DataFrames: does the value of a row, or the signal for it, depend on later rows?
 
-The rule: a row is held against itself in a frame that begins at the same candle, so that only what comes after it can
-make a difference; equal means to 1e-9, since arrays of other lengths may be summed in another order. Every row of the
-run is cut right behind itself, or as many as `rows_max` allows, and the reply says how many that were.
+A row is held against itself in a frame that begins at the same candle, so only what comes after it can make a
+difference. Equal means to 1e-9: arrays of other lengths may be summed in another order. The history is taken in
+stretches, so memory does not grow with its length.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOLERANCE = 1e-9
+STRETCH = 30_000  # rows that are checked at a time
+_LEAD = 2_048  # rows before them that a stretch begins with, at least
 _BLOCK = 64  # rows that share one frame with a future
-_AHEAD = 64  # rows of future behind a block
+_AHEAD = 64  # rows of future behind a block, and behind a stretch
 _WINDOW = 256  # rows before a block, at least
-_WHOLE_CUTS = 16  # of the whole history, for what looks further ahead than a block
+_WHOLE_CUTS = 16  # of a whole stretch, for what looks further ahead than a block
 _REFINED = 2_000  # rows that are looked through for the very first one
 _PRICES = ("open", "high", "low", "close", "volume")
 
@@ -41,29 +44,75 @@ class _Wrong(NamedTuple):
     how: str
 
 
-async def check_frames(request: Request, plan: RunPlan) -> FrameCheck:
-    """Check `add_indicators` and, where there is one, `generate_signal` for each symbol of the run."""
-    candles = await candles_asked(request, plan)
-    rows = checked = cuts = 0
+def check_frames(request: Request, plan: RunPlan) -> FrameCheck:
+    """Check `add_indicators` and, where there is one, `generate_signal` for each symbol of the run.
+
+    Every row is cut right behind itself, or `request.rows_max` of them; the answer says how many that were.
+    """
+    rows = Counter(one.symbol for one in candles_asked(request, plan) if one.close_time_ms > request.start_ms)
     has_signals = callable(getattr(plan.strategy.cls, "generate_signal", None))
-    first: FrameDifference | None = None
-    for symbol, own in candles.items():
-        begin = next((i for i, one in enumerate(own) if one.close_time_ms > request.start_ms), len(own))
-        if begin == len(own):
-            continue
-        frames = Frames(plan.strategy, own, begin, has_signals)
-        wrong = frames.check(max(request.rows_max // len(candles), 1))
-        rows, checked, cuts = rows + len(own) - begin, checked + frames.checked, cuts + frames.cuts
-        if wrong is not None:
-            close_time_ms = own[wrong.row].close_time_ms
-            if first is None or close_time_ms < first.close_time_ms:
-                first = FrameDifference(symbol, close_time_ms, *wrong[1:])
-    return FrameCheck(rows, checked, cuts, has_signals, first)
+    each = max(request.rows_max // len(plan.settings.live.symbols), 1)
+    symbols = {
+        symbol: SymbolFrames(plan.strategy, has_signals, request.start_ms, list(chosen_rows(0, count, each)))
+        for symbol, count in rows.items()
+    }
+    for candle in candles_asked(request, plan):
+        if candle.symbol in symbols:
+            symbols[candle.symbol].add(candle)
+    for one in symbols.values():
+        one.check_rest()
+    first = min(
+        (one.first for one in symbols.values() if one.first), key=lambda one: one.close_time_ms, default=None
+    )  # fmt: skip
+    checked, cuts = (sum(getattr(one, name) for one in symbols.values()) for name in ("checked", "cuts"))
+    return FrameCheck(rows.total(), checked, cuts, has_signals, first)
+
+
+class SymbolFrames:
+    """The candles of one symbol as they come; `chosen` are the rows to cut behind, the first row of the run is 0.
+
+    `first` is the first difference that was found; after it nothing is checked any more.
+    """
+
+    def __init__(self, make: Callable[[], Any], has_signals: bool, start_ms: int, chosen: Sequence[int]) -> None:
+        self.checked = self.cuts = 0
+        self.first: FrameDifference | None = None
+        self.held: list[Candle] = []
+        self._make, self._has_signals, self._start_ms, self._chosen = make, has_signals, start_ms, chosen
+        self._lead = max(_LEAD, 4 * int(make().warmup_candles))
+        self._begin = 0  # of the rows in `held` that are still to be checked
+        self._done = 0  # rows of the run before that
+
+    def add(self, candle: Candle) -> None:
+        """The next candle; a stretch is checked once it is full and has a future behind it."""
+        self.held.append(candle)
+        if candle.close_time_ms <= self._start_ms:
+            self._begin = len(self.held)
+        elif len(self.held) - self._begin >= STRETCH + _AHEAD:
+            self._check(self._begin + STRETCH)
+
+    def check_rest(self) -> None:
+        """There is no later candle."""
+        self._check(len(self.held))
+
+    def _check(self, end: int) -> None:
+        begin, done = self._begin, self._done
+        if self.first is None and begin < end:
+            frames = Frames(self._make, self.held, begin, end, self._has_signals)
+            wrong = frames.check([begin + row - done for row in self._chosen if done <= row < done + end - begin])
+            self.checked, self.cuts = self.checked + frames.checked, self.cuts + frames.cuts
+            if wrong is not None:
+                candle = self.held[wrong.row]
+                self.first = FrameDifference(candle.symbol, candle.close_time_ms, *wrong[1:])
+        self._done += end - begin
+        dropped = max(0, end - self._lead)
+        del self.held[:dropped]
+        self._begin = end - dropped
 
 
 @dataclass
 class Frames:
-    """One symbol's candles; the run begins at row `begin`. `checked` and `cuts` count what was done.
+    """Candles of one symbol, of which `begin` to `end` are checked. `checked` and `cuts` count what was done.
 
     Frames with a future and frames without are given to instances of their own: what one keeps, the other has not.
     """
@@ -71,6 +120,7 @@ class Frames:
     make: Callable[[], Any]
     candles: Sequence[Candle]
     begin: int
+    end: int
     has_signals: bool
     checked: int = 0
     cuts: int = 0
@@ -85,18 +135,16 @@ class Frames:
         self._frame = frame_of(self.candles)
         self._seeing, self._blind, self._misled = self.make(), self.make(), self.make()
 
-    def check(self, rows_max: int) -> _Wrong | None:
-        """The first row that depends on a later one, of those that were looked at."""
+    def check(self, rows: Iterable[int]) -> _Wrong | None:
+        """The first row that depends on a later one, of those that were looked at; `rows` are cut behind."""
         whole = self._indicators(self._seeing, self._frame)
         self._window = self._enough(whole)
-        wrong = self._first_cut_row(rows_max)
-        far = self._first_of_whole(whole)
-        found = [one for one in (wrong, far) if one is not None]
-        return min(found, key=lambda one: one.row, default=None)
+        found = [self._first_cut_row(rows), self._first_of_whole(whole)]
+        return min(filter(None, found), key=lambda one: one.row, default=None)
 
-    def _first_cut_row(self, rows_max: int) -> _Wrong | None:
+    def _first_cut_row(self, rows: Iterable[int]) -> _Wrong | None:
         before = self.begin - 1
-        for row in chosen_rows(self.begin, len(self._frame), rows_max):
+        for row in rows:
             self.checked += 1
             wrong = self._cut_behind(row)
             if wrong is not None:
@@ -135,7 +183,7 @@ class Frames:
         return start, self._reference[1]
 
     def _first_of_whole(self, whole: "pd.DataFrame") -> _Wrong | None:
-        count = len(self._frame) - self.begin
+        count = self.end - self.begin
         found = []
         for number in range(1, _WHOLE_CUTS + 1):
             cut = self.begin + count * number // (_WHOLE_CUTS + 1)

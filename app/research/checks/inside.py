@@ -44,7 +44,7 @@ async def serve(request: Request, pipe: Pipe) -> None:
     try:
         plan = plan_of(request)
         if request.task is Task.FRAMES:
-            pipe.send(_encode(Reply(frames=await check_frames(request, plan))))
+            pipe.send(_encode(Reply(frames=check_frames(request, plan))))
             return
         for number in range(request.runs):
             await run_whole(request, plan, Path(request.folder) / str(number))

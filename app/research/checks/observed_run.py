@@ -4,17 +4,17 @@ The rule: nothing is computed here that the runtime computes; the coroutine that
 is written down. Answers in the warm-up are no decisions and are not noted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from app.errors import OnetapeError
 from app.models.events import Event
 from app.models.market import Candle
-from app.models.orders import FLAT, Signal
+from app.models.orders import Signal
 from app.research.checks.answer_log import Answer, AnswerLog, answer_of
 from app.research.checks.request import Request
 from app.runs.run_folder import RunFolder
-from app.runtime.host import OnCandle
+from app.runtime.host import OnCandle, StrategyHost
 from app.runtime.runtime import TradingRuntime
 from app.session.period import Period
 from app.session.plan import RunPlan
@@ -23,6 +23,7 @@ from app.settings.profile import load_settings
 from app.strategies.base import View
 from app.strategies.loader import load_strategy
 from app.times import iso_ms, timeframe_ms
+from app.trading.account import Account
 
 ANSWERS = "answers"
 RUN = "run"
@@ -102,31 +103,19 @@ async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
         log.close()
 
 
-async def candles_asked(request: Request, plan: RunPlan) -> dict[str, list[Candle]]:
-    """Every candle that the strategy is asked about, warm-up included, by symbol: its own timeframe, as it sees it."""
-    candles: dict[str, list[Candle]] = {symbol: [] for symbol in plan.settings.live.symbols}
-    recorder = plan.recorder(_run_folder(Path(request.folder)))
-    try:
-        runtime = build_runtime(plan.settings, plan.strategy, recorder)
-        for symbol, (_, view) in list(runtime.host.asked.items()):
-            runtime.host.asked[symbol] = (_collecting(candles[symbol]), view)
-        await Session(request.feed(plan.settings), runtime, recorder).run()
-    finally:
-        recorder.close()
-    return candles
+def candles_asked(request: Request, plan: RunPlan) -> Iterator[Candle]:
+    """Every candle that the strategy is asked about, warm-up included, in order: its own timeframe, as it sees it."""
+    live = plan.settings.live
+    account = Account(plan.settings.trading_mode.starting_balance)
+    host = StrategyHost(live.symbols, live.timeframe, plan.settings.strategy_timeframe, plan.strategy, account)
+    for burst in request.feed(plan.settings).bursts():
+        for slice_ in burst:
+            yield from host.absorb(slice_)
 
 
 def _run_folder(folder: Path) -> RunFolder:
     (folder / RUN).mkdir(parents=True, exist_ok=True)
     return RunFolder(folder / RUN, RUN)
-
-
-def _collecting(candles: list[Candle]) -> OnCandle:
-    async def collecting(candle: Candle, view: View) -> Signal:
-        candles.append(candle)
-        return FLAT
-
-    return collecting
 
 
 class Where:

@@ -93,7 +93,7 @@ def test_what_a_strategy_raises_is_told_with_its_candle(body: str, where: str, w
 
 def test_the_candles_that_it_is_asked_about(tmp_path: Path) -> None:
     request = subject("ScalpingEMARSI", "strategy.timeframe=4h").request(Task.FRAMES, tmp_path)
-    candles = asyncio.run(candles_asked(request, plan_of(request)))["BTC/USDT"]
+    candles = list(candles_asked(request, plan_of(request)))
     assert {one.timeframe for one in candles} == {"4h"}
     assert len(candles) == (240 + COUNT) // 4
     assert candles[-1].close_time_ms == START_MS + COUNT * HOUR_MS
