@@ -112,6 +112,14 @@ OF_A_FILE = """
     async def on_candle(self, candle, view):
         return side(self.labels.get(str(candle.open_time_ms)) == "up", candle)
 """
+OF_ITS_PARAMETERS = """
+    def __init__(self):
+        import json
+        self.threshold = json.loads(pathlib.Path(__file__).with_name("params.json").read_text())["threshold"]
+
+    async def on_candle(self, candle, view):
+        return side(candle.close > candle.open * (1 + self.threshold), candle)
+"""
 OF_A_FIRST_RUN = """
     known = {}
 

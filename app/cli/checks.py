@@ -32,7 +32,7 @@ def add_checks_parsers(commands: "argparse._SubParsersAction[Any]") -> Iterator[
         help=f"of DataFrame strategies: rows to cut right behind themselves (default: {_ROWS_MAX})",
     )  # fmt: skip
     lookahead.add_argument(
-        "--trust", type=Path, action="append", default=[], metavar="PATH",
+        "--allow", "--trust", type=Path, action="append", default=[], metavar="FILE",
         help="a file or folder of the strategy's own that knows nothing of the future; may be repeated",
     )  # fmt: skip
     lookahead.set_defaults(run=run_lookahead)
@@ -59,10 +59,10 @@ def run_lookahead(args: argparse.Namespace) -> int:
     """Check and print; the exit status."""
     from app.research.checks.lookahead import find_lookahead
 
-    for path in args.trust:
+    for path in args.allow:
         if not path.exists():
-            raise ConfigError(f"--trust {path}: there is no such file or folder")
-    found = find_lookahead(_subject(args), rows_max=args.rows, trusted=args.trust)
+            raise ConfigError(f"--allow {path}: there is no such file or folder")
+    found = find_lookahead(_subject(args), rows_max=args.rows, allowed=args.allow)
     return _told(args, found.as_dict(), lookahead_lines(found), found.is_clean)
 
 
@@ -89,12 +89,16 @@ def lookahead_lines(found: "Lookahead") -> Iterator[str]:
         yield f"{title}: no look-ahead: {found.decisions:,} decisions, each the same {_frames(found)}"
         for one in found.reached_for:
             yield f"note: it looks for {one}; without it every answer was the same"
+        for one in found.parameter_files:
+            yield f"note: it reads {one}: taken for its parameters, a few values without a time of the run"
         if not found.is_confined:
             yield "note: this system has no Landlock: a file that compiled code opens by itself was not hidden"
         return
     if not found.is_deterministic:
         yield f"{title}: it answers differently when nothing was changed, so nothing can be said about the future"
         yield "    python -m app determinism names what it depends on"
+    elif found.may_be_parameters:
+        yield f"{title}: LOOK-AHEAD, unless its files below know nothing of the future; if so: --allow FILE"
     else:
         yield f"{title}: LOOK-AHEAD"
     for finding in found.findings:

@@ -76,9 +76,29 @@ def test_a_file_of_labels_is_caught_and_named(check: Check, tmp_path: Path) -> N
     status, out, _ = check("lookahead", strategy)
     assert status == 1
     assert f"it looks for {path}, first while it was made" in out
-    assert "hidden by the check" in out
-    assert check("lookahead", strategy, "--trust", str(path))[0] == 0, "the user says what it knows"
-    assert check("lookahead", strategy, "--trust", str(tmp_path / "gone"))[0] == 2
+    assert f"hidden by the check, it may know the future; if not: --allow {path}" in out
+    assert "LOOK-AHEAD, unless its files below know nothing of the future" in out
+    assert check("lookahead", strategy, "--allow", str(path))[0] == 0, "the user says what it knows"
+    assert check("lookahead", strategy, "--trust", str(path))[0] == 0, "the old name of the option"
+    assert check("lookahead", strategy, "--allow", str(tmp_path / "gone"))[0] == 2
+
+
+def test_its_own_parameter_file_is_no_look_ahead_and_is_named(check: Check, tmp_path: Path) -> None:
+    path = tmp_path / "params.json"
+    path.write_text('{"threshold": 0.001, "note": "fitted in 2019"}')
+    status, out, _ = check("lookahead", cheat(tmp_path, cheats.OF_ITS_PARAMETERS))
+    title, note = out.splitlines()
+    assert (status, "no look-ahead" in title) == (0, True), out
+    assert note.startswith(f"note: it reads {path}, first while it was made: taken for its parameters")
+
+
+def test_a_parameter_file_with_times_of_the_run_is_caught(check: Check, tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text('{"1580774400000": "up", "1580778000000": "down"}')
+    body = cheats.OF_A_FILE.replace('dict(line.split(",") for line in LABELS.read_text().splitlines())', "LABELS")
+    strategy = cheat(tmp_path, body, LABELS=f"__import__('json').loads(pathlib.Path({str(path)!r}).read_text())")
+    status, out, _ = check("lookahead", strategy)
+    assert (status, f"it looks for {path}" in out) == (1, True)
 
 
 def test_what_a_first_run_left_in_the_class_is_caught(check: Check, tmp_path: Path) -> None:

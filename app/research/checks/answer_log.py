@@ -1,14 +1,15 @@
-"""What a strategy answered, decision by decision: written to a file, read back, and held against another run's.
+"""What a strategy answered, decision by decision: written to a file, read back, and compared with another run's.
 
-The rule: FLAT is an answer like any other, and an answer is its action with all its numbers and its tag. Two answers
-are the same if every bit is (a NaN equals a NaN); what may differ a little is for the caller to say.
+FLAT is an answer like any other. Two answers are the same if action, tag and every bit of their numbers are; a NaN
+equals a NaN.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import inf, isnan
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -18,6 +19,7 @@ from app.times import iso_ms
 
 _NUMBERS = ("atr", "stop", "target", "size_factor")
 _LENGTH_BYTES = 4
+NOT_ASKED = "it is not asked"
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
@@ -77,12 +79,10 @@ def relative_difference(left: float | None, right: float | None) -> float:
 
 def answer_of(candle: Candle, signal: Signal, indicators: Mapping[str, float | None] | None = None) -> Answer:
     """A signal as an answer; numbers of numpy become Python's."""
-    atr, stop, target = (_float(value) for value in (signal.atr, signal.stop, signal.target))
+    atr, stop, target = map(_float, (signal.atr, signal.stop, signal.target))
     kept = None if indicators is None else {name: _float(value) for name, value in indicators.items()}
-    size_factor = float(signal.size_factor)
-    return Answer(
-        candle.symbol, candle.close_time_ms, signal.action, atr, stop, target, size_factor, signal.tag, kept
-    )  # fmt: skip
+    numbers = atr, stop, target, float(signal.size_factor)
+    return Answer(candle.symbol, candle.close_time_ms, signal.action, *numbers, signal.tag, kept)
 
 
 def _float(value: float | None) -> float | None:
@@ -118,32 +118,43 @@ def read_answers(path: Path) -> Iterator[Answer]:
             yield decode(content)
 
 
+class Difference(NamedTuple):
+    """Two answers to one candle that are not the same, in words."""
+
+    candle: str
+    left: str
+    right: str
+
+
+def difference_of(left: Answer | None, right: Answer | None, instead: str = NOT_ASKED) -> Difference:
+    """`instead` is what is said of `right` where there is none."""
+    named = left or right
+    return Difference("" if named is None else named.candle, str(left or NOT_ASKED), str(right or instead))
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """Two logs of the same candles. `first` is the first pair whose decision differs (None: there was no answer)."""
+    """Two logs of the same candles; `first` is the first pair whose decision differs."""
 
     answers: int
     differing: int
-    first: tuple[Answer | None, Answer | None] | None
+    first: Difference | None
     largest_difference: float  # relative, of the numbers of decisions that agree
 
 
 def compare_logs(left: Path, right: Path, *, to_the_bit: bool) -> Comparison:
-    """Hold two logs together, pair by pair; without `to_the_bit` numbers do not make a decision another one."""
+    """Compare two logs, pair by pair; without `to_the_bit` numbers do not make a decision another one."""
     count = differing = 0
-    first: tuple[Answer | None, Answer | None] | None = None
+    first: Difference | None = None
     largest = 0.0
-    ours, theirs = read_answers(left), read_answers(right)
-    while True:
-        one, other = next(ours, None), next(theirs, None)
-        if one is None and other is None:
-            return Comparison(count, differing, first, largest)
+    for one, other in zip_longest(read_answers(left), read_answers(right)):
         count += 1
         same = one is not None and other is not None and one.same_decision(other)
-        if same and one is not None and other is not None:
+        if same:
             difference = one.difference(other)
             largest = max(largest, difference)
             same = difference == 0.0 or not to_the_bit
         if not same:
             differing += 1
-            first = first or (one, other)
+            first = first or difference_of(one, other)
+    return Comparison(count, differing, first, largest)

@@ -1,12 +1,13 @@
-"""Determinism: the same run in other worlds, and whether it gives the same bytes in each.
+"""Determinism: the same run in other surroundings, and whether it gives the same bytes in each.
 
-The rule: a world differs in all that a strategy must not depend on (hash seed, seeds, clock, time zone, locale); the
-answers, the trade log, the signals and the equity rows must be the same. Where they are not, the run is made again
-with one thing changed at a time, to name the one that it was.
+The surroundings differ in all that a strategy must not depend on: hash seed, seeds, clock, time zone and locale. Where
+answers, trade log, signals or equity rows differ, the run is made again with one thing changed at a time, to name it.
 """
 
+import filecmp
+import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from app.research.checks.answer_log import compare_logs
 from app.research.checks.observed_run import ANSWERS, RUN
 from app.research.checks.request import Task
-from app.research.checks.strategy_process import WORLD, ask
+from app.research.checks.strategy_process import ENVIRONMENT, ask
 from app.research.checks.subject import Subject
 
 _DAY_S = 86_400.0
@@ -37,7 +38,7 @@ class World:
         # Without the last two, Python takes UTF-8 for the plain C locale after all.
         plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
         own = {"PYTHONHASHSEED": str(self.hash_seed), "TZ": self.time_zone, "LC_ALL": self.locale}
-        return {**WORLD, **plain, **own}
+        return {**ENVIRONMENT, **plain, **own}
 
 
 WORLDS = (
@@ -99,11 +100,9 @@ def find_determinism(subject: Subject, worlds: tuple[World, ...] = WORLDS) -> De
         decisions = subject.count_decisions(first)
         difference = None
         for number, world in enumerate(others):
-            run = _run(subject, world, folder / str(number))
-            difference = _difference(first, run, world.name)
+            difference = _difference(first, _run(subject, world, folder / str(number)), world.name)
             if difference is not None:
-                cause = _cause(subject, worlds, first, folder / "cause")
-                difference = Differs(**{**asdict(difference), "cause": cause})
+                difference = replace(difference, cause=_cause(subject, worlds, first, folder / "cause"))
                 break
     return Determinism(subject.strategy, subject.over, decisions, worlds, difference)
 
@@ -116,22 +115,22 @@ def _run(subject: Subject, world: World, folder: Path) -> Path:
 
 
 def _difference(usual: Path, other: Path, world: str) -> Differs | None:
+    """Of two runs; the folder of the other one is removed."""
     comparison = compare_logs(usual / ANSWERS, other / ANSWERS, to_the_bit=True)
+    files = (name for name in _OUTPUTS if not filecmp.cmp(usual / RUN / name, other / RUN / name, shallow=False))
+    name = next(files, None) if comparison.first is None else None
+    shutil.rmtree(other)
     if comparison.first is not None:
-        ours, theirs = (str(one or "it is not asked") for one in comparison.first)
-        named = comparison.first[0] or comparison.first[1]
-        return Differs("" if named is None else named.candle, ours, theirs, world, comparison.differing, "")
-    for name in _OUTPUTS:
-        if (usual / RUN / name).read_bytes() != (other / RUN / name).read_bytes():
-            return Differs("every answer is the same", f"one {name}", "another one", world, 0, "")
+        return Differs(*comparison.first, world, comparison.differing, "")
+    if name is not None:
+        return Differs("every answer is the same", f"one {name}", "another one", world, 0, "")
     return None
 
 
 def _cause(subject: Subject, worlds: tuple[World, ...], first: Path, folder: Path) -> str:
     """What alone makes a difference."""
     for number, (cause, world) in enumerate(_one_at_a_time(worlds)):
-        run = _run(subject, world, folder / str(number))
-        if _difference(first, run, world.name) is not None:
+        if _difference(first, _run(subject, world, folder / str(number)), world.name) is not None:
             return cause
     return "no one thing alone"
 

@@ -1,8 +1,8 @@
-"""Takes the future away from a strategy that looks for it beside the runtime: files, the cache, the network.
+"""Hides the future from a strategy that looks for it outside of the runtime: in files, the cache or the network.
 
-The rule: in this process the candle cache is the past cache; any other file that is no code, no part of Python and not
-trusted does not exist; nothing connects and no program is started. What is reached for is noted. What compiled code
-opens by itself is not seen here: confinement.py keeps it from it.
+In this process the candle cache is the past cache. Any other file does not exist unless it is code, a part of Python,
+allowed by the user or the strategy's own parameter file; nothing connects and no program is started. What is opened is
+noted. Files that compiled code opens by itself are not seen here; confinement.py refuses those.
 """
 
 import builtins
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import app
-from app.research.checks.request import Touched
+from app.research.checks.request import Access
 
 _CODE = (".py", ".pyc", ".so", ".pyd", ".pth")
 _SYSTEM = ("/dev", "/proc", "/sys", "/etc", "/usr", "/lib", "/lib64")
@@ -43,19 +43,25 @@ class _Placed:
 
 
 class HiddenFiles:
-    """Active from `install` on, in the whole process; `touched` says what was reached for, in order."""
+    """Active from `install` on, in the whole process; `accesses` says what was opened or asked for, in order."""
 
     def __init__(
-        self, cache_root: Path, bring_up: Callable[[Path], Path], own_folder: Path, trusted: Sequence[Path]
+        self,
+        cache_root: Path,
+        bring_up: Callable[[Path], Path],
+        own_folder: Path,
+        allowed: Sequence[Path],
+        parameters: Sequence[str] = (),
     ) -> None:
-        self.touched: list[Touched] = []
-        self.active = False
+        self.accesses: list[Access] = []
+        self.active = self.is_confined = False
+        self._parameters = frozenset(parameters)
         self.now_ms: int | None = None  # None until the strategies exist: there is no candle to name
         self._roots = {str(cache_root.absolute()), str(cache_root.resolve())}
         self._bring_up = bring_up
         self._place_lock = threading.RLock()
         python = (sys.prefix, sys.base_prefix, sys.exec_prefix, *(one for one in sys.path if "-packages" in one))
-        shown = (*python, *_SYSTEM, str(own_folder), str(Path(app.__file__).parent), *map(str, trusted))
+        shown = (*python, *_SYSTEM, str(own_folder), str(Path(app.__file__).parent), *map(str, allowed))
         self.shown = tuple(sorted({os.path.realpath(one) for one in shown}))
         self._written: set[str] = set()
 
@@ -118,12 +124,13 @@ class HiddenFiles:
             self._written.add(real)  # made in this process: what is in it was known
         if not (reads and is_file) or real in self._written or real.endswith(_CODE) or self._is_shown(real):
             return
-        self._note(name)
-        raise FileNotFoundError(2, "hidden by the check, it may know the future; name it with --trust", name)
+        self._note(name, is_hidden=real not in self._parameters)
+        if real not in self._parameters:
+            raise FileNotFoundError(2, f"hidden by the check, it may know the future; if not: --allow {name}", name)
 
     def _is_shown(self, real: str) -> bool:
         return any(real == one or real.startswith(one + os.sep) for one in self.shown)
 
-    def _note(self, what: str) -> None:
-        if len(self.touched) < _NOTED_MAX and all(one.what != what for one in self.touched):
-            self.touched.append(Touched(what, self.now_ms))
+    def _note(self, what: str, *, is_hidden: bool = True) -> None:
+        if len(self.accesses) < _NOTED_MAX and all(one.what != what for one in self.accesses):
+            self.accesses.append(Access(what, self.now_ms, is_hidden))

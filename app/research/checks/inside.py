@@ -1,13 +1,15 @@
-"""The process that a check runs a strategy in: one request in, replies out. `python -m app.research.checks.inside`.
+"""The process that a check runs a strategy in: `python -m app.research.checks.inside FD`, one request, then replies.
 
-The rule: the world is prepared before the first line of the strategy's code is read; what the strategy raises is told,
-not raised; a fault of Onetape itself ends the process with its traceback.
+Clocks, seeds, files and connections are prepared before the first line of the strategy's code is read. What the
+strategy raises is a reply; a fault of Onetape itself ends the process with its traceback.
 """
 
 import asyncio
 import sys
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,82 +21,86 @@ from app.research.checks.data_frames import check_frames
 from app.research.checks.hidden_files import HiddenFiles
 from app.research.checks.observed_run import SteppedRun, StrategyFailedError, plan_of, run_whole
 from app.research.checks.other_world import disturb
-from app.research.checks.pipe import Pipe
+from app.research.checks.parameter_files import parameter_files
 from app.research.checks.request import PAST, Reply, Request, Task
 
-_encode = msgspec.msgpack.Encoder().encode
 
-
-def main(read_fd: int, write_fd: int) -> None:
-    """Serve the one request that comes through the pipe."""
-    pipe = Pipe(read_fd, write_fd)
-    content = pipe.receive()
-    if content is None:
-        return
-    request = msgspec.msgpack.decode(content, type=Request)
+def main(fd: int) -> None:
+    """Serve the one request that comes through the connection."""
+    connection = Connection(fd)
+    request = msgspec.msgpack.decode(connection.recv_bytes(), type=Request)
     disturb(request.clock_shift_s, request.seed)
-    asyncio.run(serve(request, pipe))
+    asyncio.run(serve(request, connection))
 
 
-async def serve(request: Request, pipe: Pipe) -> None:
-    """Do what is asked for."""
-    if request.task is Task.STEP:
-        await _step(request, pipe)
-        return
+async def serve(request: Request, connection: Connection) -> None:
+    """Do what is asked for; the strategy's own failure is the last reply."""
+
+    def send(**content: Any) -> None:
+        connection.send_bytes(msgspec.msgpack.encode(Reply(**content)))
+
+    hidden = _hide_files(request, connection) if request.task is Task.STEP else None
+    accesses = [] if hidden is None else hidden.accesses
     try:
         plan = plan_of(request)
+        if hidden is not None:
+            run = SteppedRun(request, plan, Path(request.folder))
+            send(accesses=accesses, is_confined=hidden.is_confined)
+            sent = len(accesses)
+            while True:
+                event = msgspec.msgpack.decode(connection.recv_bytes(), type=Slice)
+                hidden.now_ms = event.close_time_ms
+                answers = await run.handle(event)
+                send(answers=list(answers), accesses=accesses[sent:])
+                sent = len(accesses)
         if request.task is Task.FRAMES:
-            pipe.send(_encode(Reply(frames=check_frames(request, plan))))
+            send(frames=check_frames(request, plan))
             return
         for number in range(request.runs):
             await run_whole(request, plan, Path(request.folder) / str(number))
-        pipe.send(_encode(Reply()))
+        send()
+    except EOFError:
+        return  # the check has no more slices
     except StrategyFailedError as failure:
-        pipe.send(_encode(Reply(failure=str(failure), failed_at=failure.where)))
+        send(failure=str(failure), failed_at=failure.where, accesses=accesses)
     except OnetapeError as error:
-        pipe.send(_encode(Reply(failure=str(error), failed_at="when it was loaded")))
+        send(failure=str(error), failed_at="when it was loaded", accesses=accesses)
 
 
-async def _step(request: Request, pipe: Pipe) -> None:
-    folder, cache = Path(request.folder), CandleCache(Path(request.cache))
+def _hide_files(request: Request, connection: Connection) -> HiddenFiles:
+    """From here on the strategy finds no later candle: nothing but code, libraries and what is allowed can be read."""
+    folder = Path(request.folder)
 
     def bring_up(relative: Path) -> Path:
         # The check does it: this process could not read the real cache, and shall not.
-        pipe.send(_encode(Reply(wanted=str(relative))))
-        pipe.receive()
+        connection.send_bytes(msgspec.msgpack.encode(Reply(wanted=str(relative))))
+        connection.recv_bytes()
         return folder / PAST / relative
 
-    hidden = HiddenFiles(cache.root, bring_up, folder, [Path(one) for one in request.trusted])
-    is_confined = _confine(request, hidden.shown)
+    own = _folder_of(request.settings["live"]["strategy"]["name"])
+    parameters = [] if own is None else parameter_files(own, request.start_ms, request.end_ms)
+    cache = CandleCache(Path(request.cache))
+    hidden = HiddenFiles(cache.root, bring_up, folder, [Path(one) for one in request.allowed], parameters)
+    hidden.is_confined = _confine([*hidden.shown, *parameters], own)
     hidden.install()
-    decode = msgspec.msgpack.Decoder(Slice).decode
-    try:
-        run = SteppedRun(request, plan_of(request), folder)
-        pipe.send(_encode(Reply(touched=hidden.touched, is_confined=is_confined)))
-        told = len(hidden.touched)
-        while content := pipe.receive():
-            event = decode(content)
-            hidden.now_ms = event.close_time_ms
-            answers = await run.handle(event)
-            pipe.send(_encode(Reply(answers=list(answers), touched=hidden.touched[told:])))
-            told = len(hidden.touched)
-        run.close()
-    except StrategyFailedError as failure:
-        pipe.send(_encode(Reply(failure=str(failure), failed_at=failure.where, touched=hidden.touched)))
-    except OnetapeError as error:
-        pipe.send(_encode(Reply(failure=str(error), failed_at="when it was loaded", touched=hidden.touched)))
+    return hidden
 
 
-def _confine(request: Request, shown: Sequence[str]) -> bool:
-    """Nothing but libraries, code and what is trusted can be read from here on; False where that cannot be had."""
-    name = request.settings["live"]["strategy"]["name"]
-    place = Path(name.rpartition(":")[0] or name)
-    folders = [Path.cwd(), *(Path(one).absolute() for one in sys.path if Path(one).is_dir())]
-    if place.suffix == ".py":
-        folders.append(place.absolute().parent)
-    code = code_below([one for one in dict.fromkeys(folders) if not str(one.resolve()).startswith(tuple(shown))])
-    return code is not None and confine([*shown, *code])
+def _folder_of(strategy: str) -> Path | None:
+    """Where the strategy's file lies; its module is not imported yet, so it is looked for by its name."""
+    place = strategy.rpartition(":")[0] or strategy
+    if place.endswith(".py"):
+        return Path(place).absolute().parent
+    module = Path(*place.split(".")).with_suffix(".py")
+    return next((Path(one, module).absolute().parent for one in sys.path if Path(one, module).is_file()), None)
+
+
+def _confine(readable: Sequence[str], own: Path | None) -> bool:
+    """False where the system cannot keep this process from reading other files than these and code."""
+    folders = [Path.cwd(), *(Path(one).absolute() for one in sys.path if Path(one).is_dir()), *([own] if own else [])]
+    code = code_below([one for one in dict.fromkeys(folders) if not str(one.resolve()).startswith(tuple(readable))])
+    return code is not None and confine([*readable, *code])
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]))

@@ -1,22 +1,21 @@
-"""Look-ahead: the answers of an ordinary backtest against those of a process in which the future does not exist.
+"""Look-ahead: compares the answers of an ordinary backtest with those of a process in which the future does not exist.
 
-The rule: every decision of the run is made a second time by the same runtime, in a process that was handed nothing
-later than its candle, and once more where a scrambled future lies in the cache. A difference is a finding, unless two
-runs with nothing changed differ too: then the strategy is not deterministic, and that is said instead.
+Every decision of the run is made a second time by the same runtime, in a process that was handed nothing later than
+its candle, and once more where a scrambled future lies in the cache. A difference is a finding, unless two runs with
+nothing changed differ too: then the strategy is not deterministic, and that is said instead.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.errors import StrategyError
-from app.models.market import Slice
-from app.research.checks.answer_log import Answer, compare_logs, read_answers
+from app.research.checks.answer_log import NOT_ASKED, Answer, Difference, compare_logs, difference_of, read_answers
 from app.research.checks.observed_run import ANSWERS
 from app.research.checks.past_cache import PastCache
-from app.research.checks.request import PAST, FrameCheck, Future, Reply, Request, Task, Touched
+from app.research.checks.request import PAST, Access, FrameCheck, Future, Reply, Request, Task
 from app.research.checks.strategy_process import ANSWER_TIMEOUT_S, StrategyProcess, ask
 from app.research.checks.subject import Subject
 from app.times import iso_ms
@@ -26,7 +25,7 @@ _PASSES = {
     Future.CUT: "the future cut: one candle at a time, the cache ends at it, other files and the network hidden",
     Future.SCRAMBLED: "the future scrambled in the cache, everything else as with the future cut",
 }
-_NO_ANSWER = "it is not asked"
+_SECOND_RUN = "a second run in the same process: what the first left in a module or class was used"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Lookahead:
-    """What was checked and found. `reached_for`: what the strategy looked for beside the runtime."""
+    """What was checked and found: what the strategy looked for outside of the runtime, and its parameter files.
+
+    `hidden_files` are those of its own that it asked for and did not get.
+    """
 
     strategy: str
     over: str
@@ -53,11 +55,18 @@ class Lookahead:
     reached_for: tuple[str, ...]
     frames: FrameCheck | None
     is_confined: bool = True  # whether compiled code could be kept from opening files
+    parameter_files: tuple[str, ...] = ()
+    hidden_files: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing was found."""
         return self.is_deterministic and not self.findings
+
+    @property
+    def may_be_parameters(self) -> bool:
+        """Whether the findings may come from hidden files alone, which perhaps know nothing of the future."""
+        return all(one.reached_for and set(one.reached_for) <= set(self.hidden_files) for one in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -67,19 +76,19 @@ class Lookahead:
 
 @dataclass
 class _Pass:
-    """One run in which the future does not exist, held against the answers with it."""
+    """One run in which the future does not exist, compared with the answers of the run that had it."""
 
     truth: Iterator[Answer]
     differing: int = 0
-    first: tuple[str, str, str] | None = None  # candle, with, without
-    touched: list[Touched] = field(default_factory=list)
+    first: Difference | None = None
+    accesses: list[Access] = field(default_factory=list)
     is_confined: bool = False
 
     def hold(self, reply: Reply) -> bool:
         """Compare what was answered; False once the strategy has failed."""
-        self.touched += reply.touched
+        self.accesses += reply.accesses
         for answer in reply.answers:
-            self._differ(next(self.truth, None), answer)
+            self._compare(next(self.truth, None), answer)
         if reply.failure is not None:
             self.fail(f"fails: {reply.failure}")
         return reply.failure is None
@@ -87,87 +96,50 @@ class _Pass:
     def fail(self, how: str) -> None:
         """The strategy gives no answer any more: the next one is missing, and so are all after it."""
         for real in self.truth:
-            self._differ(real, None, how)
+            self._compare(real, None, how)
 
     def finding(self, how: str) -> Finding | None:
         """What was found in it."""
-        if self.first is None:
-            return None
-        return Finding(*self.first, how, self.differing, tuple(map(reached_for, self.touched)))
+        return self.first and Finding(*self.first, how, self.differing, _in_words(self.accesses, is_hidden=True))
 
-    def _differ(self, real: Answer | None, answer: Answer | None, instead: str = _NO_ANSWER) -> None:
-        if real is not None and answer is not None and real.is_same(answer):
-            return
-        self.differing += 1
-        named = real or answer
-        if self.first is None and named is not None:
-            self.first = (named.candle, str(real or _NO_ANSWER), str(answer or instead))
+    def _compare(self, real: Answer | None, answer: Answer | None, instead: str = NOT_ASKED) -> None:
+        if real is None or answer is None or not real.is_same(answer):
+            self.differing += 1
+            self.first = self.first or difference_of(real, answer, instead)
 
 
-def find_lookahead(subject: Subject, *, rows_max: int = ROWS_MAX, trusted: Sequence[Path] = ()) -> Lookahead:
+def find_lookahead(subject: Subject, *, rows_max: int = ROWS_MAX, allowed: Sequence[Path] = ()) -> Lookahead:
     """Check every decision of the run, and whole DataFrames where the strategy makes them.
 
-    `trusted`: files and folders of the strategy's own that know nothing of the future. StrategyError if it fails in
+    `allowed`: files and folders of the strategy's own that know nothing of the future. StrategyError if it fails in
     an ordinary run.
     """
     with TemporaryDirectory(prefix="onetape-lookahead-") as name:
         folder = Path(name)
         subject.tell("with the future, twice in one process")
         ask(subject.request(Task.RUN, folder / "with", runs=2))
-        truth = folder / "with" / "0"
-        decisions = subject.count_decisions(truth)
-        found = [_second_run(folder / "with")]
-        touched: list[Touched] = []
-        is_confined = True
+        truth = folder / "with" / "0" / ANSWERS
+        decisions = subject.count_decisions(truth.parent)
+        second = compare_logs(folder / "with" / "1" / ANSWERS, truth, to_the_bit=True)
+        found = [second.first and Finding(*second.first, _SECOND_RUN, second.differing)]
+        passes: list[_Pass] = []
         for future, how in _PASSES.items():
             subject.tell(f"{how} ({decisions:,} decisions)")
-            one = _without_future(subject, future, folder, trusted)
-            found.append(one.finding(how))
-            touched += one.touched
-            is_confined = is_confined and (one.is_confined or one.first is not None)
-        is_deterministic = not any(found) or _answers_twice(subject, truth, folder)
+            passes.append(_without_future(subject, future, folder / future, truth, allowed))
+            found.append(passes[-1].finding(how))
+        is_deterministic = not any(found) or _answers_twice(subject, truth, folder / "again")
         frames = None
         if callable(getattr(subject.plan.strategy.cls, "add_indicators", None)):
             subject.tell("whole DataFrames")
             frames = ask(subject.request(Task.FRAMES, folder / "frames", rows_max=rows_max)).frames
             found.append(_of_frames(frames))
-    findings = tuple(one for one in found if one is not None)
-    looked_for = tuple(dict.fromkeys(map(reached_for, touched)))
+    accesses = [access for one in passes for access in one.accesses]
+    hidden = [one for one in accesses if one.is_hidden and Path(one.what).is_file()]
     return Lookahead(
-        subject.strategy, subject.over, decisions, is_deterministic, findings, looked_for, frames, is_confined
-    )
-
-
-def reached_for(touched: Touched) -> str:
-    """For people: what, and when first."""
-    when = "while it was made" if touched.time_ms is None else f"at {iso_ms(touched.time_ms)}"
-    return f"{touched.what}, first {when}"
-
-
-def _second_run(folder: Path) -> Finding | None:
-    comparison = compare_logs(folder / "0" / ANSWERS, folder / "1" / ANSWERS, to_the_bit=True)
-    if comparison.first is None:
-        return None
-    first, second = comparison.first
-    named = first or second
-    candle = "" if named is None else named.candle
-    how = "a second run in the same process: what the first left in a module or class was used"
-    return Finding(candle, str(second or _NO_ANSWER), str(first or _NO_ANSWER), how, comparison.differing)
-
-
-def _without_future(subject: Subject, future: Future, folder: Path, trusted: Sequence[Path]) -> _Pass:
-    names = tuple(str(path.absolute()) for path in trusted)
-    request = subject.request(Task.STEP, folder / future, future=future, trusted=names)
-    held = _Pass(read_answers(folder / "with" / "0" / ANSWERS))
-    past = past_of(subject, request)
-    with StrategyProcess(request, past=past) as process:
-        try:
-            _walk(process, subject.slices(), held)
-        except TimeoutError:
-            held.fail(f"no answer within {ANSWER_TIMEOUT_S:g} s")
-        except StrategyError as error:
-            held.fail(str(error))
-    return held
+        subject.strategy, subject.over, decisions, is_deterministic, tuple(filter(None, found)),
+        _in_words(accesses, is_hidden=True), frames, all(one.is_confined or one.first for one in passes),
+        _in_words(accesses, is_hidden=False), _in_words(hidden, is_hidden=True),
+    )  # fmt: skip
 
 
 def past_of(subject: Subject, request: Request) -> PastCache:
@@ -177,21 +149,38 @@ def past_of(subject: Subject, request: Request) -> PastCache:
     return PastCache(subject.cache, folder, request.warmup_start_ms, scrambled_future=is_scrambled)
 
 
-def _walk(process: StrategyProcess, slices: Iterator[Slice], held: _Pass) -> None:
-    made = process.reply(ANSWER_TIMEOUT_S)
-    held.is_confined = made.is_confined
-    if not held.hold(made):
-        return
-    for slice_ in slices:
-        if not held.hold(process.step(slice_)):
-            return
+def _in_words(accesses: Iterable[Access], *, is_hidden: bool) -> tuple[str, ...]:
+    """What was opened or asked for, and when first; each once."""
+    found = (
+        f"{one.what}, first {'while it was made' if one.time_ms is None else f'at {iso_ms(one.time_ms)}'}"
+        for one in accesses
+        if one.is_hidden == is_hidden
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _without_future(subject: Subject, future: Future, folder: Path, truth: Path, allowed: Sequence[Path]) -> _Pass:
+    names = tuple(str(path.absolute()) for path in allowed)
+    request = subject.request(Task.STEP, folder, future=future, allowed=names)
+    one = _Pass(read_answers(truth))
+    with StrategyProcess(request, past=past_of(subject, request)) as process:
+        try:
+            made = process.reply(ANSWER_TIMEOUT_S)
+            one.is_confined = made.is_confined
+            if one.hold(made):
+                all(one.hold(process.step(slice_)) for slice_ in subject.slices())  # until it fails
+        except TimeoutError:
+            one.fail(f"no answer within {ANSWER_TIMEOUT_S:g} s")
+        except StrategyError as error:
+            one.fail(str(error))
+    return one
 
 
 def _answers_twice(subject: Subject, truth: Path, folder: Path) -> bool:
     """Whether a fresh process with nothing changed gives the same answers."""
     subject.tell("with the future once more, to see whether it answers the same twice")
-    ask(subject.request(Task.RUN, folder / "again"))
-    return compare_logs(truth / ANSWERS, folder / "again" / "0" / ANSWERS, to_the_bit=True).first is None
+    ask(subject.request(Task.RUN, folder))
+    return compare_logs(truth, folder / "0" / ANSWERS, to_the_bit=True).first is None
 
 
 def _of_frames(frames: FrameCheck | None) -> Finding | None:
@@ -199,5 +188,4 @@ def _of_frames(frames: FrameCheck | None) -> Finding | None:
         return None
     one = frames.difference
     candle = f"{one.symbol}, candle closed at {iso_ms(one.close_time_ms)}"
-    how = f"whole DataFrames, {one.how}: {one.what}"
-    return Finding(candle, one.with_future, one.without, how, None)
+    return Finding(candle, one.with_future, one.without, f"whole DataFrames, {one.how}: {one.what}", None)

@@ -1,7 +1,7 @@
-"""Runs of the one runtime whose every answer is noted: a whole backtest, or one slice at a time.
+"""Runs of the one runtime in which every answer of the strategy is noted: a whole backtest, or one slice at a time.
 
-The rule: nothing is computed here that the runtime computes; the coroutine that it asks is wrapped, and what came back
-is written down. Answers in the warm-up are no decisions and are not noted.
+The coroutine that the runtime asks is wrapped, and what it returned is written down. Answers in the warm-up are no
+decisions and are not noted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -61,14 +61,6 @@ class Listener:
         for symbol, (on_candle, view) in list(runtime.host.asked.items()):
             runtime.host.asked[symbol] = (self._listening(on_candle), view)
 
-    @property
-    def where(self) -> str:
-        """At which candle it is, for people."""
-        candle = self.asked
-        if candle is None:
-            return "before the first candle"
-        return f"{candle.symbol}, candle closed at {iso_ms(candle.close_time_ms)}"
-
     def _listening(self, on_candle: OnCandle) -> OnCandle:
         account, start_ms, note = self._runtime.account, self._start_ms, self._note
         check = self._runtime.host.check
@@ -86,18 +78,28 @@ class Listener:
         return listening
 
 
+def _where(listener: Listener | None) -> str:
+    """At which candle a run is, for people; its listener exists once the strategies were made."""
+    if listener is None:
+        return "when it was made"
+    candle = listener.asked
+    if candle is None:
+        return "before the first candle"
+    return f"{candle.symbol}, candle closed at {iso_ms(candle.close_time_ms)}"
+
+
 async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
     """One backtest into `folder/run`, its answers into `folder/answers`. StrategyFailedError if it raises."""
     folder.mkdir(parents=True, exist_ok=True)
     log = AnswerLog(folder / ANSWERS)
     recorder = plan.recorder(_run_folder(folder))
-    where = Where()
+    listener = None
     try:
         runtime = build_runtime(plan.settings, plan.strategy, recorder)
-        where.listener = Listener(runtime, request.start_ms, log.add, indicators=request.indicators)
+        listener = Listener(runtime, request.start_ms, log.add, indicators=request.indicators)
         await Session(request.feed(plan.settings), runtime, recorder).run()
     except (Exception, SystemExit) as error:
-        raise StrategyFailedError(error, where.text) from error
+        raise StrategyFailedError(error, _where(listener)) from error
     finally:
         recorder.close()
         log.close()
@@ -118,30 +120,18 @@ def _run_folder(folder: Path) -> RunFolder:
     return RunFolder(folder / RUN, RUN)
 
 
-class Where:
-    """Where a run is: its listener exists only once the strategies were made."""
-
-    listener: Listener | None = None
-
-    @property
-    def text(self) -> str:
-        """For people."""
-        return "when it was made" if self.listener is None else self.listener.where
-
-
 class SteppedRun:
     """The same runtime, handed one slice after the other by somebody else; it knows of no later one."""
 
     def __init__(self, request: Request, plan: RunPlan, folder: Path) -> None:
         self._answers: list[Answer] = []
         self._recorder = plan.recorder(_run_folder(folder))
-        self._where = Where()
         try:
             self._runtime = build_runtime(plan.settings, plan.strategy, self._recorder)
         except (Exception, SystemExit) as error:
             self._recorder.close()
-            raise StrategyFailedError(error, self._where.text) from error
-        self._where.listener = Listener(self._runtime, request.start_ms, self._answers.append)
+            raise StrategyFailedError(error, _where(None)) from error
+        self._listener = Listener(self._runtime, request.start_ms, self._answers.append)
 
     async def handle(self, event: Event) -> Sequence[Answer]:
         """One event to its end; what was answered to it."""
@@ -150,7 +140,7 @@ class SteppedRun:
             await self._runtime.handle((event,))
         except (Exception, SystemExit) as error:
             self.close()
-            raise StrategyFailedError(error, self._where.text) from error
+            raise StrategyFailedError(error, _where(self._listener)) from error
         self._recorder.flush_if_full()
         return self._answers
 

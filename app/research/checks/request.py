@@ -1,7 +1,6 @@
-"""What a check asks of the process that runs the strategy, and what that process tells back.
+"""What a check asks of the process that runs the strategy, and what that process answers.
 
-The rule: a run of a check is described completely by its request, so that two runs of one request differ in nothing
-but their process. Nothing here runs anything.
+A request describes a run completely, so two runs of one request differ in nothing but their process.
 """
 
 from enum import StrEnum
@@ -14,7 +13,6 @@ from app.candles.built_candles import built_cache
 from app.candles.cache import CandleCache
 from app.feeds.replay import ReplayFeed
 from app.research.checks.answer_log import Answer
-from app.session.plan import RunPlan
 from app.settings.profile import Settings
 
 PAST = "past"  # in the folder of a stepped run: the cache as it was
@@ -50,27 +48,26 @@ class Request(msgspec.Struct, frozen=True):
     seed: int = 0
     clock_shift_s: float = 0.0
     future: Future = Future.CUT
-    trusted: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()  # files and folders that the strategy may read
     rows_max: int = 0
     finer: dict[str, str] = {}  # of which timeframe a symbol's candles are built
 
     def feed(self, settings: Settings) -> ReplayFeed:
         """The candles of the run, from the real cache."""
-        return ReplayFeed(
-            built_cache(CandleCache(Path(self.cache)), settings.live.timeframe, self.finer, self.end_ms),
-            settings.live.symbols,
-            settings.live.timeframe,
-            warmup_start_ms=self.warmup_start_ms,
-            start_ms=self.start_ms,
-            end_ms=self.end_ms,
-        )
+        live, times_ms = settings.live, {"warmup_start_ms": self.warmup_start_ms, "start_ms": self.start_ms}
+        cache = built_cache(CandleCache(Path(self.cache)), live.timeframe, self.finer, self.end_ms)
+        return ReplayFeed(cache, live.symbols, live.timeframe, **times_ms, end_ms=self.end_ms)
 
 
-class Touched(msgspec.Struct, frozen=True):
-    """Something outside of Onetape that the strategy reached for; `time_ms` is None while it was being made."""
+class Access(msgspec.Struct, frozen=True):
+    """Something outside of Onetape that the strategy opened; `time_ms` is None while it was being made.
+
+    `is_hidden` is false for its own parameter files, which it could read.
+    """
 
     what: str
     time_ms: int | None
+    is_hidden: bool = True
 
 
 class FrameDifference(msgspec.Struct, frozen=True):
@@ -100,20 +97,7 @@ class Reply(msgspec.Struct, frozen=True):
     answers: list[Answer] = []
     failure: str | None = None
     failed_at: str = ""
-    touched: list[Touched] = []
+    accesses: list[Access] = []
     frames: FrameCheck | None = None
     wanted: str | None = None  # a file or folder of the cache, to be brought up to the candle at hand before all else
     is_confined: bool = False
-
-
-def request_of(plan: RunPlan, task: Task, cache: CandleCache, folder: str, **more: Any) -> Request:
-    """The request for a planned run."""
-    content: dict[str, Any] = {
-        "settings": plan.settings.model_dump(mode="json"),
-        "start_ms": plan.period.start_ms,
-        "end_ms": plan.period.end_ms,
-        "warmup_start_ms": plan.warmup_start_ms,
-        "cache": str(cache.root.absolute()),
-        "finer": dict(plan.finer),
-    }
-    return Request(task, **{**content, "folder": folder, **more})

@@ -1,6 +1,6 @@
-"""What is checked: a planned run with its cache, and how its requests are made.
+"""What is checked: a strategy over a period with its cache, and the requests for runs of it.
 
-The rule: every run of a check is asked for from here, so that runs differ only in what the check says.
+All runs of a check are asked for here, so they differ only in what the check says.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from app.errors import DataError
 from app.models.market import Slice
 from app.research.checks.answer_log import read_answers
 from app.research.checks.observed_run import ANSWERS
-from app.research.checks.request import Request, Task, request_of
+from app.research.checks.request import Request, Task
 from app.session.backtest import ConfigBacktestRunner
 from app.session.plan import RunPlan
 from app.times import short_time
@@ -37,19 +37,19 @@ class Subject:
     def over(self) -> str:
         """On what it is checked, for people."""
         settings, period = self.plan.settings, self.plan.period
-        symbols = ", ".join(settings.live.symbols)
         between = f"{short_time(period.start_ms)} to {short_time(period.end_ms)}"
-        return f"{symbols} {settings.strategy_timeframe}, {between}"
+        return f"{', '.join(settings.live.symbols)} {settings.strategy_timeframe}, {between}"
 
     def request(self, task: Task, folder: Path, **more: Any) -> Request:
         """The request for a run of it in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        return request_of(self.plan, task, self.cache, str(folder), **more)
+        plan, cache = self.plan, str(self.cache.root.absolute())  # the strategy may change the folder that it is in
+        span = plan.period.start_ms, plan.period.end_ms, plan.warmup_start_ms
+        return Request(task, plan.settings.model_dump(mode="json"), *span, cache, str(folder), finer=dict(plan.finer), **more)
 
     def slices(self) -> Iterator[Slice]:
         """All of the run in their order, warm-up first."""
-        feed = self.request(Task.STEP, Path()).feed(self.plan.settings)
-        for burst in feed.bursts():
+        for burst in self.request(Task.STEP, Path()).feed(self.plan.settings).bursts():
             yield from burst
 
     def count_decisions(self, folder: Path) -> int:

@@ -1,18 +1,18 @@
-"""Warm-up: the same period after warm-ups of different lengths, each held against the longest that there is.
+"""Warm-up: the same period after warm-ups of different lengths, each compared with the longest that there is.
 
-The rule: a length is enough if from it on every run that was made decides the same, candle by candle; a strategy of
-which one run with almost the longest warm-up decides something else depends on its start. Numbers of a decision may
-differ and are told: an average never forgets its first value altogether.
+A length is enough if from it on every run that was made decides the same, candle by candle. A strategy depends on its
+start if a run with almost the longest warm-up still decides something else. Numbers of a decision may differ: an
+average never forgets its first value altogether.
 """
 
-from collections.abc import Iterator
+import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.errors import DataError
-from app.research.checks.answer_log import Comparison, compare_logs
+from app.research.checks.answer_log import compare_logs
 from app.research.checks.observed_run import ANSWERS
 from app.research.checks.request import Task
 from app.research.checks.strategy_process import ask
@@ -102,10 +102,12 @@ class _Search:
         """Whether every decision is that after the longest warm-up."""
         if candles not in self.tested:
             self.subject.tell(f"{candles:,} candles of warm-up")
-            log = self.run(candles) / ANSWERS
-            longest = self.folder / str(self.longest) / "0" / ANSWERS
-            self.tested[candles] = _length(candles, compare_logs(longest, log, to_the_bit=False))
-            log.unlink()
+            run, longest = self.run(candles), self.folder / str(self.longest) / "0"
+            found = compare_logs(longest / ANSWERS, run / ANSWERS, to_the_bit=False)
+            shutil.rmtree(run)
+            first, with_longest, with_this = found.first or (None, "", "")
+            numbers = found.largest_difference
+            self.tested[candles] = Length(candles, found.differing, first, with_longest, with_this, numbers)
         return self.tested[candles].is_same
 
     def enough(self) -> int | None:
@@ -113,7 +115,7 @@ class _Search:
         near = [self.longest - step for step in _NEXT]
         if not all(self.test(candles) for candles in near):
             return None
-        for candles in _doubling(self.longest):
+        for candles in (0, *(1 << power for power in range((self.longest - 1).bit_length()))):
             self.test(candles)
         while True:
             bad = max((candles for candles, one in self.tested.items() if not one.is_same), default=-1)
@@ -165,24 +167,6 @@ def _available(subject: Subject, wanted: int) -> int:
     return fewest
 
 
-def _doubling(longest: int) -> Iterator[int]:
-    yield 0
-    candles = 1
-    while candles < longest:
-        yield candles
-        candles *= 2
-
-
 def _settled(lengths: tuple[Length, ...]) -> int | None:
     bad = [one.candles for one in lengths if not one.is_same or one.largest_difference > TOLERANCE]
     return next((one.candles for one in lengths if one.candles > max(bad, default=-1)), None)
-
-
-def _length(candles: int, comparison: Comparison) -> Length:
-    first, longest, this = None, "", ""
-    if comparison.first is not None:
-        ours, theirs = comparison.first
-        named = ours or theirs
-        first = None if named is None else named.candle
-        longest, this = str(ours or "it is not asked"), str(theirs or "it is not asked")
-    return Length(candles, comparison.differing, first, longest, this, comparison.largest_difference)

@@ -10,6 +10,7 @@ from msgspec import structs
 from app.models.market import Candle
 from app.models.orders import FLAT, Action, Signal
 from app.research.checks.answer_log import (
+    NOT_ASKED,
     Answer,
     AnswerLog,
     Comparison,
@@ -87,11 +88,13 @@ def test_two_logs_held_together(tmp_path: Path) -> None:
     left = log(tmp_path / "left", ANSWER, flat, later)
     right = log(tmp_path / "right", structs.replace(ANSWER, atr=2.002), structs.replace(flat, action=Action.EXIT))
     loose = compare_logs(left, right, to_the_bit=False)
-    leaving = structs.replace(flat, action=Action.EXIT)
-    assert loose == Comparison(3, 2, (flat, leaving), loose.largest_difference)
+    assert loose == Comparison(3, 2, (flat.candle, "FLAT", "EXIT"), loose.largest_difference)
     assert loose.largest_difference == pytest.approx(0.002 / 2.002)
     exact = compare_logs(left, right, to_the_bit=True)
-    assert (exact.differing, exact.first) == (3, (ANSWER, structs.replace(ANSWER, atr=2.002)))
+    assert (exact.differing, exact.first) == (
+        3,
+        (ANSWER.candle, "LONG atr=2.0 tag='cross'", "LONG atr=2.002 tag='cross'"),
+    )
     assert compare_logs(left, left, to_the_bit=True) == Comparison(3, 0, None, 0.0)
     only = compare_logs(log(tmp_path / "none"), log(tmp_path / "one", later), to_the_bit=True)
-    assert only.first == (None, later)
+    assert only.first == (later.candle, NOT_ASKED, "FLAT")

@@ -21,7 +21,7 @@ from app.research.checks.past_cache import PastCache
 folder = Path(sys.argv[1])
 cache = CandleCache(folder / "real")
 past = PastCache(cache, folder / "own" / "past", START, scrambled_future=False)
-hidden = HiddenFiles(cache.root, past.place, folder / "own", [folder / "trusted"])
+hidden = HiddenFiles(cache.root, past.place, folder / "own", [folder / "allowed"], [str(folder / "params.json")])
 hidden.install()
 hidden.now_ms = past.now_ms = START + 30 * 60_000
 
@@ -38,16 +38,16 @@ def refused(call, kind=FileNotFoundError):
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     CandleCache(tmp_path / "real").merge("A/X", "1m", make_candles(minutes(120)))
-    for name in ("own", "trusted"):
+    for name in ("own", "allowed"):
         (tmp_path / name).mkdir()
-    for name in ("labels.csv", "trusted/model.json", "labels.db"):
+    for name in ("labels.csv", "allowed/model.json", "params.json", "labels.db"):
         (tmp_path / name).write_text("1,2")
     return tmp_path
 
 
 def told(folder: Path, code: str) -> list[str]:
     """What was noted, in order; the code may assert."""
-    text = HEAD.replace("START", str(START_MS)) + code + "\nprint(*[one.what for one in hidden.touched], sep='\\n')"
+    text = HEAD.replace("START", str(START_MS)) + code + "\nprint(*[one.what for one in hidden.accesses], sep='\\n')"
     done = subprocess.run(
         [sys.executable, "-c", text, str(folder)], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False
     )
@@ -71,7 +71,8 @@ assert refused(lambda: sqlite3.connect(folder / "labels.db"))
 
 def test_what_may_be_opened(folder: Path) -> None:
     code = """
-assert (folder / "trusted" / "model.json").read_text() == "1,2"
+assert (folder / "allowed" / "model.json").read_text() == (folder / "params.json").read_text() == "1,2"
+assert [one.is_hidden for one in hidden.accesses] == [False]
 (folder / "notes.txt").write_text("its own")
 assert (folder / "notes.txt").read_text() == "its own"
 (folder / "code.py").write_text("x = 1")
@@ -83,7 +84,9 @@ with open(folder / "labels.csv", "a") as file:
     file.write("3")
 assert refused(lambda: open(folder / "labels.csv"))
 """
-    assert told(folder, code) == ["F/labels.csv"], "a file that was there before stays hidden when it is written to"
+    assert told(folder, code) == ["F/params.json", "F/labels.csv"], (
+        "a file that was there before stays hidden when it is written to"
+    )
 
 
 def test_the_cache_is_that_of_the_moment_by_every_way_in(folder: Path) -> None:
@@ -127,7 +130,7 @@ hidden.now_ms = None
 refused(lambda: open(folder / "labels.csv"))
 hidden.now_ms = past.now_ms
 refused(lambda: open(folder / "labels.db"))
-assert [one.time_ms for one in hidden.touched] == [None, past.now_ms]
+assert [one.time_ms for one in hidden.accesses] == [None, past.now_ms]
 for _ in range(300):
     refused(lambda: open(folder / "labels.csv"))
 """

@@ -43,7 +43,7 @@ def test_the_cache_ends_at_the_candle_at_hand(tmp_path: Path) -> None:
     for number, answer in enumerate(answers):
         open_ms = START_MS + number * HOUR_MS
         assert answer.tag == f"{(open_ms - first) // HOUR_MS + 1} {open_ms} True"
-    assert [one.what[-15:] for reply in replies for one in reply.touched] == ["2020-02.parquet"]
+    assert [one.what[-15:] for reply in replies for one in reply.accesses] == ["2020-02.parquet"]
 
 
 def test_a_scrambled_future_is_as_long_as_the_real_one(tmp_path: Path) -> None:
@@ -59,4 +59,4 @@ def test_what_fails_is_the_last_reply(tmp_path: Path) -> None:
     path.write_text("up")
     (failed,) = stepped(cheat(tmp_path, body, LABELS=repr(str(path))), tmp_path / "run")
     assert failed.failure is not None and "hidden by the check" in failed.failure
-    assert failed.touched[0].what == str(path) and failed.touched[0].time_ms is None
+    assert failed.accesses[0].what == str(path) and failed.accesses[0].time_ms is None

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import msgspec
 
-from app.candles.cache import CandleCache
 from app.models.orders import Action
 from app.research.checks.answer_log import Answer
 from app.research.checks.observed_run import plan_of
-from app.research.checks.request import Future, Reply, Request, Task, Touched, request_of
-from tests.checked import CACHE, plan
+from app.research.checks.request import Access, Future, Reply, Request, Task
+from tests.checked import subject
 
 
-def test_a_request_comes_through_the_pipe_as_the_same_run() -> None:
-    planned = plan("ScalpingEMARSI")
-    request = request_of(planned, Task.RUN, CandleCache(CACHE), "folder", runs=2, future=Future.SCRAMBLED)
+def test_a_request_comes_through_the_pipe_as_the_same_run(tmp_path: Path) -> None:
+    checked = subject("ScalpingEMARSI")
+    planned = checked.plan
+    request = checked.request(Task.RUN, tmp_path, runs=2, future=Future.SCRAMBLED)
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(request), type=Request)
     assert again == request
     made = plan_of(again)
@@ -27,15 +27,7 @@ def test_a_request_comes_through_the_pipe_as_the_same_run() -> None:
     assert Path(again.cache).is_absolute(), "the strategy may change the folder that it is in"
 
 
-def test_its_feed_has_the_candles_of_the_run() -> None:
-    planned = plan("ScalpingEMARSI")
-    feed = request_of(planned, Task.RUN, CandleCache(CACHE), "folder").feed(planned.settings)
-    slices = [slice_ for burst in feed.bursts() for slice_ in burst]
-    assert [one.warmup for one in slices].count(True) == 240
-    assert len(slices) == 240 + 48
-
-
 def test_a_reply_comes_through_the_pipe() -> None:
-    reply = Reply([Answer("A/X", 1, Action.FLAT)], "it raised", "here", [Touched("a file", None)])
+    reply = Reply([Answer("A/X", 1, Action.FLAT)], "it raised", "here", [Access("a file", None)])
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(reply), type=Reply) == reply
     assert Reply().answers == [] and Reply().answers is not Reply().answers

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import DataError
-from app.models.orders import Action
-from app.research.checks.answer_log import Answer, Comparison
 from app.research.checks.subject import Subject
-from app.research.checks.warmup import Length, Warmup, _length, _Search, _settled, find_warmup
+from app.research.checks.warmup import Length, Warmup, _Search, _settled, find_warmup
 from tests.checked import subject
 
 LONGEST = 1_000
@@ -58,13 +56,6 @@ def test_numbers_settle_after_the_last_that_does_not_agree() -> None:
     assert _settled(lengths) == 64
     assert _settled(lengths[:4]) is None
     assert _settled((length(0, 0.0),)) == 0
-
-
-def test_a_length_names_the_first_that_differs() -> None:
-    ours, theirs = Answer("A/X", 60_000, Action.LONG, atr=1.0), Answer("A/X", 60_000, Action.FLAT)
-    assert _length(3, Comparison(9, 2, (ours, theirs), 0.5)) == Length(3, 2, ours.candle, "LONG atr=1.0", "FLAT", 0.5)
-    assert _length(3, Comparison(9, 1, (None, theirs), 0.0)).with_longest == "it is not asked"
-    assert _length(3, Comparison(9, 0, None, 0.0)).is_same
 
 
 def test_it_is_held_against_what_is_configured() -> None:
