@@ -3,7 +3,7 @@
 import asyncio
 
 from app.candles.cache import CandleCache
-from app.research.checks.subject import Subject
+from app.research.checks.request import Subject
 from app.session.backtest import ConfigBacktestRunner
 from app.session.plan import RunPlan
 from tests.cheats import CACHE

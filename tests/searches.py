@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from app.candles.cache import CandleCache
-from app.research.objective import Objective, parse_objective
-from app.research.outcome import Outcome, Task
 from app.research.parameters import parse_parameters
 from app.research.sampling import BATCHES, grid_points
-from app.research.study import SearchPlan
+from app.research.study import Objective, SearchPlan, parse_objective
+from app.research.trial import Outcome, Task
 from app.research.workbench import Workbench
 from app.session.backtest import ConfigBacktestRunner
 from app.session.candle_supply import Supply

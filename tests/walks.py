@@ -8,9 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.research.in_sample import prepare_walk
 from app.research.search import SearchOptions
-from app.research.walk_forward import Best, Walk
+from app.research.walk_forward import Best, Walk, prepare_walk
 from app.research.windows import Window, WindowRule
 from app.session.backtest import ConfigBacktestRunner
 from app.times import DAY_MS

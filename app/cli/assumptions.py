@@ -7,10 +7,10 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.report.text_table import text_table
+from app.search_arguments import candle_arguments
 from app.times import parse_time_ms, short_time
 
 if TYPE_CHECKING:
@@ -20,18 +20,15 @@ if TYPE_CHECKING:
 def add_assumptions_parser(commands: "argparse._SubParsersAction[Any]") -> argparse.ArgumentParser:
     """Adds `assumptions`; the caller adds the flags of a profile."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "assumptions", help="how far a result hangs on what candles cannot tell, and on the costs"
+        "assumptions",
+        parents=[candle_arguments()],
+        help="how far a result hangs on what candles cannot tell, and on the costs",
     )
-    parser.add_argument("--start", metavar="D", help="first open time, inclusive, UTC: a date or an ISO time")
-    parser.add_argument("--end", metavar="D", help="end, exclusive, UTC")
     parser.add_argument(
         "--finer", metavar="TF", help="ask again on finer candles, e.g. 1m; the strategy stays on its own"
     )
-    parser.add_argument("--offline", action="store_true", help="never open a connection")
-    parser.add_argument("--exchange-url", metavar="URL", help="another host for the exchange, e.g. the testnet's")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
     parser.add_argument("--json", action="store_true", help="print the answers as JSON")
-    parser.set_defaults(run=run_assumptions, speed="max", out=None)
+    parser.set_defaults(run=run_assumptions, out=None)
     return parser
 
 

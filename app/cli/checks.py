@@ -1,24 +1,25 @@
 """`python -m app lookahead|warmup|determinism [STRATEGY]`: a strategy checked over a period, and the answer as text.
 
-The exit status is the answer: 0 nothing found, 1 something found, its first candle named, 2 (an OnetapeError) it cannot
-be checked. It prints what the checks found and computes nothing.
+The exit status is the answer: 0 nothing found, 1 something found, its first candle named, 2 it cannot be checked.
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.errors import ConfigError
 from app.report.text_table import text_table
+from app.runs.run_folder import to_json
+from app.search_arguments import candle_arguments
 
 if TYPE_CHECKING:
     from app.research.checks.determinism import Determinism
-    from app.research.checks.lookahead import Finding, Lookahead
-    from app.research.checks.subject import Subject
-    from app.research.checks.warmup import Length, Warmup
+    from app.research.checks.lookahead import Lookahead
+    from app.research.checks.request import Subject
+    from app.research.checks.warmup import Warmup
 
 FOUND = 1
 _ROWS_MAX = 4_000
@@ -26,7 +27,10 @@ _ROWS_MAX = 4_000
 
 def add_checks_parsers(commands: "argparse._SubParsersAction[Any]") -> Iterator[argparse.ArgumentParser]:
     """Adds the three; yields each, for the caller to add the flags of a profile."""
-    lookahead = commands.add_parser("lookahead", help="whether a decision depends on candles after its own")
+    parents = [candle_arguments()]
+    lookahead = commands.add_parser(
+        "lookahead", parents=parents, help="whether a decision depends on candles after its own"
+    )
     lookahead.add_argument(
         "--rows", type=_whole, default=_ROWS_MAX, metavar="N",
         help=f"of DataFrame strategies: rows to cut right behind themselves (default: {_ROWS_MAX})",
@@ -36,22 +40,21 @@ def add_checks_parsers(commands: "argparse._SubParsersAction[Any]") -> Iterator[
         help="a file or folder of the strategy's own that knows nothing of the future; may be repeated",
     )  # fmt: skip
     lookahead.set_defaults(run=run_lookahead)
-    warmup = commands.add_parser("warmup", help="how many warm-up candles until decisions do not depend on the start")
+    warmup = commands.add_parser(
+        "warmup", parents=parents, help="how many warm-up candles until decisions do not depend on the start"
+    )
     warmup.add_argument(
         "--longest", type=_whole, metavar="N", help="the warm-up that every other is held against, in candles"
     )
     warmup.set_defaults(run=run_warmup)
-    determinism = commands.add_parser("determinism", help="the same run in other worlds: clock, hash seed, time zone")
+    determinism = commands.add_parser(
+        "determinism", parents=parents, help="the same run in other worlds: clock, hash seed, time zone"
+    )
     determinism.set_defaults(run=run_determinism)
     for parser in (lookahead, warmup, determinism):
         parser.add_argument("checked", nargs="?", metavar="STRATEGY", help="as for --strategy; default: the config's")
-        parser.add_argument("--start", metavar="D", help="first open time, inclusive, UTC: a date or an ISO time")
-        parser.add_argument("--end", metavar="D", help="end, exclusive, UTC")
-        parser.add_argument("--offline", action="store_true", help="never open a connection")
-        parser.add_argument("--exchange-url", metavar="URL", help="another host for the exchange, e.g. the testnet's")
-        parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
         parser.add_argument("--json", action="store_true", help="the same as JSON")
-        parser.set_defaults(speed="max", out=None)
+        parser.set_defaults(out=None)
         yield parser
 
 
@@ -63,7 +66,7 @@ def run_lookahead(args: argparse.Namespace) -> int:
         if not path.exists():
             raise ConfigError(f"--allow {path}: there is no such file or folder")
     found = find_lookahead(_subject(args), rows_max=args.rows, allowed=args.allow)
-    return _told(args, found.as_dict(), lookahead_lines(found), found.is_clean)
+    return _print(args, found, lookahead_lines(found))
 
 
 def run_warmup(args: argparse.Namespace) -> int:
@@ -71,7 +74,7 @@ def run_warmup(args: argparse.Namespace) -> int:
     from app.research.checks.warmup import find_warmup
 
     found = find_warmup(_subject(args), args.longest)
-    return _told(args, found.as_dict(), warmup_lines(found), found.is_clean)
+    return _print(args, found, warmup_lines(found))
 
 
 def run_determinism(args: argparse.Namespace) -> int:
@@ -79,7 +82,7 @@ def run_determinism(args: argparse.Namespace) -> int:
     from app.research.checks.determinism import find_determinism
 
     found = find_determinism(_subject(args))
-    return _told(args, found.as_dict(), determinism_lines(found), found.is_clean)
+    return _print(args, found, determinism_lines(found))
 
 
 def lookahead_lines(found: "Lookahead") -> Iterator[str]:
@@ -102,7 +105,14 @@ def lookahead_lines(found: "Lookahead") -> Iterator[str]:
     else:
         yield f"{title}: LOOK-AHEAD"
     for finding in found.findings:
-        yield from _finding(finding, found.decisions)
+        yield ""
+        yield f"    {finding.candle}"
+        yield f"    with the future:    {finding.with_future}"
+        yield f"    without the future: {finding.without}"
+        if finding.differing is not None:
+            yield f"    {finding.differing:,} of {found.decisions:,} decisions differ"
+        yield f"    seen with {finding.how}"
+        yield from (f"    it looks for {one}" for one in finding.reached_for)
 
 
 def warmup_lines(found: "Warmup") -> Iterator[str]:
@@ -110,7 +120,10 @@ def warmup_lines(found: "Warmup") -> Iterator[str]:
     yield f"{found.strategy} on {found.over}: {found.decisions:,} decisions after warm-ups of different lengths,"
     yield f"each held against the one of {found.longest:,} candles"
     yield ""
-    rows = [_length(one, found.decisions) for one in found.lengths]
+    rows = []
+    for one in found.lengths:
+        apart = {0.0: "0", inf: "-"}.get(one.largest_difference, f"{one.largest_difference:.1e}")
+        rows.append((f"{one.candles:,}", f"{one.differing:,} of {found.decisions:,}", apart))
     yield text_table(("warm-up", "decisions that differ", "numbers differ by"), rows, numbers=3)
     yield ""
     declared = f"the strategy declares {found.declared:,} (settled after {found.settling:,})"
@@ -149,18 +162,6 @@ def determinism_lines(found: "Determinism") -> Iterator[str]:
     yield f"    what alone makes a difference: {one.cause}"
 
 
-def _finding(finding: "Finding", decisions: int) -> Iterator[str]:
-    yield ""
-    yield f"    {finding.candle}"
-    yield f"    with the future:    {finding.with_future}"
-    yield f"    without the future: {finding.without}"
-    if finding.differing is not None:
-        yield f"    {finding.differing:,} of {decisions:,} decisions differ"
-    yield f"    seen with {finding.how}"
-    for one in finding.reached_for:
-        yield f"    it looks for {one}"
-
-
 def _frames(found: "Lookahead") -> str:
     streamed = "without any future, with a scrambled one, and in a second run of the same process"
     frames = found.frames
@@ -171,30 +172,20 @@ def _frames(found: "Lookahead") -> str:
     return f"{streamed}; add_indicators: {rows} rows cut behind themselves, {frames.cuts} cuts of the whole{signals}"
 
 
-def _length(one: "Length", decisions: int) -> tuple[str, str, str]:
-    difference = "-" if one.largest_difference == float("inf") else f"{one.largest_difference:.1e}"
-    return f"{one.candles:,}", f"{one.differing:,} of {decisions:,}", "0" if not one.largest_difference else difference
-
-
 def _subject(args: argparse.Namespace) -> "Subject":
     from app.cli.backtest import make_runner
-    from app.research.checks.subject import subject_of
+    from app.research.checks.request import subject_of
 
     if args.checked is not None:
         if args.strategy not in (None, args.checked):
             raise ConfigError(f"{args.checked} and --strategy {args.strategy}: name one strategy to check")
         args.strategy = args.checked
-    return subject_of(make_runner(args), _tell)
+    return subject_of(make_runner(args), lambda what: print(f"onetape: {what}", file=sys.stderr))
 
 
-def _tell(what: str) -> None:
-    print(f"onetape: {what}", file=sys.stderr)
-
-
-def _told(args: argparse.Namespace, content: dict[str, Any], lines: Iterator[str], is_clean: bool) -> int:
-    as_json: Callable[[], str] = lambda: json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)  # noqa: E731
-    print(as_json() if args.json else "\n".join(lines))
-    return 0 if is_clean else FOUND
+def _print(args: argparse.Namespace, found: "Lookahead | Warmup | Determinism", lines: Iterator[str]) -> int:
+    sys.stdout.write(to_json(found.as_dict()) if args.json else "".join(f"{line}\n" for line in lines))
+    return 0 if found.is_clean else FOUND
 
 
 def _whole(text: str) -> int:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.cli.search import stopping
 from app.errors import ConfigError, StoppedError
+from app.report.text_table import figure, text_table
+from app.search_arguments import stopping
 
 FILE, PAGE = "monte_carlo.json", "monte_carlo.html"
-_TEXT_WIDTH = 110
+_TEXT_WIDTH, _SHARE = 110, "{:.1f} %"
 
 
 def add_monte_carlo_parser(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -73,8 +74,6 @@ def run_monte_carlo(args: argparse.Namespace) -> int:
 
 def lines(found: Mapping[str, Any], file: Path) -> Iterator[str]:
     """The answer as text."""
-    from app.report.text_table import text_table
-
     answers = {name: answer for name, answer in found["methods"].items() if "not_possible" not in answer}
     yield (
         f"Monte Carlo: {found['total_trades']:,} trades, from {found['starting_balance']:,.2f} to "
@@ -90,7 +89,7 @@ def lines(found: Mapping[str, Any], file: Path) -> Iterator[str]:
         yield text_table(header, rows, numbers=9)
     yield ""
     rows = [
-        (name, _percent(answer["loss_probability_pct"]), _percent(answer["ruin_probability_pct"]))
+        (name, *(figure(answer[f"{what}_probability_pct"], _SHARE, "-") for what in ("loss", "ruin")))
         for name, answer in answers.items()
     ]
     yield text_table(("Probability", "a loss", "ruin"), rows, numbers=2)
@@ -107,19 +106,15 @@ def lines(found: Mapping[str, Any], file: Path) -> Iterator[str]:
 
 
 def _band_row(name: str, answer: Mapping[str, Any], key: str, form: str) -> tuple[str, ...]:
-    band, mean_block = answer[key], answer["mean_block"]
+    band = answer[key]
     return (
         name,
         f"{answer['runs']:,}",
-        "-" if mean_block is None else f"{mean_block:.1f}",
+        figure(answer["mean_block"], "{:.1f}", "-"),
         *(form.format(band[share]) for share in ("p5", "p25", "p50", "p75", "p95")),
         form.format(band["observed"]),
-        _percent(band["observed_rank_pct"]),
+        figure(band["observed_rank_pct"], _SHARE, "-"),
     )
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f} %"
 
 
 def _teller() -> Callable[[str, int, int], None]:

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.search import SearchProgress, add_search_arguments, options_of, stopping, workers_of
 from app.errors import StoppedError
+from app.search_arguments import SearchProgress, options_of, search_arguments, stopping, workers_of
 
 if TYPE_CHECKING:
     from app.research.walk_forward import Block
@@ -22,13 +22,12 @@ PAGE = "walk_forward.html"
 def add_walk_forward_parser(commands: "argparse._SubParsersAction[Any]") -> argparse.ArgumentParser:
     """Adds `walk-forward`; the caller adds the flags of a profile."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "walk-forward", help="search in sample, trade out of sample, window after window"
+        "walk-forward", parents=[search_arguments()], help="search in sample, trade out of sample, window after window"
     )
     parser.add_argument("--in-sample", required=True, metavar="90d", help="how long a window is optimised on")
     parser.add_argument("--out-of-sample", required=True, metavar="30d", help="how long its best trades")
     parser.add_argument("--embargo", default="0d", metavar="1d", help="left out between the two (default: 0d)")
     parser.add_argument("--anchored", action="store_true", help="every in-sample span begins at --start and grows")
-    add_search_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the walk's folder; one that was stopped goes on")
     parser.add_argument("--json", action="store_true", help="print walk_forward.json alone")
     parser.set_defaults(run=run_walk_forward)
@@ -38,16 +37,14 @@ def add_walk_forward_parser(commands: "argparse._SubParsersAction[Any]") -> argp
 def run_walk_forward(args: argparse.Namespace) -> int:
     """Walk and report; the exit status."""
     from app.cli.backtest import make_runner
-    from app.research.in_sample import InSampleSearch, prepare_walk
     from app.research.research_pages import walk_page
-    from app.research.walk_forward import RESULT, walk_windows
+    from app.research.walk_forward import RESULT, InSampleSearch, prepare_walk, walk_windows
     from app.research.walk_report import default_folder, walk_content, walk_lines, window_line
     from app.runs.run_folder import to_json, write_json, writing
 
     rule, out = _rule(args), args.out
     args.out = None
     walk, search = prepare_walk(make_runner(args), options_of(args), rule)
-    folder: Path = default_folder(walk) if out is None else out
     progress = SearchProgress() if sys.stderr.isatty() else None
 
     def tell(block: "Block") -> None:
@@ -57,6 +54,7 @@ def run_walk_forward(args: argparse.Namespace) -> int:
 
     with stopping():
         workers = workers_of(args, search)
+        folder = default_folder(walk) if out is None else out
         try:
             print(f"onetape: {len(walk.windows)} windows; the walk is {folder}", file=sys.stderr, flush=True)
             blocks = walk_windows(walk, InSampleSearch(search, workers, progress), folder, tell)

@@ -1,7 +1,7 @@
 """Seeded draws for Monte Carlo: orders, and the stationary bootstrap of Politis and Romano (1994).
 
-The rule: every path has a generator of its own, made of the seed, the method and the path's number, so it is the same
-path whichever process draws it and however many are drawn. Nothing else in app/research draws for Monte Carlo.
+Every path has a generator of its own, made of the seed, the method and the path's number, so it is the same path
+whichever process draws it and however many are drawn.
 """
 
 import math
@@ -44,13 +44,8 @@ def block_length(series: Sequence[Floats]) -> float:
     Each series' own is the automatic choice of Politis and White (2004) as corrected by Patton, Politis and White
     (2009); `n ** (1 / 3)` where that is undefined, since nothing varies. At least 1.
     """
-    return max((_own_block_length(values) for values in series), default=1.0)
-
-
-def _own_block_length(values: Floats) -> float:
-    n = values.size
-    chosen = automatic_block_length(values)
-    return max(1.0, n ** (1.0 / 3.0) if chosen is None else chosen)
+    own = ((automatic_block_length(values), values.size) for values in series)
+    return max(1.0, *(n ** (1.0 / 3.0) if chosen is None else chosen for chosen, n in own))
 
 
 def automatic_block_length(values: Floats) -> float | None:

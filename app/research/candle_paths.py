@@ -1,16 +1,12 @@
 """The strategy of a finished run over made-up histories, one path a history, in this process or in several.
 
-The rule: a path depends on the seed and its number alone, and the run itself is repeated first: only if it gives the
-trade log that it wrote are the paths those of the same strategy, settings and code. It writes no file.
+A path depends on the seed and its number alone. The run itself is repeated first: only if it gives the trade log that
+it wrote are the paths those of the same strategy, settings and code.
 """
 
-import signal
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +15,12 @@ from app.candles.cache import CandleCache, CandleColumns
 from app.candles.manifest_candles import ManifestCandles
 from app.errors import DataError
 from app.research.bootstrap import draws_of
+from app.research.loaded_candles import LoadedCandles
 from app.research.path_bands import Outcomes, bands
 from app.research.resampled_candles import CandleMoves, moves_of
 from app.research.resampled_ledger import Block, Method, Question
-from app.research.trial import LoadedCandles, TrialResult, run_trial
+from app.research.trial import TrialResult, run_trial
+from app.research.workers import LocalWorkers
 from app.runs.run_files import Run
 from app.runs.run_inputs import named, settings_of, warmup_of
 from app.settings.profile import Settings, load_settings
@@ -37,7 +35,18 @@ CANDLES = Method(
     cannot="anything about markets unlike this one; trends, seasons and hours of the day longer than a block are lost, "
     "so a strategy that lives on them fails here although nothing is wrong with it",
 )
-_TRIES = 3  # of a set of paths whose worker died
+
+
+class PathTask(NamedTuple):
+    """A path to be made."""
+
+    number: int
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """For messages."""
+        return f"path {self.number}"
 
 
 class PathOutcome(NamedTuple):
@@ -59,10 +68,10 @@ class CandlePaths:
     start_ms: int
     end_ms: int
 
-    def outcome(self, seed: int, number: int) -> PathOutcome:
-        """Path `number` of a seed."""
+    def answer(self, task: PathTask) -> PathOutcome:
+        """One path."""
         settings = load_settings(self.settings)
-        history = self.moves.history(draws_of(seed, CANDLES.number, number))
+        history = self.moves.history(draws_of(task.seed, CANDLES.number, task.number))
         candles = LoadedCandles.of(settings.live.timeframe, history)
         return _outcome(run_trial(candles, settings, self.start_ms, self.end_ms))
 
@@ -80,22 +89,15 @@ def candle_block(
     series = _candles_of(run, caches)
     observed = _repeated(run, settings, series)
     paths = CandlePaths(moves_of(series, question.mean_block), run.settings, start_ms, end_ms)
-    found = []
-    with closing(_in_order(paths, question, workers)) as outcomes:  # after a stop no process stays behind
-        for outcome in outcomes:
-            found.append(outcome)
-            tell(len(found))
+    found = _answers(paths, question, workers, tell)
     level = settings.trading_mode.starting_balance * question.ruin
     answer = bands(_outcomes(found, level), _outcomes([observed], level), settings.trading_mode.starting_balance)
-    trades = np.array([outcome.trades for outcome in found])
-    return (
-        CANDLES.block(question.runs, len(paths.moves.times_ms), paths.moves.mean_block)
-        | answer
-        | {
-            "trades": {"p50": float(np.median(trades)), "observed": observed.trades},
-            "halted_pct": 100.0 * sum(outcome.halted for outcome in found) / len(found),
-        }
-    )
+    return {
+        **CANDLES.block(question.runs, len(paths.moves.times_ms), paths.moves.mean_block),
+        **answer,
+        "trades": {"p50": float(np.median([one.trades for one in found])), "observed": observed.trades},
+        "halted_pct": 100.0 * sum(one.halted for one in found) / len(found),
+    }
 
 
 def _candles_of(run: Run, caches: Sequence[CandleCache]) -> dict[str, CandleColumns]:
@@ -137,52 +139,18 @@ def _outcome(result: TrialResult) -> PathOutcome:
 
 
 def _outcomes(found: Sequence[PathOutcome], level: float) -> Outcomes:
-    lowest = np.array([outcome.lowest for outcome in found])
-    return Outcomes(
-        np.array([outcome.final_equity for outcome in found]),
-        np.array([outcome.max_drawdown for outcome in found]),
-        lowest < level,
-    )
+    final_equity, max_drawdown, lowest, *_ = (np.array(column) for column in zip(*found, strict=True))
+    return Outcomes(final_equity, max_drawdown, lowest < level)
 
 
-def _in_order(paths: CandlePaths, question: Question, workers: int) -> Generator[PathOutcome, None, None]:
-    if workers == 1:
-        # In a thread a session hears no signals: a stop is for all paths, not for the one that runs.
-        with ThreadPoolExecutor(1) as pool:
-            for number in range(question.runs):
-                yield pool.submit(paths.outcome, question.seed, number).result()
-        return
-    done, tries = 0, 0
-    while done < question.runs:
-        try:
-            with closing(_in_processes(paths, question.seed, range(done, question.runs), workers)) as outcomes:
-                for outcome in outcomes:
-                    done += 1
-                    yield outcome
-        except BrokenProcessPool:
-            tries += 1  # its paths are made again: they depend on their numbers alone
-            if tries == _TRIES:
-                raise DataError(f"a worker died {tries} times; try --workers 1, or fewer of them") from None
-
-
-def _in_processes(
-    paths: CandlePaths, seed: int, numbers: Iterable[int], workers: int
-) -> Generator[PathOutcome, None, None]:
-    # Spawned, since a fork would copy locks and a running loop.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (paths,))
-    try:
-        yield from pool.map(_in_worker, ((seed, number) for number in numbers))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_own_paths: list[CandlePaths] = []  # of a worker process: sent once, not with every path
-
-
-def _begin(paths: CandlePaths) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair: it ends the workers
-    _own_paths[:] = [paths]
-
-
-def _in_worker(seed_and_number: tuple[int, int]) -> PathOutcome:
-    return _own_paths[0].outcome(*seed_and_number)
+def _answers(paths: CandlePaths, question: Question, workers: int, tell: Callable[[int], None]) -> list[PathOutcome]:
+    """In the order of the paths, whichever process made them."""
+    found: dict[int, PathOutcome] = {}
+    tasks = [PathTask(number, question.seed) for number in range(question.runs)]
+    pool = LocalWorkers(paths, workers)
+    here = ((task.number, paths.answer(task)) for task in tasks)
+    with closing(pool):
+        for number, outcome in here if workers == 1 else pool.run(tasks):
+            found[number] = outcome
+            tell(len(found))
+    return [found[task.number] for task in tasks]

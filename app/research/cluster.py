@@ -1,26 +1,32 @@
-"""ClusterWorkers: the same workers on a Dask cluster; each gets the code, the settings and the candles once.
+"""The workers of a Dask cluster: each gets the code, the settings and the candles of a study once.
 
-The rule: whatever a worker had before, it answers with the code of this study; a worker that dies has its tasks given
-to another, one that joins later gets everything, too. This file travels by value, so it imports app only inside.
+Whatever a worker had before, it answers with the code of this study. A worker that dies has its tasks given to another;
+one that joins later gets everything, too. This file is sent to the workers by value, so it imports app only inside
+functions: a worker may have none, or another one.
 """
 
+import pickle
+import shutil
 import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError as FutureCancelledError
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from distributed import Client, Future, Worker, WorkerPlugin
+from distributed import CancelledError, Client, Future, KilledWorker, Worker, WorkerPlugin, as_completed, get_worker
+from distributed.comm.core import CommClosedError
 
 if TYPE_CHECKING:
-    from app.research.outcome import Outcome, Task
+    from app.research.trial import Outcome, Task
     from app.research.workbench import Workbench
 
 CONNECT_S = 10.0
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-class Luggage(WorkerPlugin):
+class StudyPlugin(WorkerPlugin):
     """What a worker gets once: a plugin of Dask's, kept by the scheduler for workers that join later.
 
     `setup` runs on the worker: it unpacks the code, unless this very code is loaded there, and makes the workbench.
@@ -34,8 +40,6 @@ class Luggage(WorkerPlugin):
 
     def setup(self, worker: "Worker") -> None:
         """On the worker."""
-        from pathlib import Path
-
         self._folder = str(Path(worker.local_directory) / self.name)
 
     def workbench(self) -> "Workbench":
@@ -46,19 +50,11 @@ class Luggage(WorkerPlugin):
 
     def teardown(self, worker: "Worker") -> None:
         """On the worker: the study is over."""
-        import shutil
-        import sys
-
         self._bench = None
         sys.path[:] = [path for path in sys.path if path != self._folder]
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _unpack(self) -> "Workbench":
-        import pickle
-        import sys
-        import zlib
-        from pathlib import Path
-
         if self._loaded_code() != self._code_sha256:
             for name, packed in self._files.items():
                 path = Path(self._folder) / name
@@ -71,8 +67,6 @@ class Luggage(WorkerPlugin):
         return bench.unpacked(Path(self._folder), shared)  # type: ignore[no-any-return]
 
     def _loaded_code(self) -> str:
-        import sys
-
         if "app" not in sys.modules:
             return ""
         try:
@@ -84,10 +78,8 @@ class Luggage(WorkerPlugin):
 
 def answer_on_worker(name: str, task: Sequence[Any]) -> tuple[bytes, float]:
     """On a worker: the outcome as JSON, and the worker's peak memory in MiB."""
-    from distributed import get_worker
-
-    luggage = cast("Luggage", get_worker().plugins[name])
-    bench = luggage.workbench()
+    plugin = cast("StudyPlugin", get_worker().plugins[name])
+    bench = plugin.workbench()
     from app.research.workbench import packed_answer
 
     return packed_answer(bench, task)
@@ -101,10 +93,10 @@ class ClusterWorkers:
         self.memory_mib = 0.0
         self._address = address
         self._client = _connected(address)
-        self._luggage = _luggage(workbench, key, shared)
+        self._plugin = _plugin(workbench, key, shared)
         self._round = 0
         try:
-            self._client.register_plugin(self._luggage)
+            self._client.register_plugin(self._plugin)
         except BaseException:
             self.close()
             raise
@@ -116,7 +108,6 @@ class ClusterWorkers:
 
     def run(self, tasks: Sequence["Task"]) -> Iterator[tuple[int, "Outcome"]]:
         """The outcome of each task by its number, as they come."""
-        from distributed import as_completed
 
         def answer(name: str, task: Sequence[Any]) -> tuple[bytes, float]:
             # A function inside a function: Dask sends it by value, with this file's functions in it, as it would not
@@ -126,36 +117,30 @@ class ClusterWorkers:
         self._round += 1
         futures = {}
         for task in tasks:
-            name = f"{self._luggage.name}-{self._round}-{task.number}"
-            future = self._client.submit(answer, self._luggage.name, tuple(task), key=name, pure=False)
+            name = f"{self._plugin.name}-{self._round}-{task.number}"
+            future = self._client.submit(answer, self._plugin.name, tuple(task), key=name, pure=False)
             futures[future] = task
         for future in as_completed(futures, loop=self._client.loop):  # type: ignore[no-untyped-call]
             yield futures[future].number, self._outcome(future, futures[future])
 
     def close(self) -> None:
         """Leave the cluster; its workers forget the study. Idempotent."""
-        from contextlib import suppress
-
         if self._client.status == "running":
             with suppress(Exception):  # what is gone needs no farewell
-                self._client.unregister_worker_plugin(self._luggage.name)  # type: ignore[no-untyped-call]
+                self._client.unregister_worker_plugin(self._plugin.name)  # type: ignore[no-untyped-call]
         self._client.close(timeout=2)  # type: ignore[no-untyped-call]
 
     def _outcome(self, future: "Future[Any]", task: "Task") -> "Outcome":
-        from concurrent.futures import CancelledError as Cancelled
-
         import msgspec
-        from distributed import CancelledError, KilledWorker
-        from distributed.comm.core import CommClosedError
 
         from app.errors import DataError, UnavailableError
-        from app.research.outcome import Outcome
+        from app.research.trial import Outcome
 
         try:
             packed, memory_mib = future.result()
         except KilledWorker:
             raise DataError(f"trial {task.number} ended its worker again and again; too little memory?") from None
-        except (CancelledError, Cancelled, CommClosedError, TimeoutError) as error:
+        except (CancelledError, FutureCancelledError, CommClosedError, TimeoutError) as error:
             raise UnavailableError(
                 f"the cluster at {self._address} is gone; the same command with the same --out goes on from here"
             ) from error
@@ -183,9 +168,7 @@ def _connected(address: str) -> "Client":
     return client
 
 
-def _luggage(workbench: "Workbench", key: str, shared: Any) -> Luggage:
-    import pickle
-
+def _plugin(workbench: "Workbench", key: str, shared: Any) -> StudyPlugin:
     import cloudpickle
 
     from app.runs.manifest import code_sha256
@@ -196,4 +179,4 @@ def _luggage(workbench: "Workbench", key: str, shared: Any) -> Luggage:
         for path in sorted(_PACKAGE.rglob("*.py"))
     }
     packed = zlib.compress(pickle.dumps((workbench.packed(with_candles=shared is None), shared)), 1)
-    return Luggage(key, code_sha256(), files, packed)
+    return StudyPlugin(key, code_sha256(), files, packed)

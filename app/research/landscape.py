@@ -1,7 +1,7 @@
 """The landscape around a study's best: its neighbours, how much each parameter matters, and a heat map of two.
 
-The rule: neighbours are one step away in one parameter; those that no trial had are run after the search, are no
-trials and cannot become the best. Figures only; rendering is elsewhere.
+Neighbours are one step away in one parameter; those that no trial had are run after the search, are no trials and
+cannot become the best.
 """
 
 import statistics
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.research.outcome import Task
 from app.research.parameters import Parameter, overrides_of
 from app.research.study import Outcomes, Study, Trial, why_infeasible
+from app.research.trial import Task
 from app.research.workbench import Workers
 from app.strategies.loader import check_settings
 
@@ -86,16 +86,12 @@ def neighbourhood(study: Study, workers: Workers, outcomes: Outcomes) -> Neighbo
         performance = outcomes[overrides].performance
         value = plan.objective.value(performance)
         found.append(Neighbour(parameter.name, text, value, plan.objective.why_undefined(performance)))
-    return _judged(study, best, tuple(found))
-
-
-def _judged(study: Study, best: Trial, neighbours: tuple[Neighbour, ...]) -> Neighbourhood:
-    values = [one.value for one in neighbours if one.value is not None]
+    values = [one.value for one in found if one.value is not None]
     tried = [trial.value for trial in study.distinct if trial.value is not None]
     mean = statistics.fmean(values) if values else None
     lead = (best.value or 0.0) - statistics.median(tried)
     drop = None if mean is None or len(values) < 2 or lead == 0.0 else ((best.value or 0.0) - mean) / lead
-    return Neighbourhood(neighbours, mean, drop)
+    return Neighbourhood(tuple(found), mean, drop)
 
 
 def importance(study: Study, parameter: Parameter) -> float | None:
@@ -135,11 +131,9 @@ def heat_map(study: Study) -> HeatMap | None:
         if trial.value is not None:
             held.setdefault((rows.place(trial), columns.place(trial)), []).append(trial.value)
     places = [[held.get((row, column), []) for column in range(len(columns.labels))] for row in range(len(rows.labels))]
+    names = first.name, second.name, rows.labels, columns.labels
     return HeatMap(
-        first.name,
-        second.name,
-        rows.labels,
-        columns.labels,
+        *names,
         tuple(tuple(statistics.fmean(cell) if cell else None for cell in line) for line in places),
         tuple(tuple(len(cell) for cell in line) for line in places),
         (rows.place(best), columns.place(best)),

@@ -1,11 +1,10 @@
 """LoadedCandles: months of candles read once from the cache and held as columns, for as many runs as are wanted.
 
-The rule: a run over them reads the same candles, in the same months, as one over the cache. A candle takes 48 bytes;
-the slices of short runs are kept, too, up to a fixed number. A month that is known and was not loaded is an error.
+A run over them reads the same candles, in the same months, as one over the cache. A candle takes 48 bytes; the slices
+of short runs are kept, too, up to a fixed number. A month that is known and was not loaded is an error.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,7 +37,7 @@ class LoadedCandles:
         self._months = {symbol: dict(own) for symbol, own in months.items()}
         self._known = {symbol: list((known or months)[symbol]) for symbol in months}
         self._cache = cache
-        self._kept: tuple[Span, KeptSlices] | None = None
+        self._feed: TrialFeed | None = None
 
     @classmethod
     def load(
@@ -75,33 +74,21 @@ class LoadedCandles:
         """The same without the way back to the cache: to be sent to where that is not."""
         return LoadedCandles(self.timeframe, self._months, self._known)
 
-    @property
-    def size_bytes(self) -> int:
-        """Of the columns."""
-        return sum(column.nbytes for own in self._months.values() for columns in own.values() for column in columns)
-
     def feed(self, symbols: Sequence[str], span: Span) -> "TrialFeed":
-        """A feed over a span; its slices are kept for the next run of the same span if they are few."""
-        if self._kept is None or self._kept[0] != (*span,) or self._kept[1].symbols != tuple(symbols):
-            self._kept = (span, KeptSlices(tuple(symbols)))
-        return TrialFeed(self, span, self._kept[1])
-
-
-@dataclass
-class KeptSlices:
-    """Bursts of one span, complete or not at all; slices are immutable, so runs may share them."""
-
-    symbols: tuple[str, ...]
-    bursts: list[Sequence[Slice]] = field(default_factory=list)
-    coverage: list[SeriesCoverage] | None = None
+        """A feed over a span: that of the run before, if it was the same."""
+        if self._feed is None or (self._feed.symbols, self._feed.span) != (tuple(symbols), span):
+            self._feed = TrialFeed(self, tuple(symbols), span)
+        return self._feed
 
 
 class TrialFeed:
-    """The replay of loaded candles: the replay feed's own slices, made once where they fit."""
+    """The replay feed's own slices of loaded candles; they are immutable, so a few are kept for the next run."""
 
-    def __init__(self, candles: LoadedCandles, span: Span, kept: KeptSlices) -> None:
-        self._candles, self._span, self._kept = candles, span, kept
+    def __init__(self, candles: LoadedCandles, symbols: tuple[str, ...], span: Span) -> None:
+        self.symbols, self.span = symbols, span
+        self._candles = candles
         self._coverage: list[SeriesCoverage] = []
+        self._kept: list[Sequence[Slice]] | None = None  # all bursts of the span, or None
 
     async def run(self, queue: EventQueue) -> None:
         """Put all slices, as fast as the queue takes them."""
@@ -114,32 +101,25 @@ class TrialFeed:
 
     def bursts(self) -> Iterator[Sequence[Slice]]:
         """The slices of the span in order."""
-        kept = self._kept
-        if kept.coverage is not None:
-            self._coverage = kept.coverage
-            yield from kept.bursts
+        if self._kept is not None:
+            yield from self._kept
             return
-        warmup_start_ms, start_ms, end_ms = self._span
-        feed = ReplayFeed(
-            self._candles,
-            kept.symbols,
-            self._candles.timeframe,
-            warmup_start_ms=warmup_start_ms,
-            start_ms=start_ms,
-            end_ms=end_ms,
-        )
+        warmup_start_ms, start_ms, end_ms = self.span
+        span = {"warmup_start_ms": warmup_start_ms, "start_ms": start_ms, "end_ms": end_ms}
+        feed = ReplayFeed(self._candles, self.symbols, self._candles.timeframe, **span)
         self._coverage = feed.coverage()
         bursts: list[Sequence[Slice]] = []
         count = 0
         for burst in feed.bursts():
-            count += len(burst) * len(kept.symbols)
+            count += len(burst) * len(self.symbols)
             if count <= KEPT_CANDLES_MAX:
                 bursts.append(burst)
             else:
                 bursts.clear()
             yield burst
+        self._coverage = feed.coverage()
         if count <= KEPT_CANDLES_MAX:
-            kept.bursts, kept.coverage = bursts, feed.coverage()
+            self._kept = bursts
 
 
 def _by_month(columns: CandleColumns) -> Iterator[tuple[str, CandleColumns]]:

@@ -1,11 +1,12 @@
 """Monte Carlo on a finished run: every method's answer as one mapping, the content of monte_carlo.json.
 
-The rule: same run, same question, same bytes, whatever the number of workers; a method that the run is too small for
-says so beside the others, and is an error where it was the only one asked for. The run's own files stay as they are.
+The same run and question give the same bytes, whatever the number of workers. A method that the run is too small for
+says so beside the others; it is an error where no other was asked for. The run's own files stay as they are.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from app.runs.trade_table import read_fills, trades_of
 from app.times import parse_time_ms
 
 FORMAT = 1
+_SHOWN = ("starting_balance", "final_equity", "max_drawdown_pct", "total_trades")
 METHODS = (SHUFFLE.name, TRADES.name, DAYS.name, CANDLES.name)
 _LEDGER_METHODS = {SHUFFLE.name: shuffle, TRADES.name: trades, DAYS.name: days}
 LEDGER_RUNS, CANDLE_RUNS = 1_000, 100  # a path of candles is a whole run of the strategy
@@ -68,23 +70,25 @@ def monte_carlo(
     ledger = ledger_of(run)
     answers: dict[str, Block] = {}
     for method in asked.methods:
+        question = asked.question(method)
+        heard = partial(_tell_path, tell, method, question.runs)
         try:
-            answers[method] = _answer(run, ledger, method, asked.question(method), caches, workers, tell)
+            if method == CANDLES.name:
+                answers[method] = candle_block(run, caches, question, workers, heard)
+            else:
+                answers[method] = _LEDGER_METHODS[method](ledger, question)
+                heard(question.runs)
         except DataError as error:
             answers[method] = {"not_possible": str(error)}
     if all("not_possible" in answer for answer in answers.values()):
         raise DataError(f"{run.folder}: {answers[asked.methods[0]]['not_possible']}")
-    performance = run.results["performance"]
     return {
         "format": FORMAT,
         "run": {"period": run.results["period"], "outputs_sha256": run.manifest["outputs_sha256"]},
         "seed": asked.seed,
         "ruin_below_pct": 100.0 * asked.ruin,
         "numpy": np.__version__,  # another version may draw otherwise
-        "starting_balance": performance["starting_balance"],
-        "final_equity": performance["final_equity"],
-        "max_drawdown_pct": performance["max_drawdown_pct"],
-        "total_trades": performance["total_trades"],
+        **{name: run.results["performance"][name] for name in _SHOWN},
         "methods": answers,
     }
 
@@ -105,17 +109,5 @@ def ledger_of(run: Run) -> Ledger:
     return Ledger(starting_balance, closed.pnl, scan.path().returns)
 
 
-def _answer(
-    run: Run,
-    ledger: Ledger,
-    method: str,
-    question: Question,
-    caches: Sequence[CandleCache],
-    workers: int,
-    tell: Told,
-) -> Block:
-    if method != CANDLES.name:
-        answer = _LEDGER_METHODS[method](ledger, question)
-        tell(method, question.runs, question.runs)
-        return answer
-    return candle_block(run, caches, question, workers, lambda done: tell(method, done, question.runs))
+def _tell_path(tell: Told, method: str, runs: int, done: int) -> None:
+    tell(method, done, runs)

@@ -1,7 +1,7 @@
 """What a search may vary: `--param ema_fast=5:20`, `risk.reward_risk_ratio=1:3:0.5`, `allow_short=true,false`.
 
-The rule: a value is a text as `--set` takes it, so that a trial and its command line cannot differ. Steps are counted
-in decimals (0.1 + 0.2 is 0.3). Parsing and naming only; what is tried is decided elsewhere.
+A value is a text as `--set` takes it, so that a trial and its command line cannot differ. Steps are counted in decimals
+(0.1 + 0.2 is 0.3). What is tried is decided elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -141,11 +141,11 @@ def _range(name: str, key: str, values: str, text: str, *, whole: bool) -> Param
     if len(parts) not in (2, 3):
         raise ConfigError(f"--param {text}: write LOW:HIGH or LOW:HIGH:STEP")
     low, high = parts[:2]
-    if low >= high:
-        flipped = (
-            f"did you mean {name}={_plain(high)}:{_plain(low)}?" if low > high else "it holds one value: use --set"
-        )
-        raise ConfigError(f"--param {text}: the range is {'inverted' if low > high else 'empty'}; {flipped}")
+    if low > high:
+        flipped = f"did you mean {name}={_plain(high)}:{_plain(low)}?"
+        raise ConfigError(f"--param {text}: the range is inverted; {flipped}")
+    if low == high:
+        raise ConfigError(f"--param {text}: the range is empty; it holds one value: use --set")
     step = parts[2] if len(parts) == 3 else Decimal(1) if whole else None
     if step is not None and step <= 0:
         raise ConfigError(f"--param {text}: the step must be above 0")

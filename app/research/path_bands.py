@@ -1,7 +1,7 @@
 """What many equity paths come to: final equity, drawdown, ruin, and the bands of each.
 
-The rule: a path begins at the starting balance, which is its first peak; what is not known is None. Pure functions on
-arrays of one row a path; they draw nothing.
+A path begins at the starting balance, which is its first peak; what is not known is None. Pure functions on arrays of
+one row a path; they draw nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +27,8 @@ class Outcomes:
     @classmethod
     def joined(cls, parts: "Sequence[Outcomes]") -> "Outcomes":
         """All of them, in order."""
-        return cls(
-            np.concatenate([part.final_equity for part in parts]),
-            np.concatenate([part.max_drawdown for part in parts]),
-            np.concatenate([part.ruined for part in parts]),
-        )
+        names = ("final_equity", "max_drawdown", "ruined")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def added(starting_balance: float, pnl: Floats) -> Floats:

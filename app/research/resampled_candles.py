@@ -1,11 +1,11 @@
 """Monte Carlo on the candles themselves: made-up histories from blocks of the real one, run through the one runtime.
 
-The rule: a slot holds what all symbols did at one time, and is drawn whole, so that symbols which moved together still
-do. A candle keeps its shape against the close before it, and its volume; gaps are drawn like candles. The blocks are
-those of the stationary bootstrap (Politis and Romano 1994); no candle is invented that cannot have been one.
+A slot holds what all symbols did at one time, and is drawn whole, so that symbols which moved together still do. A
+candle keeps its shape against the close before it, and its volume; gaps are drawn like candles. The blocks are those of
+the stationary bootstrap (Politis and Romano 1994).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +71,8 @@ def moves_of(series: Mapping[str, CandleColumns], mean_block: float | None = Non
     times_ms = np.unique(np.concatenate([columns.open_time_ms for columns in series.values()]))
     symbols = {symbol: _moves(columns, times_ms) for symbol, columns in series.items()}
     if mean_block is None:
-        mean_block = block_length(list(_signs_and_sizes(list(symbols.values()))))
+        returns = [np.log(moves.shape["close"][moves.present]) for moves in symbols.values()]
+        mean_block = block_length([*returns, *map(np.abs, returns)])
     return CandleMoves(times_ms, symbols, mean_block)
 
 
@@ -89,8 +90,3 @@ def _moves(columns: CandleColumns, times_ms: Ints) -> SymbolMoves:
     present[places] = True
     shape = {name: spread(getattr(columns, name) / before, 1.0) for name in PRICES}
     return SymbolMoves(first, present, shape, spread(columns.volume, 0.0))
-
-
-def _signs_and_sizes(symbols: Sequence[SymbolMoves]) -> Sequence[Floats]:
-    returns = [np.log(moves.shape["close"][moves.present]) for moves in symbols]
-    return [*returns, *(np.abs(own) for own in returns)]

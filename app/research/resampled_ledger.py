@@ -1,7 +1,7 @@
 """Monte Carlo on what a finished run earned: its trades in another order, or its trades or days drawn in blocks.
 
-The rule: each answer is measured on the paths as it is on the run itself, in the same steps, so that the two can be
-held together; and each says what it keeps, what it can tell and what it cannot. No strategy is asked here.
+Each answer is measured on the paths as it is on the run itself, in the same steps, so that the two can be compared, and
+says what it keeps, what it can tell and what it cannot. No strategy is asked here.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Sampling: which values a search tries next, by Optuna (grid, random, TPE, NSGA-II), in batches of a fixed size.
 
-The rule: what is asked depends on the seed, the number of the batch and what was told before, and on nothing else; so
-the number of workers, a stop and a resumption change nothing. Values are places on a grid, or doubles, as text.
+What is asked depends on the seed, the number of the batch and what was told before, and on nothing else, so the number
+of workers, a stop and a resumption change nothing. Values are places on a grid, or doubles, as text.
 """
 
 import hashlib

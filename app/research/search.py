@@ -1,7 +1,7 @@
 """A search from a backtest's own arguments: its plan and identity, its workers, and the proof that the best is real.
 
-The rule: the best trial is run again as an ordinary backtest from the cache, with files, and must leave the same trade
-log, byte for byte; otherwise the search fails loudly. It prints nothing.
+The best trial is run again as an ordinary backtest from the cache, with files, and must leave the same trade log, byte
+for byte; otherwise the search fails.
 """
 
 import asyncio
@@ -12,27 +12,26 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from app.candles.built_candles import built_cache
 from app.candles.cache import CandleCache
 from app.errors import ConfigError
-from app.research.heat_map_page import heat_map_page
 from app.research.landscape import neighbourhood
-from app.research.objective import parse_objective
 from app.research.parameters import parse_parameters
+from app.research.research_pages import heat_map_page
 from app.research.sampling import BATCHES, METHODS, grid_points, sampler_version
 from app.research.search_report import Findings, findings_of, study_content
-from app.research.shared_cache import SharedCache
-from app.research.study import Progress, SearchPlan, StudyRun, Trial
+from app.research.study import Progress, SearchPlan, StudyRun, Trial, parse_objective
 from app.research.study_file import Identity, StudyFile
-from app.research.workbench import Workbench, Workers
+from app.research.workbench import SharedCache, Workbench, Workers
 from app.research.workers import LocalWorkers
 from app.runs.manifest import code_sha256, sha256_json
-from app.runs.run_folder import RunFolder, new_folder, write_json, writing
+from app.runs.run_folder import new_folder, write_json, writing
 from app.session.backtest import ConfigBacktestRunner
-from app.session.period import Period, months_of_run
+from app.session.period import months_of_run
 from app.session.plan import RunPlan, versions
 from app.times import file_time, iso_ms, short_time
 
@@ -88,19 +87,8 @@ class Search:
 
     def command(self, best: Trial) -> str:
         """The command line that runs the best trial again."""
-        runner, live = self.runner, self.plan.settings.live
-        words = ["python", "-m", "app", "--mode", "backtest", "--config", str(runner.config)]
-        words += ["--cache", str(runner.cache), "--offline"]
-        words += ["--start", short_time(self.plan.start_ms), "--end", short_time(self.plan.end_ms)]
-        if runner.symbols is not None:
-            words += ["--symbols", ",".join(live.symbols)]
-        if runner.interval is not None:
-            words += ["--interval", runner.interval]
-        if runner.strategy is not None:
-            words += ["--strategy", runner.strategy]
-        for override in (*runner.overrides, *best.overrides):
-            words += ["--set", override]
-        return shlex.join(words)
+        start, end = short_time(self.plan.start_ms), short_time(self.plan.end_ms)
+        return backtest_command(replace(self._backtest(best), start=start, end=end))
 
     def run(self, workers: Workers, folder: Path, progress: Progress | None = None) -> Findings:
         """Run the study, its best's neighbours and the best again; study.json and heat_map.html into the folder."""
@@ -117,19 +105,21 @@ class Search:
             write_json(folder / STUDY, study_content(found, command))
         return found
 
+    def _backtest(self, best: Trial) -> ConfigBacktestRunner:
+        quiet = replace(self.runner, offline=True, progress=None, report=False, note="")
+        overrides = (*self.runner.overrides, *best.overrides)
+        return replace(quiet, start=self.plan.start_ms, end=self.plan.end_ms, overrides=overrides)
+
     def _prove(self, best: Trial, folder: Path) -> None:
+        """Run the best trial as an ordinary backtest; RuntimeError if its trade log is another one."""
         out = folder / f"best-{best.number}"
-        start_ms, end_ms = self.plan.start_ms, self.plan.end_ms
-        name = f"config_backtest_{file_time(start_ms)}_{file_time(end_ms)}"
-        trades = RunFolder(out, name).trades
         with writing(out):
             if out.exists():  # of the search that this one goes on with, whole or not
                 shutil.rmtree(out)
-        overrides = (*self.runner.overrides, *best.overrides)
-        same = replace(self.runner, start=start_ms, end=end_ms, overrides=overrides, offline=True, out=out)
-        if replace(same, progress=None, report=False, note="").run()["status"] != "finished":
+        results = replace(self._backtest(best), out=out).run()
+        if results["status"] != "finished":
             raise KeyboardInterrupt
-        if hashlib.sha256(trades.read_bytes()).hexdigest() != best.outcome.trades_sha256:
+        if hashlib.sha256((out / results["files"]["trades"]).read_bytes()).hexdigest() != best.outcome.trades_sha256:
             raise RuntimeError(f"trial {best.number} has another trade log than its backtest in {out}")
 
 
@@ -159,21 +149,15 @@ def prepare_search(runner: ConfigBacktestRunner, options: SearchOptions) -> Sear
                 f"leave --trials out, take larger steps, or --method random"
             )
         plan = replace(plan, trials=points)
-    cache, timeframe = CandleCache(Path(runner.cache)), settings.live.timeframe
-    run_plan = _with_all_months(run_plan, built_cache(cache, timeframe, run_plan.finer, period.end_ms))
+    symbols, timeframe = settings.live.symbols, settings.live.timeframe
+    cache = CandleCache(Path(runner.cache))
+    if settings.live.startup_candles == "auto":  # the first month that is read hangs on the parameters
+        source = built_cache(cache, timeframe, run_plan.finer, period.end_ms)
+        run_plan = replace(run_plan, months=months_of_run(source, symbols, timeframe, 0, period))
     first_ms = min(month.first_open_ms for month in run_plan.months)
     start_ms = min(first_ms, run_plan.warmup_start_ms)
     bench = Workbench(settings, start_ms, period.end_ms, cache.root, finer=run_plan.finer)
     return Search(runner, run_plan, plan, _identity(run_plan, plan), bench)
-
-
-def _with_all_months(run_plan: RunPlan, cache: CandleCache) -> RunPlan:
-    # With `startup_candles: auto` the warm-up, and so the first month that is read, hangs on the parameters.
-    live, period = run_plan.settings.live, run_plan.period
-    if live.startup_candles != "auto":
-        return run_plan
-    months = months_of_run(cache, live.symbols, live.timeframe, 0, Period(period.start_ms, period.end_ms, ""))
-    return replace(run_plan, months=months)
 
 
 def _identity(run_plan: RunPlan, plan: SearchPlan) -> dict[str, Any]:
@@ -184,13 +168,27 @@ def _identity(run_plan: RunPlan, plan: SearchPlan) -> dict[str, Any]:
         "config": plan.settings.model_dump(mode="json"),
         "period": {"start": iso_ms(plan.start_ms), "end": iso_ms(plan.end_ms)},
         "param": [parameter.spec for parameter in plan.parameters],
-        "method": plan.method,
-        "objective": plan.objective.figure,
-        "min_trades": plan.objective.min_trades,
-        "seed": plan.seed,
-        "batch": plan.batch,
+        **plan.described,
         "candles": candles,
         "strategy_sha256": run_plan.strategy.source_sha256,
         "code_sha256": code_sha256(),
         "versions": {"python": platform.python_version(), **versions(), "optuna": sampler_version()},
     }
+
+
+def backtest_command(runner: ConfigBacktestRunner) -> str:
+    """`python -m app --mode backtest ...`, to be copied into a shell, of a runner whose config is a file."""
+    words = ["python", "-m", "app", "--mode", "backtest", "--config", str(runner.config), "--cache", str(runner.cache)]
+    words += ["--offline"] if runner.offline else []
+    for option, value in (("--start", runner.start), ("--end", runner.end)):
+        if value is not None:
+            words += [option, iso_ms(value) if isinstance(value, int) else value]
+    if runner.symbols is not None:
+        words += ["--symbols", ",".join(runner.symbols)]
+    if runner.interval is not None:
+        words += ["--interval", runner.interval]
+    if runner.strategy is not None:
+        words += ["--strategy", runner.strategy]
+    for override in runner.overrides:
+        words += ["--set", override]
+    return shlex.join(words)

@@ -1,7 +1,7 @@
 """One account out of the windows of a walk-forward: their trades in one log, their equity in one curve, its metrics.
 
-The rule: a row is that of its window's own run; only trade and order ids count on, so that they stay unique. A window
-that did not trade leaves one row at its end, with the balance as it was. The metrics are those of every run.
+A row is that of its window's own run; only trade and order ids count on, so that they stay unique. A window that did
+not trade leaves one row at its end, with the balance as it was. The metrics are those of every run.
 """
 
 import csv
@@ -15,8 +15,8 @@ from app.candles.cache import CandleCache
 from app.research.windows import Span
 from app.runs.equity import EquityLog
 from app.runs.metrics import RunFiles, run_metrics
-from app.runs.quotients import Floats
 from app.runs.run_folder import EQUITY, writing
+from app.runs.tally import TradeTotals
 from app.runs.trade_log import COLUMNS
 from app.runs.trade_table import read_fills, trades_of
 from app.settings.profile import Settings
@@ -43,40 +43,19 @@ def stitch(blocks: Sequence[Block], folder: Path, name: str, settings: Settings,
         finally:
             log.close()
     final = float(blocks[-1]["out_of_sample"]["final_balance"])
-    span = Span(_ms(blocks[0], "start"), _ms(blocks[-1], "end"))
-    return {
-        "files": {"trades": trades.name, "equity": equity.name},
-        **_figures(trades, equity, log, start_balance, final, span, settings, cache),
-    }
-
-
-def _figures(
-    trades: Path,
-    equity: Path,
-    log: EquityLog,
-    start_balance: float,
-    final: float,
-    span: Span,
-    settings: Settings,
-    cache: CandleCache,
-) -> Block:
-    live = settings.live
+    span, live = Span(_ms(blocks[0], "start"), _ms(blocks[-1], "end")), settings.live
     first_opens, last_closes = _outer_prices(cache, live.symbols, live.timeframe, span)
     metrics = run_metrics(
         RunFiles(
-            trades=trades,
-            equity=equity,
-            starting_balance=start_balance,
-            final_equity=final,
-            start_ms=span.start_ms,
-            symbols=live.symbols,
-            first_opens=first_opens,
-            last_closes=last_closes,
+            trades=trades, equity=equity,
+            starting_balance=start_balance, final_equity=final, start_ms=span.start_ms,
+            symbols=live.symbols, first_opens=first_opens, last_closes=last_closes,
             target_rate=settings.trading_mode.maker_commission_rate,
         )
-    )
+    )  # fmt: skip
     pnl = trades_of(read_fills(trades), trades).pnl
     return {
+        "files": {"trades": trades.name, "equity": equity.name},
         "performance": {
             "starting_balance": start_balance,
             "final_balance": final,
@@ -84,24 +63,10 @@ def _figures(
             "total_return_pct": 100.0 * (final / start_balance - 1.0),
             "peak_equity": log.peak,
             "max_drawdown_pct": 100.0 * log.max_drawdown,
-            **_counts(pnl),
+            **TradeTotals(len(pnl), int((pnl > 0.0).sum()), float(pnl.sum())).as_dict(),
             **metrics.performance,
         },
-        "monthly": metrics.monthly,
-        "buy_and_hold": metrics.buy_and_hold,
-        "costs": metrics.costs,
-        "per_symbol": metrics.per_symbol,
-    }
-
-
-def _counts(pnl: Floats) -> Block:
-    winners = int((pnl > 0.0).sum())
-    return {
-        "total_trades": len(pnl),
-        "winning_trades": winners,
-        "losing_trades": len(pnl) - winners,
-        "win_rate": 100.0 * winners / len(pnl) if len(pnl) else None,
-        "realized_pnl": float(pnl.sum()),
+        **{name: getattr(metrics, name) for name in ("monthly", "buy_and_hold", "costs", "per_symbol")},
     }
 
 

@@ -1,28 +1,87 @@
 """A study: samples asked in batches, run by workers, told in their order; the same whatever the number of workers.
 
-The rule: a trial is known by its values, so one that was run before (twice asked, or before a stop) is not run again.
-An infeasible sample is not run and not a trial: it is counted, with the reason, and another one is asked.
+The objective is a figure of results.json's `performance`; a trial that has none counts as the worst. A trial is known
+by its values, so one that was run before (asked twice, or before a stop) is not run again. An infeasible sample is no
+trial: it is counted, with the reason, and another one is asked.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.errors import ConfigError
-from app.research.objective import Objective
-from app.research.outcome import Outcome, Task
 from app.research.parameters import Parameter, overrides_of
 from app.research.sampling import Sample, Sampling
+from app.research.trial import Outcome, Task
 from app.research.workbench import Workers
+from app.runs.ratios import DAYS_NEEDED
+from app.settings.config_text import unknown_key
 from app.settings.profile import Settings, load_settings
 from app.strategies.constraints import first_broken
 from app.strategies.loader import LoadedStrategy, check_settings
+from app.times import DAY_MS
 
+SHORT_NAMES = {
+    "return": "total_return_pct",
+    "cagr": "cagr_pct",
+    "drawdown": "max_drawdown_pct",
+    "pnl": "realized_pnl",
+}
+FIGURES = (
+    "sharpe", "sortino", "calmar", "omega", "total_return_pct", "cagr_pct", "max_drawdown_pct", "final_equity",
+    "realized_pnl", "expectancy", "expectancy_r", "profit_factor", "payoff_ratio", "sqn", "win_rate", "ulcer_index",
+    "volatility_pct",
+)  # fmt: skip
+_SMALLER_IS_BETTER = ("max_drawdown_pct", "ulcer_index", "volatility_pct")
+_YEARLY = ("sharpe", "sortino", "calmar", "omega", "cagr_pct", "volatility_pct")
 SAMPLES_MAX = 1_000  # infeasible ones in a row; then there is nothing to be found
 Overrides = tuple[str, ...]
 Outcomes = MutableMapping[Overrides, Outcome]
 Leader = tuple[Overrides, float]
 Progress = Callable[[int, int, Leader | None], None]  # trials run, of how many, the best of them and its value
+
+
+@dataclass(frozen=True)
+class Objective:
+    """`figure` of the performance; trials with fewer trades than `min_trades` have none."""
+
+    figure: str
+    min_trades: int = 1
+
+    @property
+    def sign(self) -> float:
+        """What the figure is multiplied with, so that more is better."""
+        return -1.0 if self.figure in _SMALLER_IS_BETTER else 1.0
+
+    def value(self, performance: Mapping[str, Any]) -> float | None:
+        """The figure as it stands; None where it is undefined."""
+        if self.why_undefined(performance) is not None:
+            return None
+        return float(performance[self.figure])
+
+    def why_undefined(self, performance: Mapping[str, Any]) -> str | None:
+        """In a few words; None where it is defined."""
+        trades = performance["total_trades"]
+        if not trades:
+            return "no trades"
+        if trades < self.min_trades:
+            return f"fewer than {self.min_trades} trades"
+        return f"{self.figure} is undefined" if performance[self.figure] is None else None
+
+
+def parse_objective(name: str, min_trades: int, start_ms: int, end_ms: int) -> Objective:
+    """ConfigError for one that does not exist, or that no trial of this period can have."""
+    figure = SHORT_NAMES.get(name, name)
+    if figure not in FIGURES:
+        raise ConfigError(unknown_key("--objective", name, [*SHORT_NAMES, *FIGURES]).replace("key ", ""))
+    days = (end_ms - start_ms) / DAY_MS
+    if figure in _YEARLY and days < DAYS_NEEDED:
+        raise ConfigError(
+            f"--objective {name} needs {DAYS_NEEDED} days, the period has {days:g}; "
+            "take a longer one, or return, expectancy or profit_factor"
+        )
+    return Objective(figure, max(1, min_trades))
 
 
 @dataclass(frozen=True)
@@ -38,6 +97,12 @@ class SearchPlan:
     trials: int
     seed: int
     batch: int
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """How it searches, for JSON."""
+        objective = {"objective": self.objective.figure, "min_trades": self.objective.min_trades}
+        return {"method": self.method, **objective, "seed": self.seed, "batch": self.batch}
 
 
 @dataclass(frozen=True)

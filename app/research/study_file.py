@@ -1,12 +1,12 @@
 """The study file: `trials.sqlite` in the study's folder, one row a set of values that was run, written as they come.
 
-The rule: it says of what config, candles, code and search it is, and refuses any other, naming what differs. A search
-that was stopped anywhere goes on from it to the result that it would have had. One search at a time writes to it.
+It says of what config, candles, code and search it is, and refuses any other, naming what differs. A search that was
+stopped anywhere goes on from it to the result that it would have had. One search at a time writes to it.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from app.errors import DataError, OutputError
-from app.research.outcome import Outcome
+from app.research.trial import Outcome
 
 FORMAT = 1
 NAME = "trials.sqlite"
@@ -23,13 +23,13 @@ Identity = Mapping[str, Any]
 _SHOWN = 60
 
 
-class StudyFile(MutableMapping[Overrides, Outcome]):
-    """Outcomes by the values that were laid over the settings. `close()` when the search is over."""
+class StudyFile(dict[Overrides, Outcome]):
+    """Outcomes by the values that were laid over the settings; one that is set is written. `close()` at the end."""
 
     def __init__(self, folder: Path, identity: Identity) -> None:
         """Opens or begins the file; DataError for one of another study, OutputError where it cannot be written."""
         self.path = folder / NAME
-        self._outcomes: dict[Overrides, Outcome] = {}
+        super().__init__()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path, timeout=0.0, isolation_level=None)
@@ -37,26 +37,13 @@ class StudyFile(MutableMapping[Overrides, Outcome]):
         except (OSError, sqlite3.Error) as error:
             raise self._refused(error) from error
 
-    def __getitem__(self, overrides: Overrides) -> Outcome:
-        return self._outcomes[overrides]
-
     def __setitem__(self, overrides: Overrides, outcome: Outcome) -> None:
         row = (json.dumps(overrides), msgspec.json.encode(outcome))
         try:
             self._database.execute("INSERT OR REPLACE INTO trials VALUES (?, ?)", row)
         except sqlite3.Error as error:
             raise self._refused(error) from error
-        self._outcomes[overrides] = outcome
-
-    def __delitem__(self, overrides: Overrides) -> None:
-        self._database.execute("DELETE FROM trials WHERE overrides = ?", (json.dumps(overrides),))
-        del self._outcomes[overrides]
-
-    def __iter__(self) -> Iterator[Overrides]:
-        return iter(self._outcomes)
-
-    def __len__(self) -> int:
-        return len(self._outcomes)
+        super().__setitem__(overrides, outcome)
 
     def close(self) -> None:
         """Release the file; idempotent."""
@@ -83,7 +70,7 @@ class StudyFile(MutableMapping[Overrides, Outcome]):
             self.close()
             raise DataError(f"{self.path} is another study: {difference}; choose another --out to begin anew")
         for overrides, outcome in database.execute("SELECT overrides, outcome FROM trials"):
-            self._outcomes[tuple(json.loads(overrides))] = msgspec.json.decode(outcome, type=Outcome)
+            super().__setitem__(tuple(json.loads(overrides)), msgspec.json.decode(outcome, type=Outcome))
 
     def _refused(self, error: Exception) -> OutputError:
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):

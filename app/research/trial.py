@@ -1,7 +1,8 @@
 """A trial: one backtest over candles that are in memory already, through the one runtime, with its figures.
 
-The rule: what `run_trial` answers is what `--mode backtest` of the same settings and period writes: the content of
-results.json, and the SHA-256 of the trade log. There is no second simulator, and no file is written.
+`run_trial` answers what `--mode backtest` of the same settings and period writes: the content of results.json and the
+SHA-256 of the trade log. No file is written. An `Outcome` is what a search keeps of it: plain numbers, no time and no
+place, so it is the same from another machine and after a journey as JSON.
 """
 
 import asyncio
@@ -9,7 +10,10 @@ import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
 
 from app.errors import DataError
 from app.research.loaded_candles import LoadedCandles
@@ -25,8 +29,6 @@ from app.session.session import Session, build_runtime, outside_of_a_loop
 from app.settings.profile import Settings
 from app.strategies.loader import LoadedStrategy, check_settings, startup_candles
 from app.times import file_time, short_time, timeframe_ms
-
-__all__ = ["LoadedCandles", "TrialResult", "run_trial"]
 
 PERIOD_NOTE = "the period of --start and --end"
 _one_at_a_time = threading.Lock()  # a session tunes the garbage collector of its whole process
@@ -102,4 +104,45 @@ def run_trial(
         rows=equity_log.source(),
         balances=equity_log.balances(),
         start_ms=start_ms if first_ms is None else first_ms,
+    )
+
+
+class Task(NamedTuple):
+    """A run to be made: its number in the study, what is laid over the settings, and its period."""
+
+    number: int
+    overrides: tuple[str, ...]
+    start_ms: int
+    end_ms: int
+
+    @property
+    def label(self) -> str:
+        """For messages."""
+        return f"trial {self.number} ({' '.join(f'--set {override}' for override in self.overrides)})"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """`performance` is that of results.json; `returns` one a day (None where nothing was left); `halted` the time."""
+
+    performance: dict[str, Any]
+    trades_sha256: str
+    returns: list[float] | None
+    halted: str | None
+    missing_candles: int
+
+    @property
+    def daily(self) -> Floats | None:
+        """The returns as an array."""
+        return None if self.returns is None else np.array(self.returns, np.float64)
+
+
+def outcome_of(result: TrialResult) -> Outcome:
+    """What is kept of a trial."""
+    returns, tripped = result.daily.returns, result.results["kill_switch"]
+    return Outcome(
+        performance=result.results["performance"],
+        trades_sha256=result.trades_sha256,
+        returns=None if returns is None else returns.tolist(),
+        halted=None if tripped is None else tripped["time"],
+        missing_candles=result.results["missing_candles"],
     )

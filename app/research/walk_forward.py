@@ -1,8 +1,8 @@
 """A walk-forward: window after window the best of the in-sample span trades out of sample with the balance so far.
 
-The rule: each out-of-sample run is the backtest that its printed command is, begins with the balance that the one
-before it left, and ends flat; no search sees a candle after its in-sample span. Done windows stay done when a walk is
-started again in its folder; a folder of another walk is refused. How the best is found is the caller's affair.
+Each out-of-sample run is the backtest that its printed command is, begins with the balance that the one before it left,
+and ends flat. No search sees a candle after its in-sample span: a window's study is the one that `search` runs over
+that span. Done windows stay done when a walk is started again in its folder; a folder of another walk is refused.
 """
 
 import json
@@ -13,14 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.errors import OutputError
-from app.research.command_lines import backtest_command
+from app.errors import ConfigError, OutputError
+from app.research.search import Search, SearchOptions, backtest_command, prepare_search
+from app.research.study import Progress, StudyRun, parse_objective
 from app.research.windows import Span, Window, WindowRule
+from app.research.workbench import Workers
+from app.runs.manifest import sha256_json
 from app.runs.quotients import ratio
 from app.runs.run_folder import LOCK, owned, write_json, writing
 from app.session.backtest import BacktestResults, ConfigBacktestRunner
 from app.settings.profile import Settings
-from app.times import iso_ms
+from app.times import iso_ms, timeframe_ms
 
 FORMAT = 1
 RESULT, IDENTITY, WINDOW = "walk_forward.json", "walk.json", "window.json"
@@ -77,6 +80,52 @@ class Walk:
         }
 
 
+@dataclass(frozen=True)
+class InSampleSearch:
+    """Finds the best of a window; `progress` hears of each trial."""
+
+    search: Search
+    workers: Workers
+    progress: Progress | None = None
+
+    def __call__(self, window: Window) -> Best:
+        span = window.in_sample
+        plan = replace(self.search.plan, start_ms=span.start_ms, end_ms=span.end_ms)
+        study = StudyRun(plan, self.workers, progress=self.progress).run()
+        best, trials = study.best, len(study.trials)
+        if best is None:
+            return Best(None, None, trials, {})
+        outcome = best.outcome
+        return Best(best.overrides, best.value, trials, outcome.performance, outcome.halted is not None)
+
+
+def prepare_walk(runner: ConfigBacktestRunner, options: SearchOptions, rule: WindowRule) -> tuple[Walk, Search]:
+    """Everything that can be checked before the first trial. ConfigError for what cannot be walked.
+
+    Candles that are missing are fetched first, as for a backtest of the whole period.
+    """
+    search = prepare_search(runner, options)
+    settings, plan = search.plan.settings, search.plan
+    for parameter in plan.parameters:
+        if parameter.key.endswith("starting_balance"):
+            raise ConfigError(f"--param {parameter.spec}: a walk-forward carries the balance on; --set it instead")
+    rule.check(timeframe_ms(settings.live.timeframe))
+    period = Span(plan.start_ms, plan.end_ms)
+    first = rule.windows(period)[0].in_sample  # where there are less days
+    parse_objective(options.objective, options.min_trades, first.start_ms, first.end_ms)
+    about = {
+        "params": [parameter.spec for parameter in plan.parameters],
+        "method": plan.method,
+        "objective": plan.objective.figure,
+        "min_trades": plan.objective.min_trades,
+        "trials": plan.trials,
+        "seed": plan.seed,
+        "sha256": sha256_json(search.identity),  # candles, settings, strategy, code and versions, too
+    }
+    settled = replace(runner, start=plan.start_ms, end=plan.end_ms, progress=None, report=False, note="")
+    return Walk(settled, settings, period, rule, about), search
+
+
 def walk_windows(walk: Walk, optimise: Optimise, folder: Path, tell: Told = lambda window: None) -> list[Block]:
     """Every window's block, in order; `tell` hears each. Raises what a search or a run raises.
 
@@ -94,7 +143,7 @@ def _walk(walk: Walk, optimise: Optimise, folder: Path, tell: Told) -> list[Bloc
     balance = walk.settings.trading_mode.starting_balance
     for window in walk.windows:
         place = folder / "windows" / f"{window.number:02}"
-        block = _done(place)
+        block = _read(place / WINDOW) if (place / WINDOW).exists() else None
         if block is None:
             block = _walked(walk, window, optimise, balance, place) if balance > 0.0 else _untraded(window, balance)
             with writing(place):
@@ -112,9 +161,8 @@ def efficiency(blocks: Sequence[Block]) -> float | None:
     Pardo (2008), walk-forward efficiency: both as simple interest, so that a month is not blown up to a year's growth.
     """
     traded = [block for block in blocks if block["in_sample"]["return_pct"] is not None]
-    earned = [_yearly(block["in_sample"]) for block in traded]
-    kept = [_yearly(block["out_of_sample"]) for block in traded]
-    return ratio(sum(kept), sum(earned)) if sum(earned) > 0.0 else None
+    earned, kept = (sum(block[half]["yearly_pct"] for block in traded) for half in ("in_sample", "out_of_sample"))
+    return ratio(kept, earned) if earned > 0.0 else None
 
 
 def _walked(walk: Walk, window: Window, optimise: Optimise, balance: float, place: Path) -> Block:
@@ -142,7 +190,7 @@ def _walked(walk: Walk, window: Window, optimise: Optimise, balance: float, plac
             **_figures(performance, results["kill_switch"] is not None, span),
         },
         "command": backtest_command(runner),
-        "trades_sha256": _trades_sha256(place),
+        "trades_sha256": _read(place / "manifest.json")["outputs_sha256"]["trades"],
         "files": {name: f"windows/{place.name}/{file}" for name, file in results["files"].items()},
     }
     return {**block, "efficiency": efficiency([block])}
@@ -207,26 +255,12 @@ def _begin(walk: Walk, folder: Path) -> None:
     write_json(path, identity)
 
 
-def _done(place: Path) -> Block | None:
-    path = place / WINDOW
-    return _read(path) if path.exists() else None
-
-
 def _read(path: Path) -> Block:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(f"{path} cannot be read ({error}); choose another --out") from error
     return dict(content) if isinstance(content, dict) else {}
-
-
-def _trades_sha256(place: Path) -> str:
-    manifest = _read(place / "manifest.json")
-    return str(manifest["outputs_sha256"]["trades"])
-
-
-def _yearly(figures: Mapping[str, Any]) -> float:
-    return float(figures["yearly_pct"])
 
 
 def _span(span: Span) -> Block:

@@ -1,7 +1,7 @@
-"""The result of a walk-forward: the content of walk_forward.json, and the same for people.
+"""The result of a walk-forward: the content of walk_forward.json, and the same as text for the console.
 
-Built from the windows and the stitched account, never from a clock. What is undefined is null; what a reader could
-take for more than it is (kill switch, rest, efficiency) is said in words beside it.
+It is built from the windows and the stitched account. What is undefined is null; what a reader could take for more than
+it is (kill switch, rest, efficiency) is said in words beside it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.candles.cache import CandleCache
-from app.report.text_table import text_table
+from app.report.text_table import figure, text_table
 from app.research.stitching import stitch
 from app.research.walk_forward import FORMAT, Walk, efficiency
 from app.research.windows import Span
@@ -61,6 +61,9 @@ def walk_lines(found: Mapping[str, Any], folder: Path) -> Iterator[str]:
     """All lines."""
     rule, search, performance = found["rule"], found["search"], found["performance"]
     kind = "anchored" if rule["anchored"] else "rolling"
+    halted, untraded = found["windows_halted"], len(found["windows"]) - found["windows_traded"]
+    windows = f"{found['windows_with_a_gain']} of {found['windows_traded']} that traded gained"
+    windows += (f", {untraded} did not trade" if untraded else "") + (f", {halted} halted" if halted else "")
     params = ", ".join(search["params"])
     yield (
         f"Onetape walk-forward: {len(found['windows'])} {kind} windows, {rule['in_sample_days']:g} days in sample, "
@@ -77,12 +80,12 @@ def walk_lines(found: Mapping[str, Any], folder: Path) -> Iterator[str]:
         ("Total return", f"{performance['total_return_pct']:+.2f} %"),
         ("Maximum drawdown", f"{performance['max_drawdown_pct']:.2f} %"),
         ("Total trades", f"{performance['total_trades']:,}"),
-        ("Sharpe ratio", _number(performance["sharpe"])),
-        ("Calmar ratio", _number(performance["calmar"])),
-        ("Profit factor", _number(performance["profit_factor"])),
-        ("Buy and hold", _percent(found["buy_and_hold"])),
-        ("Efficiency", _number(found["efficiency"])),
-        ("Windows", _windows(found)),
+        ("Sharpe ratio", figure(performance["sharpe"])),
+        ("Calmar ratio", figure(performance["calmar"])),
+        ("Profit factor", figure(performance["profit_factor"])),
+        ("Buy and hold", figure((found["buy_and_hold"] or {}).get("return_pct"), "{:+.2f} %")),
+        ("Efficiency", figure(found["efficiency"])),
+        ("Windows", windows),
     ):
         yield f"{label + ':':<20}{text}"
     yield ""
@@ -111,9 +114,9 @@ def _row(block: Mapping[str, Any]) -> tuple[str, ...]:
         str(block["number"]),
         f"{_time(out['start'])} to {_time(out['end'])}",
         _best(block),
-        "-" if inside["return_pct"] is None else f"{inside['return_pct']:+.2f}",
+        figure(inside["return_pct"], "{:+.2f}", "-"),
         f"{out['return_pct']:+.2f}",
-        _number(block["efficiency"]),
+        figure(block["efficiency"]),
         f"{out['max_drawdown_pct']:.2f}",
         f"{out['trades']:,}",
         f"{out['final_balance']:,.2f}",
@@ -125,21 +128,6 @@ def _best(block: Mapping[str, Any]) -> str:
     if block["best"] is None:
         return "not traded: no trial had a value" if block["trials"] else "not traded: nothing is left"
     return " ".join(override.removeprefix("strategy.params.") for override in block["best"])
-
-
-def _windows(found: Mapping[str, Any]) -> str:
-    text = f"{found['windows_with_a_gain']} of {found['windows_traded']} that traded gained"
-    untraded = len(found["windows"]) - found["windows_traded"]
-    text += f", {untraded} did not trade" if untraded else ""
-    return text + (f", {found['windows_halted']} halted" if found["windows_halted"] else "")
-
-
-def _percent(held: Mapping[str, Any] | None) -> str:
-    return "n/a" if held is None else f"{held['return_pct']:+.2f} %"
-
-
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.2f}"
 
 
 def _time(text: str) -> str:

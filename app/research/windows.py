@@ -1,7 +1,7 @@
 """The windows of a walk-forward: where it optimises, what it leaves out, where it trades.
 
-The rule: nothing that is traded on lies before the end of what was optimised on, nor inside the embargo after it, and
-the out-of-sample spans follow each other without a gap or an overlap. Pure arithmetic on ms; it reads no candle.
+Nothing that is traded on lies before the end of what was optimised on, nor inside the embargo after it, and the
+out-of-sample spans follow each other without a gap or an overlap.
 """
 
 import re
@@ -55,9 +55,8 @@ class WindowRule:
             if length_ms < least_ms:
                 raise ConfigError(f"{option} {span_text(length_ms)}: it must be at least {span_text(least_ms)}")
             if length_ms % step_ms:
-                raise ConfigError(
-                    f"{option} {span_text(length_ms)}: it is no whole number of candles of {span_text(step_ms)}"
-                )
+                candles = f"candles of {span_text(step_ms)}"
+                raise ConfigError(f"{option} {span_text(length_ms)}: it is no whole number of {candles}")
 
     def windows(self, period: Span) -> list[Window]:
         """All that fit, in order; each begins one out-of-sample length after the one before it.

@@ -1,7 +1,7 @@
-"""Workbench: what a worker process holds of a study, and how it answers one task with it.
+"""What a worker process holds of a study, and how it answers one task with it.
 
-The rule: candles are loaded once and reused by every task; a task is answered from its own settings alone, so it does
-not matter which worker gets it, after what, or how often.
+Candles are loaded once and reused by every task. A task is answered from its own settings alone, so it does not matter
+which worker gets it, after what, or how often. Workers of a cluster may copy the candles from shared storage.
 """
 
 import sys
@@ -13,12 +13,10 @@ from typing import Any, Protocol
 import msgspec
 
 from app.candles.built_candles import built_cache
-from app.candles.cache import CandleCache
-from app.errors import DataError, OnetapeError
+from app.candles.cache import CandleCache, MonthFile
+from app.errors import ConfigError, DataError, OnetapeError
 from app.research.loaded_candles import LoadedCandles
-from app.research.outcome import Outcome, Task, outcome_of
-from app.research.shared_cache import SharedCache
-from app.research.trial import run_trial
+from app.research.trial import Outcome, Task, outcome_of, run_trial
 from app.settings.profile import Settings, load_settings
 
 
@@ -32,6 +30,40 @@ class Workers(Protocol):
 
     def close(self) -> None:
         """End them; idempotent."""
+
+
+@dataclass(frozen=True)
+class SharedCache:
+    """A cache at any `url` that fsspec opens, and the files to be read: symbol, timeframe, month and sha256 of each."""
+
+    url: str
+    months: tuple[tuple[str, str, str, str], ...]
+
+    @classmethod
+    def of(cls, url: str, months: Sequence[MonthFile]) -> "SharedCache":
+        """For the months of a study."""
+        return cls(url, tuple((one.symbol, one.timeframe, one.month, one.sha256) for one in months))
+
+    def copy_to(self, folder: Path) -> Path:
+        """A cache below `folder` with these months; DataError for one that is absent there or another one."""
+        import fsspec
+
+        cache = CandleCache(folder)
+        try:
+            storage, root = fsspec.core.url_to_fs(self.url)
+        except (ImportError, ValueError, OSError) as error:
+            raise ConfigError(f"--shared-cache {self.url}: {error}") from error
+        for symbol, timeframe, month, sha256 in self.months:
+            path = cache.path(symbol, timeframe, month)
+            place = f"{root.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.write_bytes(storage.cat_file(place))
+            except OSError as error:
+                raise DataError(f"--shared-cache {self.url}: {place} cannot be read: {error}") from error
+            if cache.describe(symbol, timeframe, month).sha256 != sha256:
+                raise DataError(f"--shared-cache {self.url}: {place} holds other candles than the study's")
+        return folder
 
 
 @dataclass
@@ -52,8 +84,7 @@ class Workbench:
             settings = load_settings(self.settings, task.overrides)
             return outcome_of(run_trial(self.loaded(), settings, task.start_ms, task.end_ms))
         except OnetapeError as error:
-            told = " ".join(f"--set {override}" for override in task.overrides)
-            raise type(error)(f"trial {task.number} ({told}): {error}") from error
+            raise type(error)(f"{task.label}: {error}") from error
 
     def loaded(self) -> LoadedCandles:
         """The candles, read when they are wanted first."""

@@ -1,7 +1,7 @@
-"""LocalWorkers: processes of this machine that answer the tasks of a study, each with a pipe of its own.
+"""Processes of this machine that answer the tasks of a search or a Monte Carlo, each with a pipe of its own.
 
-The rule: a process that dies (killed, out of memory) is replaced and its task given again, three times at most; an
-error inside a task ends the study. Ctrl-C is the parent's affair: it ends the workers.
+A process that dies (killed, out of memory) is replaced and its task given again, three times at most; an error inside a
+task ends the whole. Ctrl-C is left to the parent, which ends the workers.
 """
 
 import multiprocessing
@@ -14,34 +14,40 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import Any, Protocol
 
 from app.errors import DataError
-from app.research.outcome import Outcome, Task
-from app.research.workbench import Workbench, peak_memory_mib
+from app.research.workbench import peak_memory_mib
 from app.strategies.loader import own_code
 from app.strategies.own_failure import own_failure
 
 TRIES = 3
 
 
+class Answering(Protocol):
+    """What is sent to each process once and answers tasks there; a task has a `number`, and a `label` for messages."""
+
+    def answer(self, task: Any) -> Any: ...
+
+
 @dataclass
 class _Worker:
     process: SpawnProcess
     pipe: Connection
-    task: Task | None = None
+    task: Any = None
 
 
 class LocalWorkers:
     """`count` processes, started when the first task comes."""
 
-    def __init__(self, workbench: Workbench, count: int) -> None:
+    def __init__(self, workbench: Answering, count: int) -> None:
         self._workbench = workbench
         self._count = count
         self._workers: list[_Worker] = []
         self._deaths: Counter[int] = Counter()
         self.memory_mib = 0.0
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
+    def run(self, tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         """The outcome of each task by its number, as they come."""
         waiting = deque(tasks)
         while waiting or any(worker.task for worker in self._workers):
@@ -74,7 +80,7 @@ class LocalWorkers:
         theirs.close()
         return _Worker(process, ours)
 
-    def _give(self, worker: _Worker, waiting: deque[Task]) -> None:
+    def _give(self, worker: _Worker, waiting: deque[Any]) -> None:
         task = waiting.popleft()
         worker.task = task  # a worker that is dead already is noticed when its answer is read
         with suppress(BrokenPipeError):
@@ -84,7 +90,7 @@ class LocalWorkers:
         ready = wait([worker.pipe for worker in self._workers if worker.task is not None])
         return [worker for worker in self._workers if worker.pipe in ready]
 
-    def _take(self, worker: _Worker, waiting: deque[Task]) -> Iterator[tuple[int, Outcome]]:
+    def _take(self, worker: _Worker, waiting: deque[Any]) -> Iterator[tuple[int, Any]]:
         task = worker.task
         if task is None:
             return
@@ -99,36 +105,35 @@ class LocalWorkers:
             raise answer
         yield task.number, answer
 
-    def _bury(self, worker: _Worker, task: Task, waiting: deque[Task]) -> None:
+    def _bury(self, worker: _Worker, task: Any, waiting: deque[Any]) -> None:
         self._workers.remove(worker)
         worker.pipe.close()
         worker.process.join()
         self._deaths[task.number] += 1
         if self._deaths[task.number] >= TRIES:
             raise DataError(
-                f"trial {task.number} ended its worker {self._deaths[task.number]} times "
+                f"{task.label} ended its worker {self._deaths[task.number]} times "
                 f"(exit status {worker.process.exitcode}); "
                 "is there too little memory? --workers 1 needs the least"
             )
         waiting.appendleft(task)
 
 
-def _serve(pipe: Connection, workbench: Workbench) -> None:
+def _serve(pipe: Connection, workbench: Answering) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone: nobody wants an answer
         while True:
             task = pipe.recv()
             try:
-                answer: Outcome | BaseException = workbench.answer(task)
+                answer = workbench.answer(task)
             except Exception as error:
                 answer = _sendable(error, task)
             pipe.send((answer, peak_memory_mib()))
 
 
-def _sendable(error: Exception, task: Task) -> Exception:
+def _sendable(error: Exception, task: Any) -> Exception:
     # A user's own exception may not survive the pipe, and its traceback does not.
     if type(error).__module__ == "app.errors":
         return error
-    overrides = " ".join(f"--set {override}" for override in task.overrides)
     told = own_failure(error, own_code) or "".join(traceback.format_exception(error))
-    return RuntimeError(f"trial {task.number} ({overrides}):\n{told}")
+    return RuntimeError(f"{task.label}:\n{told}")

@@ -19,6 +19,7 @@ from app.times import iso_ms
 
 _NUMBERS = ("atr", "stop", "target", "size_factor")
 _LENGTH_BYTES = 4
+ANSWERS = "answers"  # the log's name in the folder of a run
 NOT_ASKED = "it is not asked"
 
 

@@ -1,14 +1,13 @@
-"""Keeps this process from files and connections by any means, compiled code included: Linux's Landlock, if there.
+"""Keeps this process, compiled code included, from reading files and making connections: with Linux's Landlock.
 
-The rule: once confined, a file below none of the given places cannot be opened for reading, and no TCP connection be
-made (kernels before 6.7: files only), by nobody in this process and for good. It needs no privilege. Where the kernel
-has no Landlock, it says so and changes nothing.
+Once confined, nobody in this process can read a file outside of the given places or make a TCP connection (kernels
+before 6.7: files only), for good. It needs no privilege. Where the kernel has no Landlock, nothing changes.
 """
 
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # the same numbers on every architecture
@@ -56,18 +55,13 @@ def code_below(folders: Sequence[Path]) -> list[str] | None:
     found: list[str] = []
     left = _FOLDERS_MAX
     for folder in folders:
-        for path, files in _walk(folder):
+        for path, below, files in os.walk(folder):
+            below[:] = sorted(name for name in below if not name.startswith(".") and name != "node_modules")
             left -= 1
             if left < 0:
                 return None
             found += [f"{path}/{name}" for name in sorted(files) if name.endswith(_CODE)]
     return found
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    for path, below, files in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith(".") and name != "node_modules")
-        yield path, files
 
 
 def _allow(kernel: ctypes.CDLL, ruleset_fd: int, place: str) -> None:

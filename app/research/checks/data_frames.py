@@ -17,8 +17,8 @@ from app.models.market import Candle
 from app.models.orders import Signal
 from app.research.checks.answer_log import answer_of, relative_difference
 from app.research.checks.observed_run import StrategyFailedError, candles_asked
+from app.research.checks.past_cache import scrambled
 from app.research.checks.request import FrameCheck, FrameDifference, Request
-from app.research.checks.scramble import scrambled
 from app.session.plan import RunPlan
 from app.times import iso_ms
 
@@ -61,9 +61,8 @@ def check_frames(request: Request, plan: RunPlan) -> FrameCheck:
             symbols[candle.symbol].add(candle)
     for one in symbols.values():
         one.check_rest()
-    first = min(
-        (one.first for one in symbols.values() if one.first), key=lambda one: one.close_time_ms, default=None
-    )  # fmt: skip
+    found = [one.first for one in symbols.values() if one.first is not None]
+    first = min(found, key=lambda one: one.close_time_ms, default=None)
     checked, cuts = (sum(getattr(one, name) for one in symbols.values()) for name in ("checked", "cuts"))
     return FrameCheck(rows.total(), checked, cuts, has_signals, first)
 
@@ -169,7 +168,9 @@ class Frames:
                 return _Wrong(row, "generate_signal", *signals, "future cut")
         future = self._frame.iloc[row + 1 : start + len(reference)]
         if len(future):
-            other = self._indicators(self._misled, _joined(known, scrambled_frame(future)))
+            import pandas as pd
+
+            other = self._indicators(self._misled, pd.concat([known, scrambled_frame(future)]))
             if found := _row_difference(reference, other, label):
                 return _Wrong(row, *found, "future scrambled")
         return None
@@ -297,12 +298,6 @@ def _is_same(left: Any, right: Any) -> bool:
 
 def _shown(value: Any) -> str:
     return repr(float(value)) if isinstance(value, (int, float, np.number)) else str(value)
-
-
-def _joined(known: "pd.DataFrame", future: "pd.DataFrame") -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.concat([known, future])
 
 
 def _filled(frame: "pd.DataFrame") -> set[Any]:

@@ -12,11 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.research.checks.answer_log import compare_logs
-from app.research.checks.observed_run import ANSWERS, RUN
-from app.research.checks.request import Task
+from app.research.checks.answer_log import ANSWERS, compare_logs
+from app.research.checks.observed_run import RUN
+from app.research.checks.request import Subject, Task
 from app.research.checks.strategy_process import ENVIRONMENT, ask
-from app.research.checks.subject import Subject
 
 _DAY_S = 86_400.0
 _OUTPUTS = ("run.csv", "signals.csv", "equity.parquet")

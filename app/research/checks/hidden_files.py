@@ -23,6 +23,7 @@ _CODE = (".py", ".pyc", ".so", ".pyd", ".pth")
 _SYSTEM = ("/dev", "/proc", "/sys", "/etc", "/usr", "/lib", "/lib64")
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg")
 _PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty")
+_OF_OS = ("open", "stat", "listdir", "scandir")
 _NOTED_MAX = 100
 
 
@@ -68,10 +69,8 @@ class HiddenFiles:
     def install(self) -> None:
         """From here on; the hook stays in the process, so this is for one that is made for the purpose."""
         sys.addaudithook(self._heard)
-        for module, name in ((builtins, "open"), (io, "open"), (os, "open"), (os, "stat")):
+        for module, name in ((builtins, "open"), (io, "open"), *((os, one) for one in _OF_OS)):
             setattr(module, name, _Placed(getattr(module, name), self._place))
-        for name in ("listdir", "scandir"):
-            setattr(os, name, _Placed(getattr(os, name), self._place))
         self.active = True
 
     @contextmanager
@@ -122,14 +121,13 @@ class HiddenFiles:
             reads, writes = "r" in mode or "+" in mode, any(one in mode for one in "wax+")
         if writes and not is_file:
             self._written.add(real)  # made in this process: what is in it was known
-        if not (reads and is_file) or real in self._written or real.endswith(_CODE) or self._is_shown(real):
+        if not (reads and is_file) or real in self._written or real.endswith(_CODE):
+            return
+        if any(real == one or real.startswith(one + os.sep) for one in self.shown):
             return
         self._note(name, is_hidden=real not in self._parameters)
         if real not in self._parameters:
             raise FileNotFoundError(2, f"hidden by the check, it may know the future; if not: --allow {name}", name)
-
-    def _is_shown(self, real: str) -> bool:
-        return any(real == one or real.startswith(one + os.sep) for one in self.shown)
 
     def _note(self, what: str, *, is_hidden: bool = True) -> None:
         if len(self.accesses) < _NOTED_MAX and all(one.what != what for one in self.accesses):

@@ -12,12 +12,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.errors import StrategyError
-from app.research.checks.answer_log import NOT_ASKED, Answer, Difference, compare_logs, difference_of, read_answers
-from app.research.checks.observed_run import ANSWERS
+from app.research.checks.answer_log import (
+    ANSWERS,
+    NOT_ASKED,
+    Answer,
+    Difference,
+    compare_logs,
+    difference_of,
+    read_answers,
+)
 from app.research.checks.past_cache import PastCache
-from app.research.checks.request import PAST, Access, FrameCheck, Future, Reply, Request, Task
+from app.research.checks.request import PAST, Access, FrameCheck, Future, Reply, Request, Subject, Task
 from app.research.checks.strategy_process import ANSWER_TIMEOUT_S, StrategyProcess, ask
-from app.research.checks.subject import Subject
 from app.times import iso_ms
 
 ROWS_MAX = 4_000
@@ -127,12 +133,19 @@ def find_lookahead(subject: Subject, *, rows_max: int = ROWS_MAX, allowed: Seque
             subject.tell(f"{how} ({decisions:,} decisions)")
             passes.append(_without_future(subject, future, folder / future, truth, allowed))
             found.append(passes[-1].finding(how))
-        is_deterministic = not any(found) or _answers_twice(subject, truth, folder / "again")
+        is_deterministic = True
+        if any(found):
+            subject.tell("with the future once more, to see whether it answers the same twice")
+            ask(subject.request(Task.RUN, folder / "again"))
+            is_deterministic = compare_logs(truth, folder / "again" / "0" / ANSWERS, to_the_bit=True).first is None
         frames = None
         if callable(getattr(subject.plan.strategy.cls, "add_indicators", None)):
             subject.tell("whole DataFrames")
             frames = ask(subject.request(Task.FRAMES, folder / "frames", rows_max=rows_max)).frames
-            found.append(_of_frames(frames))
+            if frames is not None and (one := frames.difference) is not None:
+                candle = f"{one.symbol}, candle closed at {iso_ms(one.close_time_ms)}"
+                how = f"whole DataFrames, {one.how}: {one.what}"
+                found.append(Finding(candle, one.with_future, one.without, how, None))
     accesses = [access for one in passes for access in one.accesses]
     hidden = [one for one in accesses if one.is_hidden and Path(one.what).is_file()]
     return Lookahead(
@@ -174,18 +187,3 @@ def _without_future(subject: Subject, future: Future, folder: Path, truth: Path,
         except StrategyError as error:
             one.fail(str(error))
     return one
-
-
-def _answers_twice(subject: Subject, truth: Path, folder: Path) -> bool:
-    """Whether a fresh process with nothing changed gives the same answers."""
-    subject.tell("with the future once more, to see whether it answers the same twice")
-    ask(subject.request(Task.RUN, folder))
-    return compare_logs(truth, folder / "0" / ANSWERS, to_the_bit=True).first is None
-
-
-def _of_frames(frames: FrameCheck | None) -> Finding | None:
-    if frames is None or frames.difference is None:
-        return None
-    one = frames.difference
-    candle = f"{one.symbol}, candle closed at {iso_ms(one.close_time_ms)}"
-    return Finding(candle, one.with_future, one.without, f"whole DataFrames, {one.how}: {one.what}", None)

@@ -11,7 +11,7 @@ from app.errors import OnetapeError
 from app.models.events import Event
 from app.models.market import Candle
 from app.models.orders import Signal
-from app.research.checks.answer_log import Answer, AnswerLog, answer_of
+from app.research.checks.answer_log import ANSWERS, Answer, AnswerLog, answer_of
 from app.research.checks.request import Request
 from app.runs.run_folder import RunFolder
 from app.runtime.host import OnCandle, StrategyHost
@@ -25,7 +25,6 @@ from app.strategies.loader import load_strategy
 from app.times import iso_ms, timeframe_ms
 from app.trading.account import Account
 
-ANSWERS = "answers"
 RUN = "run"
 
 

@@ -1,7 +1,7 @@
-"""Another world for the strategy's process: another clock, other seeds, another locale. Only ever called there.
+"""Gives the strategy's process another clock, other seeds and another locale, before its code is loaded.
 
-The rule: what a strategy may not depend on is changed before its code is loaded, and Onetape itself must not notice.
-House rules ban clocks and randomness; here they are what is taken away from the strategy, so they are named as text.
+Onetape itself must not notice. The tidy rules ban clocks and randomness; here they are what is changed for the
+strategy, so they are named as text.
 """
 
 import builtins
@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-_CLOCKS_S = ("time", "monotonic", "perf_counter")
-_CLOCKS_NS = ("time_ns", "monotonic_ns", "perf_counter_ns")
-_BROKEN_DOWN = ("localtime", "gmtime", "ctime")
+_CLOCKS = ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns")
 
 
 def disturb(clock_shift_s: float, seed: int) -> None:
@@ -33,43 +31,24 @@ def disturb(clock_shift_s: float, seed: int) -> None:
 
 def shift_clocks(clocks: Any, shift_s: float) -> None:
     """Patch a module like `time`: all its clocks run `shift_s` ahead."""
-    for name in _CLOCKS_S:
-        setattr(clocks, name, _Ahead(getattr(clocks, name), shift_s))
-    for name in _CLOCKS_NS:
-        setattr(clocks, name, _Ahead(getattr(clocks, name), int(shift_s * 1e9)))
-    for name in _BROKEN_DOWN:
-        setattr(clocks, name, _OfNow(getattr(clocks, name), clocks.time))
-    clocks.strftime = _Format(clocks.strftime, clocks.localtime)
-
-
-# Objects, not functions: as an attribute of a class, a clock of Python's own is no method either.
+    for name in _CLOCKS:
+        shift = int(shift_s * 1e9) if name.endswith("_ns") else shift_s
+        setattr(clocks, name, _Patched(lambda real, by=shift: real() + by, getattr(clocks, name)))
+    for name in ("localtime", "gmtime", "ctime"):
+        now = lambda real, s=None: real(clocks.time() if s is None else s)  # noqa: E731
+        setattr(clocks, name, _Patched(now, getattr(clocks, name)))
+    clocks.strftime = _Patched(lambda real, text, *at: real(text, *(at or (clocks.localtime(),))), clocks.strftime)
 
 
 @dataclass(frozen=True)
-class _Ahead:
-    clock: Callable[[], Any]
-    shift: float
+class _Patched:
+    """An object, not a function: as an attribute of a class, a clock of Python's own is no method either."""
 
-    def __call__(self) -> Any:
-        return self.clock() + self.shift
+    call: Callable[..., Any]
+    real: Callable[..., Any]
 
-
-@dataclass(frozen=True)
-class _OfNow:
-    broken_down: Callable[..., Any]
-    clock_s: Callable[[], float]
-
-    def __call__(self, seconds: float | None = None) -> Any:
-        return self.broken_down(self.clock_s() if seconds is None else seconds)
-
-
-@dataclass(frozen=True)
-class _Format:
-    format: Callable[..., str]
-    here: Callable[[], Any]
-
-    def __call__(self, text: str, *moment: Any) -> str:
-        return self.format(text, *(moment or (self.here(),)))
+    def __call__(self, *args: Any) -> Any:
+        return self.call(self.real, *args)
 
 
 def _give_other_dates(shift_s: float) -> None:
@@ -80,7 +59,8 @@ def _give_other_dates(shift_s: float) -> None:
     other = ModuleType("datetime")
     vars(other).update(vars(real_datetime))
     later = _shifted_datetime(shift_s)
-    vars(other).update(datetime=later, date=_shifted_date(later))
+    today = classmethod(lambda cls: getattr(later, "now")().date())  # noqa: B009
+    vars(other).update(datetime=later, date=_LikeDatetime("date", (real_datetime.date,), {"today": today}))
     libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     real_import = builtins.__import__
 
@@ -100,21 +80,12 @@ class _LikeDatetime(type):
 
 
 def _shifted_datetime(shift_s: float) -> type:
-    real = real_datetime.datetime
-    shift = real_datetime.timedelta(seconds=shift_s)
+    real, shift = real_datetime.datetime, real_datetime.timedelta(seconds=shift_s)
 
     def ahead(cls: type, tz: real_datetime.tzinfo | None = None) -> real_datetime.datetime:
         return getattr(real, "now")(tz) + shift  # type: ignore[no-any-return]  # noqa: B009
 
-    def utc_ahead(cls: type) -> real_datetime.datetime:
-        return ahead(cls, real_datetime.UTC).replace(tzinfo=None)
-
     # As text: the readings that the house bans are patched here, never made.
-    readings = {"now": classmethod(ahead), "utcnow": classmethod(utc_ahead), "today": classmethod(ahead)}
+    utc = classmethod(lambda cls: ahead(cls, real_datetime.UTC).replace(tzinfo=None))
+    readings = {"now": classmethod(ahead), "utcnow": utc, "today": classmethod(ahead)}
     return _LikeDatetime("datetime", (real,), readings)
-
-
-def _shifted_date(of_now: type) -> type:
-    real = real_datetime.date
-    names = {"today": classmethod(lambda cls: getattr(of_now, "now")().date())}  # noqa: B009
-    return _LikeDatetime("date", (real,), names)

@@ -12,11 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.errors import DataError
-from app.research.checks.answer_log import compare_logs
-from app.research.checks.observed_run import ANSWERS
-from app.research.checks.request import Task
+from app.research.checks.answer_log import ANSWERS, compare_logs
+from app.research.checks.request import Subject, Task
 from app.research.checks.strategy_process import ask
-from app.research.checks.subject import Subject
 from app.strategies.loader import required_startup, settling_startup
 from app.times import short_time, timeframe_ms
 
@@ -59,11 +57,6 @@ class Warmup:
     configured: int
 
     @property
-    def is_start_dependent(self) -> bool:
-        """Whether no length is enough."""
-        return self.enough is None
-
-    @property
     def is_clean(self) -> bool:
         """Whether the configured warm-up is enough."""
         return self.enough is not None and self.configured >= self.enough
@@ -75,7 +68,7 @@ class Warmup:
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`; an infinite difference (only one has the number) is null."""
-        content = {**asdict(self), "clean": self.is_clean, "start_dependent": self.is_start_dependent}
+        content = {**asdict(self), "clean": self.is_clean, "start_dependent": self.enough is None}
         for one in content["lengths"]:
             if one["largest_difference"] == float("inf"):
                 one["largest_difference"] = None

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from app.cli.main import main
-from app.cli.search import SearchProgress
 from tests import warm_python
 from tests.integration.processes import PATIENCE_S, until
 from tests.searches import CACHE, CONFIG, ROOT
@@ -148,22 +147,3 @@ def test_no_trial_with_a_value(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "Without a value 9: fewer than 9999 trades 9" in captured.out
     assert captured.err.splitlines()[-1].startswith("onetape: no trial has a value for the objective")
     assert json.loads((tmp_path / "study/study.json").read_text())["best"] is None
-
-
-def test_progress_in_a_pipe_and_on_a_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    progress = SearchProgress()
-    for done in range(1, 101):
-        progress(done, 100, None if done < 50 else (("a=1",), 1.25))
-    progress.close()
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 21
-    assert lines[0] == "onetape: 1 of 100 trials, best so far none yet"
-    assert lines[-1] == "onetape: 100 of 100 trials, best so far 1.25 (a=1)"
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    progress = SearchProgress()
-    progress(1, 100, None)
-    progress(2, 100, None)
-    progress.close()
-    assert capsys.readouterr().err.count("\r\033[K") == 3

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from app.candles.cache import CandleCache
 from app.errors import DataError
 from app.research import candle_paths
 from app.research.bootstrap import draws_of
-from app.research.candle_paths import CANDLES, CandlePaths, candle_block
+from app.research.candle_paths import CANDLES, CandlePaths, PathOutcome, PathTask, candle_block
 from app.research.resampled_candles import moves_of
 from app.research.resampled_ledger import Question
 from app.runs.run_files import Run
@@ -63,37 +65,38 @@ def test_a_path_is_a_backtest_of_the_made_up_candles(run: Run, tmp_path: Path) -
         cache.merge(symbol, run.timeframe, columns)
     start, end = (run.manifest["period"][key] for key in ("start", "end"))
     alone = run_config_backtest(start, end, config=CONFIG, cache=cache.root, out=tmp_path / "run", offline=True)
-    outcome = paths.outcome(9, 4)
+    outcome = paths.answer(PathTask(4, 9))
     assert outcome.final_equity == alone["performance"]["final_equity"]
     assert outcome.trades == alone["performance"]["total_trades"] > 10
     assert outcome.max_drawdown == alone["performance"]["max_drawdown_pct"] / 100.0
     assert outcome.lowest == alone.equity.equity.min()
 
 
-def _die_once(seed_and_number: tuple[int, int]) -> candle_paths.PathOutcome:
-    marker = Path(os.environ["DIED"])
-    if seed_and_number[1] == 2 and not marker.exists():
-        marker.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return candle_paths._own_paths[0].outcome(*seed_and_number)
+@dataclass(frozen=True)
+class DyingPaths(CandlePaths):
+    """The process that makes path 2 is killed: each time, or only until `mark` exists."""
 
+    mark: str | None = None
 
-def _die(seed_and_number: tuple[int, int]) -> candle_paths.PathOutcome:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError(seed_and_number)
+    def answer(self, task: PathTask) -> PathOutcome:
+        if task.number == 2 and (self.mark is None or not Path(self.mark).exists()):
+            if self.mark is not None:
+                Path(self.mark).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().answer(task)
 
 
 def test_paths_of_a_worker_that_died_are_made_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DIED", str(tmp_path / "died"))
     alone = block(run, Question(runs=5))
-    monkeypatch.setattr(candle_paths, "_in_worker", _die_once)
+    mark = tmp_path / "died"
+    monkeypatch.setattr(candle_paths, "CandlePaths", partial(DyingPaths, mark=str(mark)))
     assert block(run, Question(runs=5), workers=2) == alone
-    assert (tmp_path / "died").exists()
+    assert mark.exists()
 
 
 def test_a_worker_that_always_dies_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candle_paths, "_in_worker", _die)
-    with pytest.raises(DataError, match="a worker died 3 times; try --workers 1"):
+    monkeypatch.setattr(candle_paths, "CandlePaths", DyingPaths)
+    with pytest.raises(DataError, match="path 2 ended its worker 3 times"):
         block(run, Question(runs=3), workers=2)
 
 
@@ -117,7 +120,7 @@ def test_a_run_that_cannot_be_repeated_has_no_paths(run: Run, tmp_path: Path) ->
 
 
 def test_ruin_is_looked_for_in_every_slice(run: Run) -> None:
-    lowest = min(paths_of(run).outcome(1, number).lowest for number in range(4))
+    lowest = min(paths_of(run).answer(PathTask(number, 1)).lowest for number in range(4))
     above, below = (
         block(run, Question(runs=4, ruin=level)) for level in (lowest / 10_000 - 1e-6, lowest / 10_000 + 1e-6)
     )
@@ -163,7 +166,7 @@ def test_two_symbols_with_gaps_go_through_the_runtime(tmp_path: Path) -> None:
     for symbol, columns in paths.moves.history(draws_of(1, CANDLES.number, 2)).items():
         made.merge(symbol, "1h", columns)
     again = run_config_backtest(*span, config=profile, cache=made.root, out=tmp_path / "again", offline=True)
-    outcome = paths.outcome(1, 2)
+    outcome = paths.answer(PathTask(2, 1))
     assert outcome.final_equity == again["performance"]["final_equity"]
     assert outcome.trades == again["performance"]["total_trades"] > 0
     assert min(own["total_trades"] for own in again["per_symbol"].values()) > 0

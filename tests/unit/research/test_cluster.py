@@ -10,8 +10,8 @@ import pytest
 from app.cli.main import main
 from app.errors import ConfigError, DataError
 from app.research.cluster import ClusterWorkers
-from app.research.outcome import Outcome, Task
 from app.research.study import StudyRun
+from app.research.trial import Outcome, Task
 from app.research.workers import LocalWorkers
 from tests.dask_cluster import DaskCluster, dask_cluster
 from tests.searches import CACHE, END_MS, START_MS, InlineWorkers, bench, plan
@@ -132,7 +132,7 @@ def test_a_cluster_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_shared_cache_that_is_not_there(cluster: DaskCluster, tmp_path: Path) -> None:
     import asyncio
 
-    from app.research.shared_cache import SharedCache
+    from app.research.workbench import SharedCache
     from tests.searches import runner
 
     shared = SharedCache.of(str(tmp_path / "nowhere"), asyncio.run(runner().plan()).months)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from app.research.landscape import heat_map, importance, most_important, neighbourhood
-from app.research.outcome import Outcome
 from app.research.study import Overrides, Study, StudyRun
+from app.research.trial import Outcome
 from tests.searches import ComputingWorkers, plan
 
 Score = Callable[[dict[str, float]], float | None]

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 from arro3.io import read_parquet
 
-from app.research.curve_page import HEIGHT, LEFT, WIDTH
 from app.research.path_bands import fan
-from app.research.research_pages import POINTS, monte_carlo_page, walk_page
+from app.research.research_pages import HEIGHT, LEFT, POINTS, WIDTH, monte_carlo_page, walk_page
 from app.research.walk_forward import walk_windows
 from app.research.walk_report import walk_content
-from tests.unit.research.test_curve_page import points
+from tests.unit.test_curve_page import points
 from tests.walks import always, walk
 
 

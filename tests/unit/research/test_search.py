@@ -125,5 +125,5 @@ def test_folders_are_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     study = prepared()
     monkeypatch.chdir(tmp_path)
     first = study.default_folder()
-    assert first == Path("logs/searches/search_2023-01-01_2023-03-01")
+    assert first == Path("logs/searches/search_2023-01-01_2023-03-01") and first.is_dir()
     assert study.default_folder().name == "search_2023-01-01_2023-03-01-2"

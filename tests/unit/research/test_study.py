@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from app.errors import ConfigError
-from app.research.outcome import Outcome
 from app.research.sampling import METHODS
 from app.research.study import Leader, Overrides, Study, StudyRun, why_infeasible
+from app.research.trial import Outcome
 from app.strategies.loader import check_settings
 from tests.searches import ComputingWorkers, objective, plan, settings
 

@@ -15,8 +15,6 @@ IDENTITY = {"config": {"live": {"symbols": ["A"], "timeframe": "1h"}}, "seed": 1
 def test_outcomes_survive_without_an_orderly_end(tmp_path: Path) -> None:
     file = StudyFile(tmp_path / "study", IDENTITY)
     file["a=1", "b=2"] = outcome(1.5, returns=[0.1, -1e-9])
-    file["a=2", "b=2"] = outcome(None)
-    del file["a=2", "b=2"]
     file._database.close()  # as a kill would leave it: every row is committed
     again = StudyFile(tmp_path / "study", dict(IDENTITY))
     assert dict(again) == {("a=1", "b=2"): outcome(1.5, returns=[0.1, -1e-9])}

@@ -8,7 +8,8 @@ import pytest
 
 from app.candles.cache import CandleCache
 from app.errors import DataError
-from app.research.trial import LoadedCandles, run_trial
+from app.research.loaded_candles import LoadedCandles
+from app.research.trial import run_trial
 from app.settings.profile import load_settings
 from app.times import parse_time_ms
 from tests.searches import CACHE, CONFIG, END_MS, START_MS, runner, settings

@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from app.errors import ConfigError, DataError, StrategyError
-from app.research.outcome import Outcome, Task
-from app.research.shared_cache import SharedCache
-from app.research.workbench import Workbench, packed_answer, peak_memory_mib
+from app.research.trial import Outcome, Task
+from app.research.workbench import SharedCache, Workbench, packed_answer, peak_memory_mib
 from app.settings.profile import load_settings
 from tests.searches import CACHE, END_MS, START_MS, bench, runner, settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ConfigError, DataError
-from app.research.outcome import Outcome, Task
+from app.research.trial import Outcome, Task
 from app.research.workbench import Workbench
 from app.research.workers import LocalWorkers
 from app.settings.profile import load_settings
@@ -84,7 +84,9 @@ def test_a_task_that_kills_its_worker_once_is_answered(tmp_path: Path) -> None:
 
 
 def test_a_task_that_always_does_ends_the_study(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"trial 1 ended its worker 3 times \(exit status -9\)"):
+    with pytest.raises(
+        DataError, match=r"trial 1 \(--set strategy.params.how=1\) ended its worker 3 times \(exit status -9\)"
+    ):
         answers(LocalWorkers(deadly(tmp_path), 1), how(1))
 
 

@@ -9,7 +9,7 @@ from app.models.orders import Action
 from app.research.checks import determinism
 from app.research.checks.answer_log import Answer, AnswerLog
 from app.research.checks.determinism import WORLDS, World, _difference, _one_at_a_time, find_determinism
-from app.research.checks.subject import Subject
+from app.research.checks.request import Subject
 from tests.checked import COUNT, subject
 
 ANSWERS = [Answer("A/X", 60_000 * number, Action.FLAT) for number in (1, 2, 3)]

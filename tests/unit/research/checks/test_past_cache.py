@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from app.candles.cache import CandleCache
-from app.research.checks.past_cache import PastCache
-from app.research.checks.scramble import scrambled
+from app.research.checks.past_cache import PastCache, scrambled
 from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles, minutes
 
 COUNT = 120  # an hour in each of two months

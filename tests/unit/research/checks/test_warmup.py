@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import DataError
-from app.research.checks.subject import Subject
+from app.research.checks.request import Subject
 from app.research.checks.warmup import Length, Warmup, _Search, _settled, find_warmup
 from tests.checked import subject
 
@@ -61,9 +61,9 @@ def test_numbers_settle_after_the_last_that_does_not_agree() -> None:
 def test_it_is_held_against_what_is_configured() -> None:
     bad = Length(21, 1, "candle", "LONG", "FLAT", inf)
     found = Warmup("S", "over", 9, 64, (bad, Length(22, 0, None, "", "", 0.0)), 22, 22, 20, 30, 22)
-    assert found.is_clean and not found.is_start_dependent and found.witness == bad
+    assert found.is_clean and not found.as_dict()["start_dependent"] and found.witness == bad
     assert not replace(found, configured=21).is_clean
-    assert replace(found, enough=None).is_start_dependent and not replace(found, enough=None).is_clean
+    assert replace(found, enough=None).as_dict()["start_dependent"] and not replace(found, enough=None).is_clean
     assert found.as_dict()["lengths"][0]["largest_difference"] is None
 
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 import pytest
 
 from app.errors import ConfigError, DataError
-from app.research.in_sample import InSampleSearch, prepare_walk
-from app.research.outcome import Outcome, Task
 from app.research.search import SearchOptions, prepare_search
 from app.research.study import StudyRun
-from app.research.walk_forward import Best
+from app.research.trial import Outcome, Task
+from app.research.walk_forward import Best, InSampleSearch, prepare_walk
 from app.research.windows import WindowRule
 from app.times import DAY_MS, iso_ms
 from tests.walks import CACHE, RULE, runner

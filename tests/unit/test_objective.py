@@ -3,8 +3,8 @@
 import pytest
 
 from app.errors import ConfigError
-from app.research.objective import FIGURES, parse_objective
-from app.research.outcome import Task
+from app.research.study import FIGURES, parse_objective
+from app.research.trial import Task
 from app.times import DAY_MS
 from tests.searches import InlineWorkers, outcome, plan
 

@@ -4,8 +4,7 @@ import dataclasses
 
 from app.research.landscape import heat_map, neighbourhood
 from app.research.overfitting import DeflatedSharpe, Overfitting
-from app.research.search_report import findings_of
-from app.research.search_text import heat_map_lines, search_lines
+from app.research.search_report import findings_of, heat_map_lines, search_lines
 from app.research.study import StudyRun
 from tests.searches import ComputingWorkers, outcome, plan
 from tests.unit.research.test_search_report import score, studied

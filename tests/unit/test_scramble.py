@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.research.checks.scramble import factors, scrambled
+from app.research.checks.past_cache import factors, scrambled
 from tests.candle_columns import equal, make_candles, minutes
 
 REAL = make_candles(minutes(500))

@@ -7,7 +7,7 @@ import pytest
 from app.errors import DataError
 from app.models.orders import Action
 from app.research.checks.answer_log import Answer, AnswerLog
-from app.research.checks.subject import subject_of
+from app.research.checks.request import subject_of
 from app.session.backtest import ConfigBacktestRunner
 from tests.checked import CACHE, COUNT, subject
 from tests.integration.processes import PROJECT

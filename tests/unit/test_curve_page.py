@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.research.curve_page import HEIGHT, LEFT, WIDTH, Picture, curve_page
+from app.research.research_pages import HEIGHT, LEFT, WIDTH, Picture, curve_page
 
 
 def points(page: str, name: str) -> list[tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 import shlex
 
-from app.research.command_lines import backtest_command
+from app.research.search import backtest_command
 from app.session.backtest import ConfigBacktestRunner
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.candles.cache import CandleCache
 from app.errors import ConfigError, DataError
-from app.research.shared_cache import SharedCache
+from app.research.workbench import SharedCache
 from tests.searches import CACHE, runner
 
 

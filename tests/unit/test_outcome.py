@@ -2,8 +2,7 @@
 
 import msgspec
 
-from app.research.outcome import Outcome, outcome_of
-from app.research.trial import run_trial
+from app.research.trial import Outcome, outcome_of, run_trial
 from tests.searches import END_MS, START_MS, bench, outcome, settings
 
 

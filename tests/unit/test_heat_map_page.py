@@ -3,8 +3,8 @@
 import dataclasses
 import re
 
-from app.research.heat_map_page import heat_map_page
 from app.research.landscape import HeatMap, heat_map
+from app.research.research_pages import heat_map_page
 from tests.unit.research.test_search_report import studied
 
 
