@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from app.cli.search_arguments import candle_arguments
 from app.report.text_table import text_table
-from app.search_arguments import candle_arguments
 from app.times import parse_time_ms, short_time
 
 if TYPE_CHECKING:

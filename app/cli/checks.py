@@ -10,10 +10,10 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.search_arguments import candle_arguments
 from app.errors import ConfigError
 from app.report.text_table import text_table
 from app.runs.run_folder import to_json
-from app.search_arguments import candle_arguments
 
 if TYPE_CHECKING:
     from app.research.checks.determinism import Determinism

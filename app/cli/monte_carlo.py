@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.cli.search_arguments import stopping
 from app.errors import ConfigError, StoppedError
 from app.report.text_table import figure, text_table
-from app.search_arguments import stopping
 
 FILE, PAGE = "monte_carlo.json", "monte_carlo.html"
 _TEXT_WIDTH, _SHARE = 110, "{:.1f} %"

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from app.cli.search_arguments import SearchProgress, options_of, search_arguments, stopping, workers_of
 from app.errors import DataError, StoppedError
-from app.search_arguments import SearchProgress, options_of, search_arguments, stopping, workers_of
 
 
 def add_search_parser(commands: "argparse._SubParsersAction[Any]") -> argparse.ArgumentParser:

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.search_arguments import SearchProgress, options_of, search_arguments, stopping, workers_of
 from app.errors import StoppedError
-from app.search_arguments import SearchProgress, options_of, search_arguments, stopping, workers_of
 
 if TYPE_CHECKING:
     from app.research.walk_forward import Block

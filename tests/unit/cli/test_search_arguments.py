@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from app.search_arguments import SearchProgress, stopping
+from app.cli.search_arguments import SearchProgress, stopping
 
 
 def test_progress_in_a_pipe_and_on_a_terminal(
