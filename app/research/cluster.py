@@ -89,7 +89,7 @@ class ClusterWorkers:
     """All workers of the scheduler at an address like tcp://HOST:8786, also those that join or leave meanwhile."""
 
     def __init__(self, address: str, workbench: "Workbench", key: str, shared: Any = None) -> None:
-        """ConfigError if there is no scheduler, or no worker. `shared`: see app/research/shared_cache.py."""
+        """ConfigError if there is no scheduler, or no worker. `shared`: where they read the candles."""
         self.memory_mib = 0.0
         self._address = address
         self._client = _connected(address)

@@ -125,12 +125,12 @@ def cross_validated(table: Floats, blocks: int) -> Overfitting:
     for chosen in combinations(range(blocks), blocks // 2):
         picked = list(chosen)
         first, first_squares = sums[picked].sum(axis=0), squares[picked].sum(axis=0)
-        inside = _sharpes(first, first_squares, half_days)
-        outside = _sharpes(total - first, total_squares - first_squares, half_days)
-        best = int(np.argmax(inside))
+        seen = _sharpes(first, first_squares, half_days)
+        unseen = _sharpes(total - first, total_squares - first_squares, half_days)
+        best = int(np.argmax(seen))
         # The rank from the worst, ties in the middle: (below + (equal + 1) / 2) / (N + 1).
-        own = outside[best]
-        rank = (np.count_nonzero(outside < own) + (np.count_nonzero(outside == own) + 1) / 2.0) / (trials + 1)
+        own = unseen[best]
+        rank = (np.count_nonzero(unseen < own) + (np.count_nonzero(unseen == own) + 1) / 2.0) / (trials + 1)
         below += bool(rank <= 0.5)
         lost += bool(own < 0.0)
         splits += 1

@@ -16,7 +16,7 @@ from app.research.path_bands import Outcomes, added, bands, compounded, fan, fan
 from app.runs.quotients import Floats, Ints
 
 _CELLS = 1 << 20  # of a block of paths: 8 MiB a matrix, however many paths are asked for
-TRADES_NEEDED, DAYS_NEEDED = 2, 2
+_NEEDED = 2  # trades or days
 Block = dict[str, Any]
 
 
@@ -101,7 +101,7 @@ DAYS = Method(
 
 def shuffle(ledger: Ledger, question: Question) -> Block:
     """The order of the trades. DataError for fewer than two."""
-    pnl = _enough(ledger.pnl, TRADES_NEEDED, "closed trade")
+    pnl = _enough(ledger.pnl, "closed trade")
 
     def order(draws: Draws) -> Ints:
         return shuffled(draws, pnl.size)
@@ -115,7 +115,7 @@ def shuffle(ledger: Ledger, question: Question) -> Block:
 
 def trades(ledger: Ledger, question: Question) -> Block:
     """Blocks of trades. DataError for fewer than two."""
-    _enough(ledger.pnl, TRADES_NEEDED, "closed trade")
+    _enough(ledger.pnl, "closed trade")
     return _blocks(TRADES, ledger, question, ledger.trade_returns)
 
 
@@ -123,7 +123,7 @@ def days(ledger: Ledger, question: Question) -> Block:
     """Blocks of daily returns. DataError for fewer than two days, or where equity went to zero."""
     if ledger.daily_returns is None:
         raise DataError("its equity went to zero or below: no daily return can be had from nothing")
-    return _blocks(DAYS, ledger, question, _enough(ledger.daily_returns, DAYS_NEEDED, "day"))
+    return _blocks(DAYS, ledger, question, _enough(ledger.daily_returns, "day"))
 
 
 def _blocks(method: Method, ledger: Ledger, question: Question, returns: Floats) -> Block:
@@ -160,8 +160,8 @@ def _answer(
     return answer | {"fan": {**fan(places, np.concatenate(shown)), "observed": observed[0, places].tolist()}}
 
 
-def _enough(values: Floats, needed: int, what: str) -> Floats:
-    if values.size < needed:
+def _enough(values: Floats, what: str) -> Floats:
+    if values.size < _NEEDED:
         plural = "" if values.size == 1 else "s"
-        raise DataError(f"it has {values.size or 'no'} {what}{plural}, and {needed} are needed")
+        raise DataError(f"it has {values.size or 'no'} {what}{plural}, and {_NEEDED} are needed")
     return values

@@ -42,7 +42,8 @@ class Sampling:
 
     def begin_batch(self, number: int) -> None:
         """Batches count from 0; each has a sampler with a seed of its own."""
-        self._study.sampler = self._sampler(number)
+        digest = hashlib.sha256(f"{self._seed} {number}".encode()).digest()
+        self._study.sampler = self._sampler(int.from_bytes(digest[:4], "big"))
 
     def ask(self) -> Sample | None:
         """The next point; None where a grid has no more."""
@@ -61,11 +62,9 @@ class Sampling:
         """The point was not run: nothing is learnt from it."""
         self._study.tell(sample.trial, state=_optuna().trial.TrialState.FAIL)
 
-    def _sampler(self, batch: int) -> "optuna.samplers.BaseSampler":
+    def _sampler(self, seed: int) -> "optuna.samplers.BaseSampler":
         from optuna import samplers
 
-        digest = hashlib.sha256(f"{self._seed} {batch}".encode()).digest()
-        seed = int.from_bytes(digest[:4], "big")
         if self._method == "grid":  # one order for the whole grid
             places = {parameter.name: list(range(parameter.count or 0)) for parameter in self._parameters}
             grid = samplers.GridSampler(places, seed=self._seed)

@@ -146,7 +146,11 @@ def search_lines(found: Findings, command: str | None) -> Iterator[str]:
         yield ""
         yield from heat_map_lines(found.heat_map, study.plan.objective.figure)
     yield ""
-    yield from _warning_lines(found)
+    if found.warnings:
+        yield "Warning signs"
+        yield from (f"  - {warning}" for warning in found.warnings)
+    else:
+        yield "No warning sign of those that this report knows; that is no proof. Walk-forward is the next question."
 
 
 def _head(study: Study) -> Iterator[str]:
@@ -249,11 +253,3 @@ def heat_map_lines(found: HeatMap, objective: str) -> Iterator[str]:
         marks = ["*" if (i, j) == found.best else "" for j in range(len(line))]
         rows.append((label, *(figure(cell, _FORM, ".") + mark for cell, mark in zip(line, marks, strict=True))))
     yield text_table(header, rows, len(header))
-
-
-def _warning_lines(found: Findings) -> Iterator[str]:
-    if found.warnings:
-        yield "Warning signs"
-        yield from (f"  - {warning}" for warning in found.warnings)
-    else:
-        yield "No warning sign of those that this report knows; that is no proof. Walk-forward is the next question."

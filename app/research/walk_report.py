@@ -97,24 +97,24 @@ def walk_lines(found: Mapping[str, Any], folder: Path) -> Iterator[str]:
 
 def window_line(block: Mapping[str, Any]) -> str:
     """One window as it is done."""
-    inside, out = block["in_sample"], block["out_of_sample"]
+    in_sample, out = block["in_sample"], block["out_of_sample"]
     span = f"window {block['number']}: {_time(out['start'])} to {_time(out['end'])}"
     if block["best"] is None:
         return f"{span}: no best in sample, not traded; balance {out['final_balance']:,.2f}"
     return (
-        f"{span}: {_best(block)}; in sample {inside['return_pct']:+.2f} %, out of it {out['return_pct']:+.2f} %, "
+        f"{span}: {_best(block)}; in sample {in_sample['return_pct']:+.2f} %, out of it {out['return_pct']:+.2f} %, "
         f"balance {out['final_balance']:,.2f}"
     )
 
 
 def _row(block: Mapping[str, Any]) -> tuple[str, ...]:
-    out, inside = block["out_of_sample"], block["in_sample"]
-    marks = [name for name, half in (("halted", out), ("halted in sample", inside)) if half["halted"]]
+    out, in_sample = block["out_of_sample"], block["in_sample"]
+    marks = [name for name, half in (("halted", out), ("halted in sample", in_sample)) if half["halted"]]
     return (
         str(block["number"]),
         f"{_time(out['start'])} to {_time(out['end'])}",
         _best(block),
-        figure(inside["return_pct"], "{:+.2f}", "-"),
+        figure(in_sample["return_pct"], "{:+.2f}", "-"),
         f"{out['return_pct']:+.2f}",
         figure(block["efficiency"]),
         f"{out['max_drawdown_pct']:.2f}",

@@ -55,8 +55,11 @@ class LocalWorkers:
                 self._workers.append(self._start())
             for worker in self._workers:
                 if worker.task is None and waiting:
-                    self._give(worker, waiting)
-            for worker in self._ready():
+                    worker.task = waiting.popleft()
+                    with suppress(BrokenPipeError):  # a dead worker is noticed when its answer is read
+                        worker.pipe.send(worker.task)
+            ready = wait([worker.pipe for worker in self._workers if worker.task is not None])
+            for worker in [one for one in self._workers if one.pipe in ready]:
                 yield from self._take(worker, waiting)
 
     def close(self) -> None:
@@ -68,10 +71,6 @@ class LocalWorkers:
             worker.process.join()
         self._workers.clear()
 
-    def process_ids(self) -> list[int]:
-        """Of the processes that run."""
-        return [worker.process.pid for worker in self._workers if worker.process.pid is not None]
-
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
@@ -79,16 +78,6 @@ class LocalWorkers:
         process.start()
         theirs.close()
         return _Worker(process, ours)
-
-    def _give(self, worker: _Worker, waiting: deque[Any]) -> None:
-        task = waiting.popleft()
-        worker.task = task  # a worker that is dead already is noticed when its answer is read
-        with suppress(BrokenPipeError):
-            worker.pipe.send(task)
-
-    def _ready(self) -> list[_Worker]:
-        ready = wait([worker.pipe for worker in self._workers if worker.task is not None])
-        return [worker for worker in self._workers if worker.pipe in ready]
 
     def _take(self, worker: _Worker, waiting: deque[Any]) -> Iterator[tuple[int, Any]]:
         task = worker.task

@@ -101,7 +101,12 @@ def find_determinism(subject: Subject, worlds: tuple[World, ...] = WORLDS) -> De
         for number, world in enumerate(others):
             difference = _difference(first, _run(subject, world, folder / str(number)), world.name)
             if difference is not None:
-                difference = replace(difference, cause=_cause(subject, worlds, first, folder / "cause"))
+                alone = (
+                    cause
+                    for one, (cause, other) in enumerate(_one_at_a_time(worlds))
+                    if _difference(first, _run(subject, other, folder / f"alone-{one}"), other.name) is not None
+                )
+                difference = replace(difference, cause=next(alone, "no one thing alone"))
                 break
     return Determinism(subject.strategy, subject.over, decisions, worlds, difference)
 
@@ -124,14 +129,6 @@ def _difference(usual: Path, other: Path, world: str) -> Differs | None:
     if name is not None:
         return Differs("every answer is the same", f"one {name}", "another one", world, 0, "")
     return None
-
-
-def _cause(subject: Subject, worlds: tuple[World, ...], first: Path, folder: Path) -> str:
-    """What alone makes a difference."""
-    for number, (cause, world) in enumerate(_one_at_a_time(worlds)):
-        if _difference(first, _run(subject, world, folder / str(number)), world.name) is not None:
-            return cause
-    return "no one thing alone"
 
 
 def _one_at_a_time(worlds: tuple[World, ...]) -> Iterator[tuple[str, World]]:

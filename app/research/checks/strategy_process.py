@@ -1,6 +1,6 @@
 """A process of its own for every run of a check: fresh modules, its own environment, no state from before.
 
-It ends with the check, whatever the strategy does. If it ends by itself, the last line that it wrote is told.
+It ends with the check, whatever the strategy does. If it ends by itself, the error names the last line that it wrote.
 """
 
 import os
