@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def run_monte_carlo(args: argparse.Namespace) -> int:
     run = Run.open(args.run_folder)
     try:
         with stopping():
-            found = monte_carlo(run, asked, caches_of(args.caches), workers, _teller())
+            found = monte_carlo(run, asked, caches_of(args.caches), workers, _tell)
     except KeyboardInterrupt:
         raise StoppedError("stopped; nothing was written") from None
     folder = run.folder if args.out is None else args.out
@@ -117,10 +117,7 @@ def _band_row(name: str, answer: Mapping[str, Any], key: str, form: str) -> tupl
     )
 
 
-def _teller() -> Callable[[str, int, int], None]:
+def _tell(method: str, runs: int, done: int) -> None:
     # A line a tenth of the way: enough for an hour of candles, and the same in a pipe.
-    def tell(method: str, done: int, runs: int) -> None:
-        if done == runs or done * 10 // runs != (done - 1) * 10 // runs:
-            print(f"onetape: {method}: {done:,} of {runs:,} paths", file=sys.stderr)
-
-    return tell
+    if done == runs or done * 10 // runs != (done - 1) * 10 // runs:
+        print(f"onetape: {method}: {done:,} of {runs:,} paths", file=sys.stderr)

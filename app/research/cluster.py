@@ -44,18 +44,9 @@ class StudyPlugin(WorkerPlugin):
 
     def workbench(self) -> "Workbench":
         """On the worker, in a task: everything is unpacked when the first one comes."""
-        if self._bench is None:
-            self._bench = self._unpack()
-        return self._bench
-
-    def teardown(self, worker: "Worker") -> None:
-        """On the worker: the study is over."""
-        self._bench = None
-        sys.path[:] = [path for path in sys.path if path != self._folder]
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _unpack(self) -> "Workbench":
-        if self._loaded_code() != self._code_sha256:
+        if self._bench is not None:
+            return self._bench
+        if _loaded_code() != self._code_sha256:
             for name, packed in self._files.items():
                 path = Path(self._folder) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,16 +55,24 @@ class StudyPlugin(WorkerPlugin):
                 del sys.modules[name]
             sys.path.insert(0, self._folder)
         bench, shared = pickle.loads(zlib.decompress(self._packed))  # noqa: S301 - of the one whose code runs here
-        return bench.unpacked(Path(self._folder), shared)  # type: ignore[no-any-return]
+        self._bench = bench.unpacked(Path(self._folder), shared)
+        return self._bench
 
-    def _loaded_code(self) -> str:
-        if "app" not in sys.modules:
-            return ""
-        try:
-            from app.runs.manifest import code_sha256
-        except ImportError:
-            return ""
-        return code_sha256()
+    def teardown(self, worker: "Worker") -> None:
+        """On the worker: the study is over."""
+        self._bench = None
+        sys.path[:] = [path for path in sys.path if path != self._folder]
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _loaded_code() -> str:
+    if "app" not in sys.modules:
+        return ""
+    try:
+        from app.runs.manifest import code_sha256
+    except ImportError:
+        return ""
+    return code_sha256()
 
 
 def answer_on_worker(name: str, task: Sequence[Any]) -> tuple[bytes, float]:

@@ -25,7 +25,7 @@ _SHOWN = ("starting_balance", "final_equity", "max_drawdown_pct", "total_trades"
 METHODS = (SHUFFLE.name, TRADES.name, DAYS.name, CANDLES.name)
 _LEDGER_METHODS = {SHUFFLE.name: shuffle, TRADES.name: trades, DAYS.name: days}
 LEDGER_RUNS, CANDLE_RUNS = 1_000, 100  # a path of candles is a whole run of the strategy
-Told = Callable[[str, int, int], None]  # method, paths done, paths in all
+Told = Callable[[str, int, int], None]  # method, paths in all, paths done
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def monte_carlo(
     asked: Asked,
     caches: Sequence[CandleCache],
     workers: int = 1,
-    tell: Told = lambda method, done, runs: None,
+    tell: Told = lambda method, runs, done: None,
 ) -> dict[str, Any]:
     """All methods that were asked for. DataError, naming the run, where none of them can answer."""
     asked.check()
@@ -71,7 +71,7 @@ def monte_carlo(
     answers: dict[str, Block] = {}
     for method in asked.methods:
         question = asked.question(method)
-        heard = partial(_tell_path, tell, method, question.runs)
+        heard = partial(tell, method, question.runs)
         try:
             if method == CANDLES.name:
                 answers[method] = candle_block(run, caches, question, workers, heard)
@@ -107,7 +107,3 @@ def ledger_of(run: Run) -> Ledger:
     for times_ms, equity in equity_blocks(run.file("equity")):
         scan.add(times_ms, equity)
     return Ledger(starting_balance, closed.pnl, scan.path().returns)
-
-
-def _tell_path(tell: Told, method: str, runs: int, done: int) -> None:
-    tell(method, done, runs)

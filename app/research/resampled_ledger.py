@@ -6,6 +6,7 @@ says what it keeps, what it can tell and what it cannot. No strategy is asked he
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -102,11 +103,7 @@ DAYS = Method(
 def shuffle(ledger: Ledger, question: Question) -> Block:
     """The order of the trades. DataError for fewer than two."""
     pnl = _enough(ledger.pnl, "closed trade")
-
-    def order(draws: Draws) -> Ints:
-        return shuffled(draws, pnl.size)
-
-    answer = _answer(SHUFFLE, ledger, question, pnl, order, added)
+    answer = _answer(SHUFFLE, ledger, question, pnl, lambda draws: shuffled(draws, pnl.size), added)
     # The same sum added up in another order differs in its last bits: a rank in that would be noise.
     answer["final_equity"]["observed_rank_pct"] = None
     answer["loss_probability_pct"] = None
@@ -128,12 +125,10 @@ def days(ledger: Ledger, question: Question) -> Block:
 
 def _blocks(method: Method, ledger: Ledger, question: Question, returns: Floats) -> Block:
     mean_block = question.mean_block or block_length([returns, np.abs(returns)])  # calm times last, too
-
-    def order(draws: Draws) -> Ints:
-        return stationary_indices(draws, returns.size, returns.size, mean_block)
-
+    count = returns.size
+    order = partial(stationary_indices, length=count, count=count, mean_block=mean_block)
     answer = _answer(method, ledger, question, returns, order, compounded)
-    return method.block(question.runs, returns.size, mean_block) | answer
+    return method.block(question.runs, count, mean_block) | answer
 
 
 def _answer(

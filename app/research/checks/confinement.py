@@ -8,6 +8,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # the same numbers on every architecture
@@ -43,7 +44,11 @@ def confine(readable: Sequence[str]) -> bool:
         return False
     try:
         for place in readable:
-            _allow(kernel, ruleset_fd, place)
+            with suppress(OSError):  # it is not there
+                fd = os.open(place, os.O_PATH | os.O_CLOEXEC)
+                rule = _PathBeneath(_READ_FILE, fd)
+                kernel.syscall(_ADD, ruleset_fd, _PATH_BENEATH, ctypes.byref(rule), 0)
+                os.close(fd)
         done: list[int] = [kernel.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), kernel.syscall(_RESTRICT, ruleset_fd, 0)]
         return done == [0, 0]
     finally:
@@ -62,13 +67,3 @@ def code_below(folders: Sequence[Path]) -> list[str] | None:
                 return None
             found += [f"{path}/{name}" for name in sorted(files) if name.endswith(_CODE)]
     return found
-
-
-def _allow(kernel: ctypes.CDLL, ruleset_fd: int, place: str) -> None:
-    try:
-        fd = os.open(place, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
-        return  # it is not there
-    rule = _PathBeneath(_READ_FILE, fd)
-    kernel.syscall(_ADD, ruleset_fd, _PATH_BENEATH, ctypes.byref(rule), 0)
-    os.close(fd)

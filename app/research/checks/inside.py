@@ -6,7 +6,6 @@ strategy raises is a reply; a fault of Onetape itself ends the process with its 
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,10 @@ def _hide_files(request: Request, connection: Connection) -> HiddenFiles:
     parameters = [] if own is None else parameter_files(own, request.start_ms, request.end_ms)
     cache = CandleCache(Path(request.cache))
     hidden = HiddenFiles(cache.root, bring_up, folder, [Path(one) for one in request.allowed], parameters)
-    hidden.is_confined = _confine([*hidden.shown, *parameters], own)
+    readable = [*hidden.shown, *parameters]
+    folders = [Path.cwd(), *(Path(one).absolute() for one in sys.path if Path(one).is_dir()), *([own] if own else [])]
+    code = code_below([one for one in dict.fromkeys(folders) if not str(one.resolve()).startswith(tuple(readable))])
+    hidden.is_confined = code is not None and confine([*readable, *code])
     hidden.install()
     return hidden
 
@@ -93,13 +95,6 @@ def _folder_of(strategy: str) -> Path | None:
         return Path(place).absolute().parent
     module = Path(*place.split(".")).with_suffix(".py")
     return next((Path(one, module).absolute().parent for one in sys.path if Path(one, module).is_file()), None)
-
-
-def _confine(readable: Sequence[str], own: Path | None) -> bool:
-    """False where the system cannot keep this process from reading other files than these and code."""
-    folders = [Path.cwd(), *(Path(one).absolute() for one in sys.path if Path(one).is_dir()), *([own] if own else [])]
-    code = code_below([one for one in dict.fromkeys(folders) if not str(one.resolve()).startswith(tuple(readable))])
-    return code is not None and confine([*readable, *code])
 
 
 if __name__ == "__main__":
