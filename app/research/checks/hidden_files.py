@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import app
 from app.research.checks.request import Access
+
+_PACKAGE = Path(__file__).resolve().parents[2]  # app/ itself
 
 _CODE = (".py", ".pyc", ".so", ".pyd", ".pth")
 _SYSTEM = ("/dev", "/proc", "/sys", "/etc", "/usr", "/lib", "/lib64")
@@ -62,7 +63,7 @@ class HiddenFiles:
         self._bring_up = bring_up
         self._place_lock = threading.RLock()
         python = (sys.prefix, sys.base_prefix, sys.exec_prefix, *(one for one in sys.path if "-packages" in one))
-        shown = (*python, *_SYSTEM, str(own_folder), str(Path(app.__file__).parent), *map(str, allowed))
+        shown = (*python, *_SYSTEM, str(own_folder), str(_PACKAGE), *map(str, allowed))
         self.shown = tuple(sorted({os.path.realpath(one) for one in shown}))
         self._written: set[str] = set()
 

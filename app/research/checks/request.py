@@ -139,7 +139,9 @@ class Subject:
         folder.mkdir(parents=True, exist_ok=True)
         plan, cache = self.plan, str(self.cache.root.absolute())  # the strategy may change the folder that it is in
         span = plan.period.start_ms, plan.period.end_ms, plan.warmup_start_ms
-        return Request(task, plan.settings.model_dump(mode="json"), *span, cache, str(folder), **more)
+        return Request(
+            task, plan.settings.model_dump(mode="json"), *span, cache, str(folder), finer=dict(plan.finer), **more
+        )
 
     def slices(self) -> Iterator[Slice]:
         """All of the run in their order, warm-up first."""

@@ -14,11 +14,12 @@ from typing import Any, Self
 
 import msgspec
 
-import app
 from app.errors import StrategyError
 from app.models.market import Slice
 from app.research.checks.past_cache import PastCache
 from app.research.checks.request import Reply, Request
+
+_PACKAGE = Path(__file__).resolve().parents[2]  # app/ itself
 
 ANSWER_TIMEOUT_S = 60.0  # for one slice; a whole run may take as long as it likes
 ENVIRONMENT: Mapping[str, str] = {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
@@ -31,7 +32,7 @@ class StrategyProcess:
         self, request: Request, environment: Mapping[str, str] = ENVIRONMENT, past: PastCache | None = None
     ) -> None:
         self._request, self._past = request, past
-        paths = [str(Path(app.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        paths = [str(_PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
         self._environment = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         self._errors = TemporaryFile()  # noqa: SIM115 - closed with the process
 

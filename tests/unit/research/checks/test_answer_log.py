@@ -14,6 +14,7 @@ from app.research.checks.answer_log import (
     Answer,
     AnswerLog,
     Comparison,
+    Difference,
     answer_of,
     compare_logs,
     read_answers,
@@ -88,7 +89,7 @@ def test_two_logs_held_together(tmp_path: Path) -> None:
     left = log(tmp_path / "left", ANSWER, flat, later)
     right = log(tmp_path / "right", structs.replace(ANSWER, atr=2.002), structs.replace(flat, action=Action.EXIT))
     loose = compare_logs(left, right, to_the_bit=False)
-    assert loose == Comparison(3, 2, (flat.candle, "FLAT", "EXIT"), loose.largest_difference)
+    assert loose == Comparison(3, 2, Difference(flat.candle, "FLAT", "EXIT"), loose.largest_difference)
     assert loose.largest_difference == pytest.approx(0.002 / 2.002)
     exact = compare_logs(left, right, to_the_bit=True)
     assert (exact.differing, exact.first) == (

@@ -7,9 +7,8 @@ import pytest
 
 from app.models.events import EndOfData
 from app.models.orders import Action
-from app.research.checks.answer_log import Answer, read_answers
+from app.research.checks.answer_log import ANSWERS, Answer, read_answers
 from app.research.checks.observed_run import (
-    ANSWERS,
     RUN,
     SteppedRun,
     StrategyFailedError,
