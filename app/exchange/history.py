@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from app import times
 from app.candles.cache import CandleCache
 from app.candles.coverage import missing_ranges
+from app.candles.locks import waiting_lock
 from app.candles.market_data import Market, merge_markets
 from app.candles.ranges import Ranges, clip, slots
-from app.candles.waiting_lock import waiting_lock
 from app.errors import ConfigError, OutputError, RefusedError, UnavailableError, first_cause
 from app.exchange.adapter import CandleExchange
 from app.exchange.exchange_clock import TimeAnswer

@@ -1,7 +1,7 @@
 """REST below /api/v3: each request is logged, weighed, met by a fault or not, and answered.
 
 The rule: the order is fixed (ban, weight, maintenance, fault, answer), the log has the request before its answer is
-sent, and a pause ends at once when the testnet stops. What an answer says belongs to answers.py and rest_faults.py.
+sent, and a pause ends at once when the testnet stops. What an answer says belongs to responses.py and rest_faults.py.
 """
 
 import asyncio
@@ -9,11 +9,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from app.errors import OnetapeError
-from app.testnet.answers import Answer, Answers
 from app.testnet.fault_desk import FaultDesk
 from app.testnet.faults import Fault
 from app.testnet.kline_pages import KlinePages
 from app.testnet.request_log import Request, RequestLog
+from app.testnet.responses import Answer, Answers
 from app.testnet.rest_faults import faulty_answer, maintenance_answer, refused_answer
 from app.testnet.spot import SpotMarket
 from app.testnet.virtual_clock import VirtualClock

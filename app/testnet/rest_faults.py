@@ -6,9 +6,9 @@ be said again. States that outlast the answer (bans, maintenance) belong to who 
 
 from dataclasses import replace
 
-from app.testnet.answers import Answer
 from app.testnet.faults import Fault
 from app.testnet.kline_pages import Row
+from app.testnet.responses import Answer
 from app.testnet.wire import error_body
 
 _HTML = (

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.testnet.answers import Answer
 from app.testnet.faults import parse_fault
 from app.testnet.kline_pages import Row
+from app.testnet.responses import Answer
 from app.testnet.rest_faults import faulty_answer, html_answer, maintenance_answer, refused_answer
 
 ROWS: tuple[Row, ...] = tuple((60_000 * place, f"[{60_000 * place}]") for place in range(10))

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.testnet.answers import Answer, Answers
 from app.testnet.kline_pages import KlinePages
 from app.testnet.market import FileSource
+from app.testnet.responses import Answer, Answers
 from app.testnet.spot import SpotMarket
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles, minutes
 from tests.testnets import BTC, CANDLES, END_MS, SERIES

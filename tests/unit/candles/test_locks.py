@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from app.candles.waiting_lock import waiting_lock
+from app.candles.locks import waiting_lock
 
 PROJECT = Path(__file__).resolve().parents[3]
 HOLDER = """
 import asyncio, sys
 from pathlib import Path
-from app.candles.waiting_lock import waiting_lock
+from app.candles.locks import waiting_lock
 
 async def main():
     async with waiting_lock(Path(sys.argv[1]), lambda text: print(text, flush=True)):
