@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from app.candles.cache import CandleCache
-from app.candles.market_data import read_markets
+from app.candles.market_data import exchanges_with_markets, read_markets
 from app.candles.ranges import Ranges, clip, slots, subtract, union
 from app.errors import ConfigError, DataError
 from app.times import TIME_MAX_MS, timeframe_ms
@@ -105,9 +105,9 @@ def record_faults(cache: CandleCache) -> list[str]:
             cache.absences(symbol, timeframe)
         except DataError as error:
             faults.append(str(error))
-    for path in sorted(cache.root.glob("markets.*.json")):
+    for exchange in exchanges_with_markets(cache.root):
         try:
-            read_markets(cache.root, path.name.split(".")[1])
+            read_markets(cache.root, exchange)
         except DataError as error:
             faults.append(str(error))
     return faults

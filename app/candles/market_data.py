@@ -33,6 +33,11 @@ def market_file(root: Path, exchange: str) -> Path:
     return root / f"markets.{exchange}.json"
 
 
+def exchanges_with_markets(root: Path) -> list[str]:
+    """The exchanges whose market data lies there, sorted."""
+    return [path.name.split(".")[1] for path in sorted(root.glob("markets.*.json"))]
+
+
 def read_markets(root: Path, exchange: str) -> dict[str, Market]:
     """By symbol; empty if this exchange was never asked. DataError if the file is damaged."""
     if not _EXCHANGE.fullmatch(exchange):

@@ -10,6 +10,7 @@ damaged input. The seal lies between pages and footer, a gap that Parquet permit
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -55,6 +56,19 @@ class CandleColumns(NamedTuple):
     def take(self, which: "Int64Array | BoolArray | slice") -> "CandleColumns":
         """The candles at these positions, of every column."""
         return CandleColumns(self.open_time_ms[which], *(column[which] for column in self.floats()))
+
+    def between(self, start_ms: int, end_ms: int) -> "CandleColumns":
+        """Those that open at or after `start_ms` and before `end_ms`; a view."""
+        return self.take(slice(*self.open_time_ms.searchsorted((start_ms, end_ms)).tolist()))
+
+
+def concatenated(parts: Sequence[CandleColumns]) -> CandleColumns:
+    """The parts one after the other, in their order; of none, no candles."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return CandleColumns(np.empty(0, dtype=np.int64), *(np.empty(0, dtype=np.float64) for _ in COLUMN_NAMES[1:]))
+    return CandleColumns(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from app.errors import ConfigError
 from app.times import iso_ms, parse_time_ms, timeframe_ms
 
 if TYPE_CHECKING:
-    from app.testnet.market import CandleSource
+    from app.testnet.market import MarketSource
     from app.testnet.server import Faults, Testnet
 
 _PORT_MAX = 65_535
@@ -89,7 +89,7 @@ def _tell(text: str) -> None:
     print(f"testnet: {text}", file=sys.stderr, flush=True)
 
 
-def _source(args: argparse.Namespace) -> "CandleSource":
+def _source(args: argparse.Namespace) -> "MarketSource":
     given = [args.cache is not None, bool(args.candles), args.generate is not None]
     if sum(given) != 1:
         raise ConfigError(
@@ -109,7 +109,7 @@ def _source(args: argparse.Namespace) -> "CandleSource":
     return _file_source(args.candles)
 
 
-def _file_source(given: list[str]) -> "CandleSource":
+def _file_source(given: list[str]) -> "MarketSource":
     from app.candles.importing import read_candles
     from app.testnet.market import FileSource
 

@@ -1,7 +1,7 @@
 """Which fault meets whom, and when: scripts, faults on demand and storms, together with the states they leave behind.
 
-The rule: each REST fault counts the requests that match it, and the first one that is due meets the request; a scripted
-fault goes before the storm. It decides and remembers, it answers nothing and touches no socket.
+Each REST fault counts the requests that match it, and the first one that is due meets the request; a scripted fault
+goes before the storm.
 """
 
 from collections import Counter
@@ -12,8 +12,8 @@ from typing import Any
 from app.errors import ConfigError
 from app.testnet.faults import Fault, Where, parse_faults
 from app.testnet.kline_pages import KlinePages
-from app.testnet.revisions import Revision
-from app.testnet.spot import Hole, SpotMarket
+from app.testnet.rest_faults import Revision
+from app.testnet.spot import SpotMarket
 from app.testnet.storm import SLOT_MS, Storm
 from app.testnet.virtual_clock import VirtualClock
 
@@ -60,7 +60,7 @@ class FaultDesk:
         self._take_all(faults)
 
     def add(self, specs: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
-        """One fault from its keys, as in a script, or a list; ConfigError if one is none, and then none is taken."""
+        """One fault from its keys, as in a script, or a list: all of them, or with ConfigError none."""
         self._take_all(parse_faults(specs))
 
     def for_request(self, path: str, symbol: str | None, query: Mapping[str, str]) -> Fault | None:
@@ -140,7 +140,7 @@ class FaultDesk:
         elif fault.name == "skew":
             self.skew_ms += fault.values["ms"]
         elif fault.name == "hole":
-            self._market.add_hole(Hole(fault.values["symbol"], fault.values["from"], fault.values["to"]))
+            self._market.add_hole(fault.values["symbol"], fault.values["from"], fault.values["to"])
             self._pages.forget()
         else:
-            self.revisions.append(Revision.of(fault))
+            self.revisions.append(Revision(fault))

@@ -1,11 +1,12 @@
-"""The faults by name: what each takes, and how one is read from a script file or a request.
+"""The faults by name: the fields of each, and how one is read from a script file or a request.
 
-The rule: a name or field that there is not, or a value that makes no sense, is a ConfigError of one line that names the
-nearest; a fault that was read is complete and cannot change. What a fault does belongs to who meets it.
+A name or field that there is not, or a value that makes no sense, is a ConfigError of one line that names the nearest.
+What a fault does is in rest_faults.py, fault_desk.py and sockets.py.
 """
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,9 +18,9 @@ import yaml
 from app.errors import ConfigError
 from app.times import TIMEFRAMES_MS, parse_time_ms
 
-PATHS = ("ping", "time", "exchangeInfo", "klines")
-# Faults in the rows of a klines answer; on another path they would do nothing.
-ROW_FAULTS = ("empty", "missing", "duplicate", "disorder", "forming")
+PRICES_AND_VOLUME = ("open", "high", "low", "close", "volume")
+# Faults in the rows of a klines response; on another path they would do nothing.
+_ROW_FAULTS = ("empty", "missing", "duplicate", "disorder", "forming")
 
 
 class Where(StrEnum):
@@ -45,56 +46,43 @@ class Fault:
     at_ms: int | None = None
 
 
-@dataclass(frozen=True)
-class _Kind:
-    where: Where
-    own: Mapping[str, Any]  # field -> default; ... is mandatory
-
-
-_KINDS = {
-    "drop_sockets": _Kind(Where.SOCKETS, {}),
-    "refuse_handshakes": _Kind(Where.SOCKETS, {"n": 1}),
-    "silence": _Kind(Where.SOCKETS, {"s": 1.0}),
-    "slow": _Kind(Where.REST, {"s": 1.0}),
-    "hang": _Kind(Where.REST, {"s": 1.0}),
-    "reset": _Kind(Where.REST, {}),
-    "rate_limited": _Kind(Where.REST, {"retry_after_s": 1}),
-    "banned": _Kind(Where.REST, {"s": 1.0}),
-    "server_error": _Kind(Where.REST, {"status": 500, "body": "json"}),
-    "html": _Kind(Where.REST, {}),
-    "broken_json": _Kind(Where.REST, {}),
-    "cut_json": _Kind(Where.REST, {}),
-    "empty": _Kind(Where.REST, {}),
-    "missing": _Kind(Where.REST, {"rows": 1}),
-    "duplicate": _Kind(Where.REST, {"rows": 1}),
-    "disorder": _Kind(Where.REST, {"rows": 1}),
-    "forming": _Kind(Where.REST, {}),
-    "blocked": _Kind(Where.REST, {"status": 403}),
-    "maintenance": _Kind(Where.REST, {"s": 1.0}),
-    "hole": _Kind(Where.LASTING, {"symbol": ..., "from": ..., "to": ...}),
-    "revised": _Kind(
-        Where.LASTING,
-        {
-            "symbol": ...,
-            "at": ...,
-            "timeframe": "1m",
-            "from_answer": 1,
-            "after_s": 0.0,
-            "open": None,
-            "high": None,
-            "low": None,
-            "close": None,
-            "volume": None,
-        },
-    ),
-    "skew": _Kind(Where.LASTING, {"ms": ...}),
-}
-NAMES = tuple(_KINDS)
+# Field -> default; ... is mandatory.
 _COMMON: dict[Where, dict[str, Any]] = {
     Where.REST: {"path": None, "symbol": None, "after": 0, "times": 1},
     Where.SOCKETS: {"at_ms": None},
     Where.LASTING: {},
 }
+_OWN: dict[Where, dict[str, dict[str, Any]]] = {
+    Where.SOCKETS: {"drop_sockets": {}, "refuse_handshakes": {"n": 1}, "silence": {"s": 1.0}},
+    Where.REST: {
+        "slow": {"s": 1.0},
+        "hang": {"s": 1.0},
+        "reset": {},
+        "rate_limited": {"retry_after_s": 1},
+        "banned": {"s": 1.0},
+        "server_error": {"status": 500, "body": "json"},
+        "html": {},
+        "broken_json": {},
+        "cut_json": {},
+        "empty": {},
+        "missing": {"rows": 1},
+        "duplicate": {"rows": 1},
+        "disorder": {"rows": 1},
+        "forming": {},
+        "blocked": {"status": 403},
+        "maintenance": {"s": 1.0},
+    },
+    Where.LASTING: {
+        "hole": {"symbol": ..., "from": ..., "to": ...},
+        "revised": {
+            "symbol": ..., "at": ..., "timeframe": "1m", "from_answer": 1, "after_s": 0.0,
+            **dict.fromkeys(PRICES_AND_VOLUME),
+        },
+        "skew": {"ms": ...},
+    },
+}  # fmt: skip
+_WHERE = {name: where for where, faults in _OWN.items() for name in faults}
+NAMES = tuple(_WHERE)
 
 
 def parse_fault(spec: object) -> Fault:
@@ -102,28 +90,26 @@ def parse_fault(spec: object) -> Fault:
     if not isinstance(spec, Mapping):
         raise ConfigError(f"faults: {spec!r} is no fault; write keys with values, like fault: hang")
     name = spec.get("fault")
-    if not isinstance(name, str) or name not in _KINDS:
+    if not isinstance(name, str) or name not in _WHERE:
         raise ConfigError(f"faults: unknown fault {name!r}; {_nearest(str(name), NAMES)}")
-    kind = _KINDS[name]
-    defaults = {**_COMMON[kind.where], **kind.own}
-    values = dict(defaults)
+    where = _WHERE[name]
+    values = {**_COMMON[where], **_OWN[where][name]}
     for key, value in spec.items():
-        if key == "fault":
-            continue
-        if key not in defaults:
-            raise ConfigError(f"faults: {name} has no field {key!r}; {_nearest(str(key), tuple(defaults))}")
-        values[key] = _checked(name, key, value) if value is not None else defaults[key]
+        if key != "fault" and key not in values:
+            raise ConfigError(f"faults: {name} has no field {key!r}; {_nearest(str(key), tuple(values))}")
+        if key != "fault" and value is not None:
+            values[key] = _checked(name, key, value)
     absent = [key for key, value in values.items() if value is ...]
     if absent:
         raise ConfigError(f"faults: {name} needs {' and '.join(absent)}")
     if name == "hole" and values["from"] >= values["to"]:
         raise ConfigError("faults: hole: from must be before to")
-    common = {key: values.pop(key) for key in _COMMON[kind.where]}
-    if name in ROW_FAULTS:
+    common = {key: values.pop(key) for key in _COMMON[where]}
+    if name in _ROW_FAULTS:
         if common["path"] not in (None, "klines"):
             raise ConfigError(f"faults: {name} is a fault of klines, not of {common['path']}")
         common["path"] = "klines"
-    return Fault(name, kind.where, values, **common)
+    return Fault(name, where, values, **common)
 
 
 def parse_faults(specs: object) -> tuple[Fault, ...]:
@@ -166,38 +152,31 @@ def _checked(name: str, key: str, value: Any) -> Any:
         raise ConfigError(f"faults: {name}: {key}: {value!r} is not {error}") from None
 
 
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-        raise ValueError("a number of seconds, 0 or more")
-    return float(value)
+def _whole(what: str, least: float = -math.inf) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(what)
+        return value
+
+    return check
 
 
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError("a whole number, 0 or more")
-    return value
+def _real(what: str, least: float = -math.inf, below: float = math.inf) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < below:
+            raise ValueError(what)
+        return float(value)
 
-
-def _milliseconds(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("a whole number of milliseconds")
-    return value
+    return check
 
 
 def _instant(value: Any) -> int:
-    # YAML makes a date of 2025-12-01 and a datetime of a time; both print as ISO.
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    try:
+    try:  # YAML makes a date of 2025-12-01 and a datetime of a time; both print as ISO
         return parse_time_ms(str(value))
     except ConfigError:
         raise ValueError("a time in ms or ISO") from None
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a number")
-    return float(value)
 
 
 def _symbol(value: Any) -> str:
@@ -216,24 +195,17 @@ def _one_of(*choices: Any) -> Callable[[Any], Any]:
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
-    "path": _one_of(*PATHS),
+    **dict.fromkeys(
+        ("after", "times", "n", "rows", "retry_after_s", "from_answer"), _whole("a whole number, 0 or more", 0)
+    ),
+    **dict.fromkeys(("s", "after_s"), _real("a number of seconds, 0 or more", 0, 1e9)),
+    **dict.fromkeys(("at_ms", "at", "from", "to"), _instant),
+    **dict.fromkeys(PRICES_AND_VOLUME, _real("a number")),
+    "ms": _whole("a whole number of milliseconds"),
+    "path": _one_of("ping", "time", "exchangeInfo", "klines"),
     "symbol": _symbol,
-    "after": _count,
-    "times": _count,
-    "at_ms": _instant,
-    "n": _count,
-    "rows": _count,
-    "s": _seconds,
-    "retry_after_s": _count,
+    "timeframe": _one_of(*TIMEFRAMES_MS),
     "blocked.status": _one_of(403, 451),
     "server_error.status": _one_of(500, 502, 503, 504),
     "body": _one_of("json", "html"),
-    "from": _instant,
-    "to": _instant,
-    "at": _instant,
-    "timeframe": _one_of(*TIMEFRAMES_MS),
-    "from_answer": _count,
-    "after_s": _seconds,
-    "ms": _milliseconds,
-    **dict.fromkeys(("open", "high", "low", "close", "volume"), _number),
 }

@@ -1,19 +1,18 @@
 """Made-up candles without end: a candle is a pure function of seed, symbol and open time.
 
-The rule: every price is a whole number of cents and every volume of 1e-5, made by integer hashing and plain arithmetic,
-so that all machines make the same ones; a candle opens where the one before closed. Nothing is drawn, nothing
-remembered but the months made last.
+Prices are whole numbers of cents and volumes of 1e-5, made by integer hashing and plain arithmetic, so all machines
+make the same ones; a candle opens where the one before closed.
 """
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 
+from app.candles.market_data import Market
 from app.candles.month_file import CandleColumns, FloatArray, Int64Array
-from app.candles.resample import resample
 from app.errors import ConfigError
-from app.testnet.market import ROWS_KEPT, SymbolFilters, between, joined, made_of, months_between, rows_in
-from app.testnet.recent import Recent
+from app.testnet.market import SPOT_SYMBOL, MarketSource
 from app.times import TIME_MAX_MS, month_bounds_ms
 
 _MINUTE_MS = 60_000
@@ -24,47 +23,29 @@ _WICK = 0.0005
 _HASH_STEP = 0x9E3779B97F4A7C15
 
 
-class GeneratorSource:
+class GeneratorSource(MarketSource):
     """Candles of made-up symbols from 1970 on: prices with 2 decimals, volumes with 5, of every timeframe from 1m.
 
     ConfigError if a name is none like BTC/USDT.
     """
 
-    def __init__(self, seed: int, symbols: tuple[str, ...] | list[str]) -> None:
-        for symbol in symbols:
-            if not all(part.isalnum() and part.isupper() for part in symbol.split("/")) or symbol.count("/") != 1:
-                raise ConfigError(f"--symbols: {symbol!r} is no symbol; write BTC/USDT")
-        self.symbols = tuple(sorted(symbols))
+    def __init__(self, seed: int, symbols: Iterable[str]) -> None:
         self._keys = {symbol: _key(seed, symbol) for symbol in symbols}
-        self._recent: Recent[tuple[str, str, str], CandleColumns] = Recent(ROWS_KEPT, rows_in)
-
-    def made_of(self, symbol: str, timeframe: str) -> str | None:
-        """As CandleSource says."""
-        return made_of(("1m",), timeframe) if symbol in self._keys else None
+        for symbol in self._keys:
+            if not SPOT_SYMBOL.fullmatch(symbol):
+                raise ConfigError(f"--symbols: {symbol!r} is no symbol; write BTC/USDT")
+        super().__init__((symbol, "1m") for symbol in self._keys)
 
     def span_ms(self, symbol: str) -> tuple[int, int]:
-        """As CandleSource says: all times."""
         return 0, TIME_MAX_MS
 
-    def candles(self, symbol: str, timeframe: str, start_ms: int, end_ms: int) -> CandleColumns:
-        """As CandleSource says."""
-        if self.made_of(symbol, timeframe) is None:
-            return joined([])
-        months = months_between(max(0, start_ms), min(TIME_MAX_MS, end_ms))
-        return joined(between(self._month(symbol, timeframe, month), start_ms, end_ms) for month in months)
+    def filters(self, symbol: str) -> Market:
+        """What the made-up numbers keep to."""
+        return Market(quantity_step=0.00001, min_notional=10.0, price_tick=0.01)
 
-    def filters(self, symbol: str) -> SymbolFilters:
-        """As CandleSource says: what the made-up numbers keep to."""
-        return SymbolFilters(quantity_step=0.00001, min_notional=10.0, price_tick=0.01)
-
-    def _month(self, symbol: str, timeframe: str, month: str) -> CandleColumns:
-        def make() -> CandleColumns:
-            if timeframe != "1m":
-                return resample(self._month(symbol, "1m", month), "1m", timeframe)
-            first_ms, end_ms = month_bounds_ms(month)
-            return _minutes(self._keys[symbol], first_ms // _MINUTE_MS, end_ms // _MINUTE_MS)
-
-        return self._recent.get((symbol, timeframe, month), make)
+    def _read(self, symbol: str, base: str, month: str) -> CandleColumns:
+        first_ms, end_ms = month_bounds_ms(month)
+        return _minutes(self._keys[symbol], first_ms // _MINUTE_MS, end_ms // _MINUTE_MS)
 
 
 def _key(seed: int, symbol: str) -> int:

@@ -1,13 +1,13 @@
-"""Pages of klines: which rows a request gets, exactly as Binance chooses them, out of rows formatted in blocks.
+"""Pages of klines: which rows a request gets, exactly as Binance chooses them.
 
-The rule: with a start the first rows at or after it, without one the last rows; the end is inclusive on open times; no
-row opens after now, and the last may still be forming. Blocks that were formatted last are kept, so that a page costs
-a join. It knows no fault and no socket.
+With a start it is the first rows at or after it, without one the last rows; the end is inclusive, on open times; no row
+opens after now, and the last may still be forming. Rows are formatted in blocks, and the blocks used last are kept, so
+that a page costs a join.
 """
 
 from bisect import bisect_left, bisect_right
+from functools import lru_cache
 
-from app.testnet.recent import Recent
 from app.testnet.spot import SpotMarket
 from app.testnet.wire import kline_row, kline_rows
 from app.times import timeframe_ms
@@ -15,8 +15,7 @@ from app.times import timeframe_ms
 _BLOCK_ROWS = 720
 _BLOCKS_KEPT = 256
 
-Row = tuple[int, str]
-_Block = tuple[list[int], list[str]]
+Row = tuple[int, str]  # open time, and the row as JSON
 
 
 class KlinePages:
@@ -24,19 +23,19 @@ class KlinePages:
 
     def __init__(self, market: SpotMarket) -> None:
         self._market = market
-        self._blocks: Recent[tuple[str, str, int], _Block] = Recent(_BLOCKS_KEPT)
+        self._block = lru_cache(_BLOCKS_KEPT)(self._formatted)
 
     def forget(self) -> None:
         """The market has changed."""
-        self._blocks.clear()
+        self._block.cache_clear()
 
     def page(
         self, symbol: str, timeframe: str, now_ms: int, *, start_ms: int | None, end_ms: int | None, limit: int
     ) -> list[Row]:
-        """At most `limit` rows with their open times, ascending."""
+        """At most `limit` rows, ascending."""
         first_ms, last_ms = self._market.span_ms(symbol)
         length_ms = timeframe_ms(timeframe)
-        # A bucket that began before the first candle is made of what there is of it.
+        # A coarse candle that began before the first candle is made of what there is of it.
         from_ms = max(first_ms - first_ms % length_ms, 0 if start_ms is None else start_ms)
         until_ms = min(now_ms, last_ms - 1, now_ms if end_ms is None else end_ms)
         if from_ms > until_ms:
@@ -73,12 +72,8 @@ class KlinePages:
                 break
         return found
 
-    def _block(self, symbol: str, timeframe: str, number: int) -> _Block:
+    def _formatted(self, symbol: str, timeframe: str, number: int) -> tuple[list[int], list[str]]:
         length_ms = timeframe_ms(timeframe)
-
-        def make() -> _Block:
-            start_ms = number * length_ms * _BLOCK_ROWS
-            columns = self._market.columns(symbol, timeframe, start_ms, start_ms + length_ms * _BLOCK_ROWS)
-            return columns.open_time_ms.tolist(), kline_rows(columns, length_ms)
-
-        return self._blocks.get((symbol, timeframe, number), make)
+        start_ms, end_ms = (one * length_ms * _BLOCK_ROWS for one in (number, number + 1))
+        columns = self._market.columns(symbol, timeframe, start_ms, end_ms)
+        return columns.open_time_ms.tolist(), kline_rows(columns, length_ms)

@@ -1,7 +1,7 @@
 """The frames of kline streams as time passes: updates of the forming candle, a closed one at the end of each candle.
 
-The rule: what a frame shows is what the market shows at its event time, REST included; a final frame is never left out,
-updates are when it got late. Frames are made once, however many listen. It knows no socket: who listens takes text.
+A frame shows what REST shows at its event time. A final frame is never left out, updates are when it got late. However
+many listen, a frame is made once.
 """
 
 import re
@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.errors import OnetapeError
-from app.testnet.forming import Kline
-from app.testnet.spot import SpotMarket
+from app.testnet.spot import Kline, SpotMarket
 from app.testnet.virtual_clock import VirtualClock
-from app.testnet.wire import kline_frame, wire_name
-from app.times import TIMEFRAMES_MS, timeframe_ms
+from app.testnet.wire import kline_frame
+from app.times import TIMEFRAMES_MS
 
 _STREAM = re.compile(r"([a-z0-9\-_.]{1,20})@kline_([0-9]{1,2}[smhdwM])", re.ASCII)
 # At least this many steps a candle, the last of them the final frame; and one a real second where that is more.
@@ -51,7 +50,7 @@ class KlineStreams:
         self._streams: dict[str, _Stream] = {}
 
     def subscribe(self, name: str, listener: Listener) -> None:
-        """Frames of the stream from now on; one of a symbol or kind that there is not never has any."""
+        """Frames of the stream from now on; a stream of an unknown symbol or kind never has any."""
         stream = self._streams.get(name) or self._opened(name)
         if stream is not None and listener not in stream.listeners:
             self._streams[name] = stream
@@ -80,7 +79,7 @@ class KlineStreams:
         symbol = self._market.symbol_of(match[1].upper()) if match else None
         if match is None or symbol is None or match[2] not in TIMEFRAMES_MS:
             return None
-        length_ms = timeframe_ms(match[2])
+        length_ms = TIMEFRAMES_MS[match[2]]
         step_ms = max(1, min(length_ms // _STEPS_MIN, int(_STEP_REAL_MS * self._clock.speed)))
         now_ms = self._clock.now_ms()
         stream = _Stream(symbol, match[2], length_ms, step_ms, now_ms - now_ms % length_ms, 0)
@@ -92,14 +91,8 @@ class KlineStreams:
         is_closed = now_ms >= close_ms
         kline = self._kline(stream, now_ms)
         if kline is not None:
-            frame = kline_frame(
-                wire_name(stream.symbol),
-                stream.timeframe,
-                stream.length_ms,
-                kline,
-                event_ms=now_ms + self._skew_ms(),
-                is_closed=is_closed,
-            )
+            event_ms = now_ms + self._skew_ms()
+            frame = kline_frame(stream.symbol, stream.timeframe, kline, event_ms=event_ms, is_closed=is_closed)
             for listener in list(stream.listeners):
                 listener.push(name, frame)
         if is_closed:

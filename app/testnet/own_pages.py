@@ -1,17 +1,17 @@
-"""The testnet's own pages below /testnet: faults, clock, log, state. They are no requests of the exchange.
+"""The testnet's own pages below /testnet: faults, clock, log, state.
 
-The rule: nothing here counts, weighs or fails by a fault, so that a test can look on without being seen. It decides
-nothing: the desk takes faults, the log has counts.
+They are no requests of the exchange: nothing here counts, weighs or meets a fault, so a test can look on unseen.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.errors import ConfigError
 from app.testnet.fault_desk import FaultDesk
 from app.testnet.request_log import RequestLog
+from app.testnet.sockets import Connection
 from app.testnet.virtual_clock import VirtualClock
 from app.testnet.weights import WeightLimit
 
@@ -21,50 +21,49 @@ if TYPE_CHECKING:
 _SHOWN_MAX = 10_000
 
 
-class ControlPages:
+class OwnPages:
     """Handlers of POST /testnet/faults and /testnet/clock, GET /testnet/log and /testnet/state."""
 
-    def __init__(self, clock: VirtualClock, desk: FaultDesk, weights: WeightLimit, log: RequestLog) -> None:
+    def __init__(
+        self,
+        clock: VirtualClock,
+        desk: FaultDesk,
+        weights: WeightLimit,
+        log: RequestLog,
+        connections: Sequence[Connection],
+    ) -> None:
         self._clock, self._desk, self._weights, self._log = clock, desk, weights, log
-        self.connections: Callable[[], int] = lambda: 0
+        self._connections = connections
 
     async def faults(self, request: "web.Request") -> "web.StreamResponse":
         """Takes one fault or a list; all of them, or with 400 none."""
-        from aiohttp import web
-
         try:
             self._desk.add(json.loads(await request.text()))
         except (ValueError, ConfigError) as error:
-            return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({"waiting": self._desk.waiting()})
+            return _json({"error": str(error)}, status=400)
+        return _json({"waiting": self._desk.waiting()})
 
     async def clock(self, request: "web.Request") -> "web.StreamResponse":
         """`{"held": true}` holds the exchange's clock, false lets it run again; 400 for anything else."""
-        from aiohttp import web
-
         try:
             asked = json.loads(await request.text())
         except ValueError:
             asked = None
         if not (isinstance(asked, dict) and list(asked) == ["held"] and isinstance(asked["held"], bool)):
-            return web.json_response({"error": 'clock: write {"held": true} or {"held": false}'}, status=400)
+            return _json({"error": 'clock: write {"held": true} or {"held": false}'}, status=400)
         if asked["held"]:
             self._clock.hold()
         else:
             self._clock.release()
-        return web.json_response({"held": self._clock.held, "now_ms": self._clock.now_ms()})
+        return _json({"held": self._clock.held, "now_ms": self._clock.now_ms()})
 
     async def log(self, request: "web.Request") -> "web.StreamResponse":
         """The last requests, oldest first."""
-        from aiohttp import web
-
         shown = [asdict(one) for one in self._log.requests[-_SHOWN_MAX:]]
-        return web.json_response({"requests": shown, "handshakes": [asdict(one) for one in self._log.handshakes]})
+        return _json({"requests": shown, "handshakes": [asdict(one) for one in self._log.handshakes]})
 
     async def state(self, request: "web.Request") -> "web.StreamResponse":
         """Counts, used weight, clock."""
-        from aiohttp import web
-
         content = {
             "now_ms": self._clock.now_ms(),
             "real_s": self._clock.real_s(),
@@ -72,8 +71,13 @@ class ControlPages:
             "held": self._clock.held,
             "weight_limit": self._weights.limit,
             "used_weight": self._weights.used,
-            "connections": self.connections(),
+            "connections": len(self._connections),
             "faults_waiting": self._desk.waiting(),
-            **self._log.summary(),
         }
-        return web.json_response(content)
+        return _json(content | self._log.summary())
+
+
+def _json(content: dict[str, Any], status: int = 200) -> "web.StreamResponse":
+    from aiohttp import web
+
+    return web.json_response(content, status=status)

@@ -1,7 +1,6 @@
-"""What clients asked, in the order in which it was answered: the witness of every test of a client.
+"""What clients asked, in the order in which it was answered, each request with the fault that it met.
 
-The rule: each request is there with its time, weight, status and the fault that it met; counts stay right when the
-oldest requests of a long run are let go. It judges nothing.
+Tests of a client read it. Counts stay right when the oldest requests of a long run are dropped.
 """
 
 from collections import Counter
@@ -38,22 +37,16 @@ class RequestLog:
 
     def add(self, request: Request, *, used_weight: int, was_banned: bool) -> None:
         """One REST request; `used_weight` of its window, itself included; `was_banned` before it came."""
-        self.requests.append(request)
         self.used_weight_max = max(self.used_weight_max, used_weight)
         self.total_weight += request.weight
         self.during_ban += was_banned
         self._by_path[request.path] += 1
         self._by_status[request.status] += 1
-        if request.fault is not None:
-            self._by_fault[request.fault] += 1
-        _bound(self.requests)
+        self._keep(self.requests, request)
 
     def add_handshake(self, request: Request) -> None:
         """One websocket handshake."""
-        self.handshakes.append(request)
-        if request.fault is not None:
-            self._by_fault[request.fault] += 1
-        _bound(self.handshakes)
+        self._keep(self.handshakes, request)
 
     def count(self, path: str | None = None, *, status: int | None = None, fault: str | None = None) -> int:
         """How many requests: of a path, or of a status, or that met a fault, or all."""
@@ -81,7 +74,9 @@ class RequestLog:
             "handshakes": len(self.handshakes),
         }
 
-
-def _bound(requests: list[Request]) -> None:
-    if len(requests) > _KEPT_MAX:
-        del requests[: _KEPT_MAX // 2]
+    def _keep(self, kept: list[Request], request: Request) -> None:
+        kept.append(request)
+        if request.fault is not None:
+            self._by_fault[request.fault] += 1
+        if len(kept) > _KEPT_MAX:
+            del kept[: _KEPT_MAX // 2]

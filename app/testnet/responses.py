@@ -1,7 +1,7 @@
-"""What the exchange answers without a fault: ping, time, exchangeInfo and klines, and Binance's refusals of bad input.
+"""What the exchange answers to REST without a fault: ping, time, exchangeInfo and klines, and Binance's refusals.
 
-The rule: the same query at the same time has the same answer, and a parameter that Binance would refuse is refused
-with its code. It knows no limit, no fault and no socket.
+The same query at the same time has the same response, and a parameter that Binance would refuse is refused with its
+code. Limits and faults come in rest.py.
 """
 
 import json
@@ -15,8 +15,8 @@ from app.testnet.wire import error_body, exchange_info
 from app.times import TIMEFRAMES_MS
 
 _LIMIT_DEFAULT, _LIMIT_MAX = 500, 1_000
-_NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
-_NAME = re.compile(r"[A-Z0-9\-_.]{1,20}", re.ASCII)
+_NUMBER = r"[0-9]{1,20}"
+_NAME = r"[A-Z0-9\-_.]{1,20}"
 _PARAMETERS = {
     "ping": (),
     "time": (),
@@ -26,8 +26,8 @@ _PARAMETERS = {
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer of REST; after `pause_s` real seconds it is sent, or with `is_cut` the connection is aborted."""
+class Response:
+    """A response of REST; after `pause_s` real seconds it is sent, or with `is_cut` the connection is aborted."""
 
     status: int
     body: bytes
@@ -35,42 +35,48 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     pause_s: float = 0.0
     is_cut: bool = False
-    rows: tuple[Row, ...] | None = None  # of a klines answer, for who changes it
+    rows: tuple[Row, ...] | None = None  # of klines, for who changes them
 
-    def with_rows(self, rows: tuple[Row, ...]) -> "Answer":
-        """Other rows in the same answer."""
+    def with_rows(self, rows: tuple[Row, ...]) -> "Response":
+        """The same response with other rows."""
         return replace(self, rows=rows, body=f"[{','.join([row for _, row in rows])}]".encode())
 
 
-class _BadRequest(Exception):  # noqa: N818 - it is an answer
+def error_response(status: int, code: int, message: str) -> Response:
+    """An error in Binance's form."""
+    return Response(status, error_body(code, message))
+
+
+class _BadRequest(Exception):  # noqa: N818 - it is a response
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
-        self.answer = Answer(400, error_body(code, message).encode())
+        self.response = error_response(400, code, message)
 
 
-class Answers:
-    """Answers of one market; `weight_limit` is what exchangeInfo tells."""
+class Responses:
+    """Responses of one market; `weight_limit` is what exchangeInfo tells."""
 
     def __init__(self, market: SpotMarket, pages: KlinePages, weight_limit: int | None) -> None:
-        self._market = market
-        self._pages = pages
-        self._weight_limit = weight_limit
+        self._market, self._pages, self._weight_limit = market, pages, weight_limit
 
-    def of(self, path: str, query: Mapping[str, str], now_ms: int, *, skew_ms: int = 0) -> Answer:
-        """The answer to one request; `skew_ms` is how wrong the exchange tells the time."""
+    def to(self, path: str, query: Mapping[str, str], now_ms: int, *, skew_ms: int = 0) -> Response:
+        """The response to one request; `skew_ms` is how wrong the exchange tells the time."""
         known = _PARAMETERS.get(path)
         if known is None:
-            return Answer(404, b"<html><body><h2>404 Not found</h2></body></html>", "text/html")
+            return Response(404, b"<html><body><h2>404 Not found</h2></body></html>", "text/html")
         try:
-            _check_names(query, known)
+            read = sum(name in known for name in query)
+            if read < len(query):
+                sent = f"read '{read}' parameter(s) but was sent '{len(query)}'"
+                raise _BadRequest(-1104, f"Not all sent parameters were read; {sent}.")
             if path == "klines":
-                return Answer(200, b"").with_rows(tuple(self._klines(query, now_ms)))
+                return Response(200, b"").with_rows(tuple(self._klines(query, now_ms)))
             if path == "exchangeInfo":
                 chosen = [(symbol, self._market.filters(symbol)) for symbol in self._chosen(query)]
-                return Answer(200, exchange_info(chosen, now_ms + skew_ms, self._weight_limit).encode())
+                return Response(200, exchange_info(chosen, now_ms + skew_ms, self._weight_limit).encode())
         except _BadRequest as error:
-            return error.answer
-        return Answer(200, f'{{"serverTime":{now_ms + skew_ms}}}'.encode() if path == "time" else b"{}")
+            return error.response
+        return Response(200, f'{{"serverTime":{now_ms + skew_ms}}}'.encode() if path == "time" else b"{}")
 
     def _klines(self, query: Mapping[str, str], now_ms: int) -> list[Row]:
         symbol = self._symbol(_mandatory(query, "symbol"))
@@ -80,17 +86,12 @@ class Answers:
         limit = _number(query, "limit")
         if limit == 0:
             raise _BadRequest(-1130, "Data sent for parameter 'limit' is not valid.")
-        return self._pages.page(
-            symbol,
-            timeframe,
-            now_ms,
-            start_ms=_number(query, "startTime"),
-            end_ms=_number(query, "endTime"),
-            limit=_LIMIT_DEFAULT if limit is None else min(limit, _LIMIT_MAX),
-        )
+        start_ms, end_ms = _number(query, "startTime"), _number(query, "endTime")
+        limit = _LIMIT_DEFAULT if limit is None else min(limit, _LIMIT_MAX)
+        return self._pages.page(symbol, timeframe, now_ms, start_ms=start_ms, end_ms=end_ms, limit=limit)
 
     def _symbol(self, name: str) -> str:
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(_NAME, name):
             raise _illegal("symbol", "^[A-Z0-9-_.]{1,20}$")
         symbol = self._market.symbol_of(name)
         if symbol is None:
@@ -113,14 +114,6 @@ class Answers:
         return tuple(self._symbol(name) for name in names)
 
 
-def _check_names(query: Mapping[str, str], known: tuple[str, ...]) -> None:
-    read = sum(name in known for name in query)
-    if read < len(query):
-        raise _BadRequest(
-            -1104, f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{len(query)}'."
-        )
-
-
 def _mandatory(query: Mapping[str, str], name: str) -> str:
     value = query.get(name, "")
     if not value:
@@ -132,8 +125,8 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     value = query.get(name)
     if value is None:
         return None
-    if not _NUMBER.fullmatch(value):
-        raise _illegal(name, "^[0-9]{1,20}$")
+    if not re.fullmatch(_NUMBER, value):
+        raise _illegal(name, f"^{_NUMBER}$")
     return int(value)
 
 

@@ -1,19 +1,21 @@
-"""What a fault makes of a REST answer: another status, another body, other rows, a pause or a cut.
+"""What a fault makes of a REST response: another status, another body, other rows, a pause or a cut.
 
-The rule: pure functions of the good answer and the fault; which rows are hit follows from their times, so that it can
-be said again. States that outlast the answer (bans, maintenance) belong to who answers.
+Which rows are hit follows from their times, so the same response is spoilt the same way again. States that outlast a
+response (bans, maintenance) are in weights.py and fault_desk.py.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from app.testnet.faults import Fault
+from app.testnet.faults import PRICES_AND_VOLUME, Fault
 from app.testnet.kline_pages import Row
-from app.testnet.responses import Answer
-from app.testnet.wire import error_body
+from app.testnet.responses import Response, error_response
+from app.testnet.spot import SpotMarket
+from app.testnet.wire import kline_row
+from app.times import timeframe_ms
 
 _HTML = (
-    b"<!DOCTYPE html>\n<html><head><title>%s</title></head><body><center><h1>%s</h1></center><hr><center>nginx</center>"
-    b"</body></html>"
+    "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>"
+    "<center>nginx</center></body></html>"
 )
 _ERRORS = {
     500: (-1000, "An unknown error occurred while processing the request."),
@@ -21,34 +23,43 @@ _ERRORS = {
     503: (-1008, "Server is currently overloaded with other requests. Please try again in a few minutes."),
     504: (-1007, "Timeout waiting for response from backend server. Send status unknown; execution status unknown."),
 }
-_TITLES = {403: b"403 Forbidden", 500: b"500 Internal Server Error", 502: b"502 Bad Gateway"}
-_TITLES |= {503: b"503 Service Temporarily Unavailable", 504: b"504 Gateway Time-out"}
-_PLACE_STEP = 7_919  # a prime: the rows that are hit are spread over the answer
+_TITLES = {
+    403: "403 Forbidden",
+    500: "500 Internal Server Error",
+    502: "502 Bad Gateway",
+    503: "503 Service Temporarily Unavailable",
+    504: "504 Gateway Time-out",
+}
+_PLACE_STEP = 7_919  # a prime: the rows that are hit are spread over the response
 
 
-def html_answer(status: int) -> Answer:
+def html_response(status: int) -> Response:
     """A page of a proxy in front of the exchange."""
-    title = _TITLES.get(status, b"Binance US")
-    return Answer(status, _HTML % (title, title), "text/html")
+    return Response(status, _HTML.format(_TITLES.get(status, "Binance US")).encode(), "text/html")
 
 
-def maintenance_answer() -> Answer:
+def server_error(status: int) -> Response:
+    """500, 502, 503 or 504 in the exchange's words."""
+    return error_response(status, *_ERRORS[status])
+
+
+def maintenance_response() -> Response:
     """What everybody gets while the exchange is being serviced."""
-    return Answer(503, error_body(-1001, "Internal error; system maintenance. Please try again later.").encode())
+    return error_response(503, -1001, "Internal error; system maintenance. Please try again later.")
 
 
-def refused_answer(status: int, retry_after_s: int) -> Answer:
+def refused_response(status: int, retry_after_s: int) -> Response:
     """429 or 418: too many requests, or banned for that."""
     message = "Too much request weight used; please use the websocket for live updates to avoid polling the API."
     if status == 418:
         message = (
             "Way too much request weight used; IP banned. Please use the websocket for live updates to avoid bans."
         )
-    return Answer(status, error_body(-1003, message).encode(), headers={"Retry-After": str(retry_after_s)})
+    return replace(error_response(status, -1003, message), headers={"Retry-After": str(retry_after_s)})
 
 
-def faulty_answer(fault: Fault, good: Answer, forming: Row | None, end_ms: int | None) -> Answer:
-    """The good answer as the fault has it; `forming` is the row that no question for closed candles should get, shown
+def faulty_response(fault: Fault, good: Response, forming: Row | None, end_ms: int | None) -> Response:
+    """The good response as the fault has it; `forming` is the row that no question for closed candles should get, shown
     where `end_ms`, the end that was asked for, excludes it."""
     values = fault.values
     match fault.name:
@@ -59,56 +70,75 @@ def faulty_answer(fault: Fault, good: Answer, forming: Row | None, end_ms: int |
         case "reset":
             return replace(good, is_cut=True)
         case "rate_limited":
-            return refused_answer(429, values["retry_after_s"])
+            return refused_response(429, values["retry_after_s"])
         case "server_error":
-            status = values["status"]
-            error = _ERRORS.get(status, _ERRORS[500])
-            return html_answer(status) if values["body"] == "html" else Answer(status, error_body(*error).encode())
+            return (html_response if values["body"] == "html" else server_error)(values["status"])
         case "html":
-            return html_answer(200)
+            return html_response(200)
         case "broken_json":
             return replace(good, body=b'[{"openTime": NaN,, "o": "1.0"' + good.body[1:2] + b"}", rows=None)
         case "cut_json":
             return replace(good, body=good.body[: len(good.body) * 2 // 3], rows=None)
+        case "blocked" if values["status"] == 403:
+            return html_response(403)
         case "blocked":
-            return _blocked(values["status"])
+            where = "Service unavailable from a restricted location according to 'b. Eligibility' in the terms of use."
+            return error_response(values["status"], 0, where)
         case _:
             return good if good.rows is None else good.with_rows(_other_rows(fault, good.rows, forming, end_ms))
-
-
-def _blocked(status: int) -> Answer:
-    if status == 403:
-        return html_answer(403)
-    message = "Service unavailable from a restricted location according to 'b. Eligibility' in the terms of use."
-    return Answer(status, error_body(0, message).encode())
 
 
 def _other_rows(fault: Fault, rows: tuple[Row, ...], forming: Row | None, end_ms: int | None) -> tuple[Row, ...]:
     if fault.name == "empty":
         return ()
     if fault.name == "forming":
-        is_excluded = forming is not None and end_ms is not None and forming[0] > end_ms
-        return (*rows, forming) if is_excluded and forming is not None else rows
-    if fault.name == "disorder":
-        return _swapped(rows, fault.values["rows"])
+        return rows if forming is None or end_ms is None or forming[0] <= end_ms else (*rows, forming)
     hit = _places(rows, fault.values["rows"])
     if fault.name == "missing":
         return tuple(row for place, row in enumerate(rows) if place not in hit)
-    return tuple(row for place, row in enumerate(rows) for _ in range(2 if place in hit else 1))
-
-
-def _places(rows: tuple[Row, ...], count: int) -> set[int]:
-    """At most `count` places, spread over the answer; where its rows begin decides which."""
-    if not rows:
-        return set()
-    first = rows[0][0] // 1_000
-    return {(first + step * _PLACE_STEP) % len(rows) for step in range(count)}
-
-
-def _swapped(rows: tuple[Row, ...], count: int) -> tuple[Row, ...]:
-    """Neighbours change places; of one row alone there is no other order."""
+    if fault.name == "duplicate":
+        return tuple(row for place, row in enumerate(rows) for _ in range(2 if place in hit else 1))
+    # Disorder: neighbours change places; of one row alone there is no other order.
     changed = list(rows)
-    for place in sorted(_places(rows, count)):
+    for place in sorted(hit):
         other = (place + 1) % len(rows)
         changed[place], changed[other] = changed[other], changed[place]
     return tuple(changed)
+
+
+def _places(rows: tuple[Row, ...], count: int) -> set[int]:
+    """At most `count` places, spread over the response; where its rows begin decides which."""
+    return {(rows[0][0] // 1_000 + step * _PLACE_STEP) % len(rows) for step in range(count)} if rows else set()
+
+
+@dataclass
+class Revision:
+    """A fault `revised`: the exchange tells one candle differently later, in REST only.
+
+    That is from the nth response that holds the row on, and so many virtual seconds after its close; without values of
+    its own the volume is another.
+    """
+
+    fault: Fault
+    responses: int = 0
+
+    def applied(
+        self, market: SpotMarket, symbol: str, timeframe: str, rows: tuple[Row, ...], now_ms: int
+    ) -> tuple[Row, ...]:
+        """The rows of a response as they are after it; counts the response if it holds the closed candle."""
+        values = self.fault.values
+        at_ms, length_ms = values["at"], timeframe_ms(values["timeframe"])
+        close_ms = at_ms + length_ms
+        is_other = (symbol, timeframe) != (values["symbol"], values["timeframe"])
+        if is_other or now_ms < close_ms or all(row[0] != at_ms for row in rows):
+            return rows
+        self.responses += 1
+        final = market.kline(symbol, timeframe, at_ms, now_ms)
+        if final is None or self.responses < values["from_answer"] or now_ms < close_ms + values["after_s"] * 1_000:
+            return rows
+        given = {name: values[name] for name in PRICES_AND_VOLUME if values[name] is not None}
+        other = final._replace(**given or {"volume": round(final.volume * 2.0 + 1.0, 8)})
+        # A candle stays a candle, whichever of its prices was given.
+        high, low = max(other.high, other.open, other.close), min(other.low, other.open, other.close)
+        revised = (at_ms, kline_row(other._replace(high=high, low=low), length_ms))
+        return tuple(revised if row[0] == at_ms else row for row in rows)

@@ -1,7 +1,6 @@
 """The testnet as a whole: REST, websockets and its own pages on one port of 127.0.0.1, with one clock.
 
-The rule: after `stop()` no task, socket or handler of it is left; it listens on the loopback only. It puts together and
-decides nothing.
+It listens on the loopback only, and after `stop()` no task, socket or handler of it is left.
 """
 
 import asyncio
@@ -15,8 +14,8 @@ from app.testnet.fault_desk import FaultDesk
 from app.testnet.faults import Fault, parse_faults
 from app.testnet.kline_pages import KlinePages
 from app.testnet.kline_streams import KlineStreams
-from app.testnet.market import CandleSource
-from app.testnet.own_pages import ControlPages
+from app.testnet.market import MarketSource
+from app.testnet.own_pages import OwnPages
 from app.testnet.request_log import RequestLog
 from app.testnet.rest import RestApi
 from app.testnet.sockets import Sockets
@@ -46,7 +45,7 @@ class Testnet:
 
     def __init__(
         self,
-        source: CandleSource,
+        source: MarketSource,
         *,
         start_ms: int,
         speed: float = 1.0,
@@ -65,8 +64,7 @@ class Testnet:
         self._sockets = Sockets(self._streams, self._clock, self.faults, self.log)
         self._stopping = asyncio.Event()
         self._rest = RestApi(self.market, pages, self._clock, self.faults, self._weights, self.log, self._stopping)
-        self._control = ControlPages(self._clock, self.faults, self._weights, self.log)
-        self._control.connections = lambda: len(self._sockets.connections)
+        self._own_pages = OwnPages(self._clock, self.faults, self._weights, self.log, self._sockets.connections)
         self._port = port
         self._runner: web.AppRunner | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -131,10 +129,10 @@ class Testnet:
         routes.add_get("/api/v3/{path}", self._rest.handle)
         for path in ("/ws", "/ws/{tail:.*}", "/stream", "/stream/{tail:.*}"):
             routes.add_get(path, self._sockets.handle)
-        routes.add_post("/testnet/faults", self._control.faults)
-        routes.add_post("/testnet/clock", self._control.clock)
-        routes.add_get("/testnet/log", self._control.log)
-        routes.add_get("/testnet/state", self._control.state)
+        routes.add_post("/testnet/faults", self._own_pages.faults)
+        routes.add_post("/testnet/clock", self._own_pages.clock)
+        routes.add_get("/testnet/log", self._own_pages.log)
+        routes.add_get("/testnet/state", self._own_pages.state)
         return application
 
 

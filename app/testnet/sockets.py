@@ -1,19 +1,20 @@
 """Websocket connections: subscriptions in Binance's words, a queue and a writer for each, faults as clients feel them.
 
-The rule: nobody waits for a slow client: who falls too far behind is cut off; while silence lasts nothing is sent, no
-pong and no answer either. What frames say belongs to kline_streams.py.
+Nobody waits for a slow client: who falls too far behind is cut off. While silence lasts nothing is sent, no pong and no
+reply either.
 """
 
 import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.testnet.fault_desk import FaultDesk
 from app.testnet.kline_streams import KlineStreams
 from app.testnet.request_log import Request, RequestLog
 from app.testnet.virtual_clock import VirtualClock
+from app.testnet.wire import json_text
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -87,7 +88,10 @@ class Sockets:
         from aiohttp import web
 
         refused = self._desk.refuses_handshake()
-        self._note(request, 503 if refused else 101, "refuse_handshakes" if refused else None)
+        status, fault = (503, "refuse_handshakes") if refused else (101, None)
+        path, query = request.path.removeprefix("/"), dict(request.query)
+        real_s, now_ms = self._clock.real_s(), self._clock.now_ms()
+        self._log.add_handshake(Request(real_s, now_ms, path, query, status, 0, fault))
         if refused or request.transport is None:
             return web.Response(status=503, text="Service Unavailable")
         # Pings are answered here: aiohttp would answer them in silence, too.
@@ -144,38 +148,26 @@ class Sockets:
         names = asked.get("params", [])
         match asked.get("method"):
             case "LIST_SUBSCRIPTIONS":
-                return _dumps({"result": connection.streams, "id": number})
+                return json_text({"result": connection.streams, "id": number})
             case "SUBSCRIBE" | "UNSUBSCRIBE" if not _are_streams(names):
                 return _error(2, "Invalid request: params must be names of streams like btcusdt@kline_1m", number)
             case "SUBSCRIBE":
                 self._subscribe(connection, names)
             case "UNSUBSCRIBE":
-                self._unsubscribe(connection, names)
+                for name in names:
+                    if name in connection.streams:
+                        connection.streams.remove(name)
+                        self._streams.unsubscribe(name, connection)
             case method:
-                return _error(
-                    2,
-                    f"Invalid request: unknown variant {_dumps(method)}, expected one of "
-                    "SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS",
-                    number,
-                )
-        return _dumps({"result": None, "id": number})
+                known = "expected one of SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS"
+                return _error(2, f"Invalid request: unknown variant {json_text(method)}, {known}", number)
+        return json_text({"result": None, "id": number})
 
     def _subscribe(self, connection: Connection, names: list[str]) -> None:
         for name in names:
             if name not in connection.streams:
                 connection.streams.append(name)
                 self._streams.subscribe(name, connection)
-
-    def _unsubscribe(self, connection: Connection, names: list[str]) -> None:
-        for name in names:
-            if name in connection.streams:
-                connection.streams.remove(name)
-                self._streams.unsubscribe(name, connection)
-
-    def _note(self, request: "web.Request", status: int, fault: str | None) -> None:
-        real_s, now_ms = self._clock.real_s(), self._clock.now_ms()
-        path = request.path.removeprefix("/")
-        self._log.add_handshake(Request(real_s, now_ms, path, dict(request.query), status, 0, fault))
 
 
 def _names_in_url(request: "web.Request", is_stream: bool) -> list[str]:
@@ -189,8 +181,4 @@ def _are_streams(names: object) -> bool:
 
 
 def _error(code: int, message: str, number: int | str | None) -> str:
-    return _dumps({"error": {"code": code, "msg": message}, "id": number})
-
-
-def _dumps(content: Any) -> str:
-    return json.dumps(content, separators=(",", ":"))
+    return json_text({"error": {"code": code, "msg": message}, "id": number})

@@ -1,8 +1,8 @@
 """Seeded bad weather: for each request and stretch of time a fault, or none, out of those a client can see through.
 
-The rule: a draw is a pure function of the seed, what is asked (path and parameters) and how often it was; at most three
-in a row are faulty, a ban or hang lasts at most 3 s, and no storm tells a lie that asking again does not reveal: no
-hole, no revision, no skew. It keeps nothing.
+A draw is a pure function of the seed, what is asked (path and parameters) and how often it was. At most three in a row
+are faulty, a ban or hang lasts at most 3 s, and no storm tells a lie that asking again does not reveal: no hole, no
+revision, no skew.
 """
 
 import hashlib
@@ -13,11 +13,12 @@ from app.testnet.faults import Fault, parse_fault
 SLOT_MS = 300_000  # of virtual time: a stretch in which the websockets meet at most one event
 FAULTY_IN_A_ROW_MAX = 3
 _REFUSED_MAX = 3
-# A first answer is faulty less often than a second or third, so that runs of three happen; the fourth never is.
+# A first response is faulty less often than a second or third, so that runs of three happen; the fourth never is.
 _CHANCES = (0.13, 0.25, 0.25, 0.0)
 _SOCKETS_CHANCE = 0.4
 
-_ANYWHERE: tuple[tuple[str, dict[str, tuple[Any, ...]]], ...] = (
+_Choices = tuple[tuple[str, dict[str, tuple[Any, ...]]], ...]
+_ANYWHERE: _Choices = (
     ("slow", {"s": (0.05, 0.2, 0.5, 1.0)}),
     ("hang", {"s": (0.2, 1.0, 3.0)}),
     ("reset", {}),
@@ -29,7 +30,7 @@ _ANYWHERE: tuple[tuple[str, dict[str, tuple[Any, ...]]], ...] = (
     ("cut_json", {}),
     ("maintenance", {"s": (0.2, 1.0, 2.0)}),
 )
-_KLINES: tuple[tuple[str, dict[str, tuple[Any, ...]]], ...] = (
+_KLINES: _Choices = (
     ("empty", {}),
     ("missing", {"rows": (1, 2, 7)}),
     ("duplicate", {"rows": (1, 3)}),

@@ -1,7 +1,7 @@
 """The exchange's own time: it starts at T and runs at N times real time.
 
-The rule: everything the testnet does by time asks this clock, so that a test can hold it to what it showed when.
-Limits and pauses are in real seconds, as a client feels them. It can be held; it never sleeps and never goes back.
+Candles, frames and websocket faults follow this clock; limits and pauses are in real seconds, as a client feels them.
+It can be held, and never goes back.
 """
 
 from app import times
@@ -26,7 +26,7 @@ class VirtualClock:
             self._zero_s = times.monotonic_s()
 
     def hold(self) -> None:
-        """It stands from here on, so that what takes real time takes none of the exchange's; a second call is none."""
+        """It stands from here on; a second call changes nothing."""
         if self._held_at_s is None:
             self._held_at_s = self.real_s()
 

@@ -1,7 +1,7 @@
 """Request weights and the bans for too many: a fixed window of one real minute, as Binance counts.
 
-The rule: every request counts, those that are refused, too; over the limit it is 429 until the window ends, and who
-goes on after twenty of those is banned, each time for twice as long. It reads no clock: times come in real seconds.
+Every request counts, those that are refused, too. Over the limit it is 429 until the window ends, and who goes on after
+twenty of those is banned, each time for twice as long.
 """
 
 import math
@@ -27,8 +27,6 @@ class WeightLimit:
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
         self.used = 0
-        self.used_max = 0
-        self.total = 0
         self._window = -1
         self._refusals = 0
         self._ban_s = FIRST_BAN_S
@@ -49,8 +47,6 @@ class WeightLimit:
         if window != self._window:
             self._window, self.used, self._refusals = window, 0, 0
         self.used += weight
-        self.total += weight
-        self.used_max = max(self.used_max, self.used)
         if self.is_banned(now_s):
             return Refusal(418, _whole_s(self._banned_until_s - now_s))
         if self.limit is None or self.used <= self.limit:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.testnet.kline_pages import KlinePages
 from app.testnet.market import FileSource
-from app.testnet.spot import Hole, SpotMarket
+from app.testnet.spot import SpotMarket
 from app.testnet.wire import kline_row, kline_rows
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles, minutes
 from tests.testnets import BTC
@@ -68,7 +68,7 @@ def test_a_hole_appears_when_the_blocks_are_forgotten(timeframe: str) -> None:
     market = SpotMarket(FileSource({(BTC, "1m"): make_candles(minutes(60))}))
     pages = KlinePages(market)
     before = pages.page(BTC, timeframe, END_MS, start_ms=0, end_ms=None, limit=1000)
-    market.add_hole(Hole(BTC, START_MS, START_MS + 30 * MINUTE_MS))
+    market.add_hole(BTC, START_MS, START_MS + 30 * MINUTE_MS)
     pages.forget()
     after = pages.page(BTC, timeframe, END_MS, start_ms=0, end_ms=None, limit=1000)
     assert after == before[len(before) // 2 :]

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from app.candles.cache import CandleCache
-from app.testnet.forming import rows_of
 from app.testnet.kline_streams import KlineStreams
 from app.testnet.market import CacheSource, FileSource
-from app.testnet.spot import SpotMarket
+from app.testnet.spot import SpotMarket, klines_of
 from app.testnet.virtual_clock import VirtualClock
 from app.testnet.wire import kline_row
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles, minutes
@@ -74,7 +73,7 @@ async def test_a_final_frame_is_never_left_out_when_it_got_late() -> None:
     streams.emit_due()
     closed = [frame["k"]["t"] for frame in taker.frames if frame["k"]["x"]]
     assert closed == list(minutes(len(closed))) and len(closed) >= 7
-    (final, *_) = rows_of(SERIES[BTC, "1m"])
+    (final, *_) = klines_of(SERIES[BTC, "1m"])
     assert values(taker.frames[0]) == json.loads(kline_row(final, MINUTE_MS))
 
 

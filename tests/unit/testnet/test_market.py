@@ -9,7 +9,8 @@ from app.candles.market_data import Market, merge_markets
 from app.candles.month_file import CandleColumns
 from app.candles.resample import resample
 from app.errors import DataError
-from app.testnet.market import CacheSource, CandleSource, FileSource, SymbolFilters, joined, made_of, months_between
+from app.testnet import market
+from app.testnet.market import CacheSource, FileSource, MarketSource
 from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles, minutes
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
@@ -17,7 +18,7 @@ END_MS = START_MS + 120 * MINUTE_MS
 
 
 @pytest.fixture(params=["cache", "file"])
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> CandleSource:
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> MarketSource:
     """Two hours of minutes over a month's end, hours of ETH, and symbols that no spot market has."""
     series = {
         (BTC, "1m"): make_candles(minutes(120)),
@@ -33,11 +34,11 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> CandleSource:
     return CacheSource(cache)
 
 
-def test_only_symbols_of_the_spot_market(source: CandleSource) -> None:
+def test_only_symbols_of_the_spot_market(source: MarketSource) -> None:
     assert source.symbols == (BTC, ETH)
 
 
-def test_its_own_timeframe(source: CandleSource) -> None:
+def test_its_own_timeframe(source: MarketSource) -> None:
     whole = make_candles(minutes(120))
     assert equal(source.candles(BTC, "1m", 0, 1 << 60), whole)
     some = source.candles(BTC, "1m", START_MS + 1, START_MS + 61 * MINUTE_MS)
@@ -46,7 +47,7 @@ def test_its_own_timeframe(source: CandleSource) -> None:
     assert len(source.candles(BTC, "1m", END_MS, START_MS).volume) == 0
 
 
-def test_coarser_ones_are_whole_buckets(source: CandleSource) -> None:
+def test_coarser_ones_are_whole_buckets(source: MarketSource) -> None:
     whole = resample(make_candles(minutes(120)), "1m", "1h")
     assert equal(source.candles(BTC, "1h", 0, END_MS), whole)
     # A bucket counts whole, wherever the question begins and ends.
@@ -54,24 +55,31 @@ def test_coarser_ones_are_whole_buckets(source: CandleSource) -> None:
     assert equal(source.candles(BTC, "1h", START_MS + 1, END_MS), whole.take(slice(1, 2)))
 
 
-def test_what_is_not_there(source: CandleSource) -> None:
+def test_what_is_not_there(source: MarketSource) -> None:
     assert source.made_of(ETH, "1m") is None
     assert len(source.candles(ETH, "1m", 0, END_MS).volume) == 0
     assert source.made_of("SOL/USDT", "1m") is None
-    assert source.filters(BTC) == SymbolFilters()
+    assert source.filters(BTC) == Market()
 
 
-def test_the_span_of_all_its_series(source: CandleSource) -> None:
+def test_the_span_of_all_its_series(source: MarketSource) -> None:
     assert source.span_ms(BTC) == (START_MS, END_MS)
     assert source.span_ms(ETH) == (START_MS, START_MS + 60 * MINUTE_MS)
 
 
-def test_the_asked_timeframe_itself_before_the_finest() -> None:
-    assert made_of(["1m", "1h"], "1h") == "1h"
-    assert made_of(["1m", "1h"], "4h") == "1m"
-    assert made_of(["3m", "5m"], "5m") == "5m"
-    assert made_of(["3m", "5m"], "15m") == "3m"
-    assert made_of(["3m", "5m"], "1m") is None
+@pytest.mark.parametrize(
+    ("held", "asked", "base"),
+    [
+        (["1m", "1h"], "1h", "1h"),
+        (["1m", "1h"], "4h", "1m"),
+        (["5m", "3m"], "5m", "5m"),
+        (["5m", "3m"], "15m", "3m"),
+        (["5m", "3m"], "1m", None),
+    ],
+)
+def test_the_asked_timeframe_itself_before_the_finest(held: list[str], asked: str, base: str | None) -> None:
+    source = FileSource({(BTC, timeframe): make_candles([START_MS]) for timeframe in held})
+    assert source.made_of(BTC, asked) == base
 
 
 def test_a_series_of_the_asked_timeframe_is_preferred(tmp_path: Path) -> None:
@@ -111,22 +119,29 @@ def test_market_data_beside_the_candles(tmp_path: Path) -> None:
     merge_markets(tmp_path, "binanceus", {BTC: Market(1e-5, 0.0, 10.0, 0.01)})
     merge_markets(tmp_path, "kraken", {BTC: Market(1.0), ETH: Market(0.5)})  # the first by name counts
     source = CacheSource(cache)
-    assert source.filters(BTC) == SymbolFilters(1e-5, 0.0, 10.0, 0.01)
-    assert source.filters(ETH) == SymbolFilters(0.5, 0.0, 0.0, 0.0)
+    assert source.filters(BTC) == Market(1e-5, 0.0, 10.0, 0.01)
+    assert source.filters(ETH) == Market(0.5)
     path = tmp_path / "markets.binanceus.json"
     path.write_text("[]")
     with pytest.raises(DataError, match=r"markets\.binanceus\.json is damaged"):
         CacheSource(cache)
 
 
-def test_months_that_a_span_touches() -> None:
-    assert months_between(START_MS, START_MS + 60 * MINUTE_MS) == ["2025-10"]
-    assert months_between(START_MS, START_MS + 60 * MINUTE_MS + 1) == ["2025-10", "2025-11"]
-    assert months_between(START_MS, START_MS) == []
+def test_months_are_read_once_while_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = CandleCache(tmp_path)
+    cache.merge(BTC, "1m", make_candles(minutes(120)))
+    read: list[str] = []
+    original = CandleCache.read
 
+    def noting(self: CandleCache, symbol: str, timeframe: str, month: str) -> CandleColumns:
+        read.append(month)
+        return original(self, symbol, timeframe, month)
 
-def test_joined_parts() -> None:
-    parts = [make_candles(minutes(3)), make_candles(minutes(2, START_MS + 3 * MINUTE_MS))]
-    assert equal(joined(parts), make_candles(minutes(5)))
-    nothing: list[CandleColumns] = []
-    assert joined(nothing).open_time_ms.dtype == "int64"
+    monkeypatch.setattr(CandleCache, "read", noting)
+    for rows_kept, months_read in ((120, ["2025-10", "2025-11"]), (119, ["2025-10", "2025-11"] * 2)):
+        monkeypatch.setattr(market, "_ROWS_KEPT", rows_kept)
+        source = CacheSource(cache)
+        read.clear()
+        for _ in range(2):
+            assert len(source.candles(BTC, "1m", 0, END_MS).volume) == 120
+        assert read == months_read

@@ -1,4 +1,4 @@
-"""Answers without a fault: what each path says, and Binance's refusals word by word."""
+"""Responses without a fault: what each path says, and Binance's refusals word by word."""
 
 import json
 from typing import Any
@@ -7,27 +7,27 @@ import pytest
 
 from app.testnet.kline_pages import KlinePages
 from app.testnet.market import FileSource
-from app.testnet.responses import Answer, Answers
+from app.testnet.responses import Response, Responses
 from app.testnet.spot import SpotMarket
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles, minutes
 from tests.testnets import BTC, CANDLES, END_MS, SERIES
 
 MARKET = SpotMarket(FileSource(SERIES))
-ANSWERS = Answers(MARKET, KlinePages(MARKET), 1200)
+RESPONSES = Responses(MARKET, KlinePages(MARKET), 1200)
 
 
-def answer(path: str, **query: Any) -> Answer:
-    return ANSWERS.of(path, {key: str(value) for key, value in query.items()}, END_MS, skew_ms=7)
+def response(path: str, **query: Any) -> Response:
+    return RESPONSES.to(path, {key: str(value) for key, value in query.items()}, END_MS, skew_ms=7)
 
 
 def body(path: str, **query: Any) -> Any:
-    return json.loads(answer(path, **query).body)
+    return json.loads(response(path, **query).body)
 
 
 def test_ping_and_time() -> None:
     assert body("ping") == {}
     assert body("time") == {"serverTime": END_MS + 7}
-    assert answer("nothing").status == 404
+    assert response("nothing").status == 404
 
 
 def test_exchange_info_of_all_or_some() -> None:
@@ -43,10 +43,10 @@ def test_exchange_info_of_all_or_some() -> None:
 def test_klines_default_and_clip_their_limit() -> None:
     page = {"symbol": "BTCUSDT", "interval": "1m"}
     long_market = SpotMarket(FileSource({(BTC, "1m"): make_candles(minutes(1_200))}))
-    long_answers = Answers(long_market, KlinePages(long_market), None)
+    long_responses = Responses(long_market, KlinePages(long_market), None)
     for limit, count in ((None, 500), ("1000", 1_000), ("5000", 1_000)):
         query = page if limit is None else {**page, "limit": limit}
-        assert len(json.loads(long_answers.of("klines", query, END_MS + 10**9).body)) == count
+        assert len(json.loads(long_responses.to("klines", query, END_MS + 10**9).body)) == count
     assert len(body("klines", **page)) == CANDLES
     last = body("klines", **page, limit=2)
     assert [row[0] for row in last] == [END_MS - 2 * MINUTE_MS, END_MS - MINUTE_MS]
@@ -78,7 +78,7 @@ def test_klines_default_and_clip_their_limit() -> None:
     ],
 )
 def test_refusals(path: str, query: dict[str, str], code: int) -> None:
-    refused = answer(path, **query)
+    refused = response(path, **query)
     assert refused.status == 400
     content = json.loads(refused.body)
     assert content["code"] == code

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.testnet.forming import rows_of
+from app.candles.market_data import Market
 from app.testnet.generator import GeneratorSource
-from app.testnet.market import SymbolFilters
-from app.testnet.wire import decimal_text, error_body, exchange_info, kline_frame, kline_row, kline_rows, wire_name
+from app.testnet.spot import klines_of, wire_name
+from app.testnet.wire import decimal_text, error_body, exchange_info, kline_frame, kline_row, kline_rows
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles, minutes
 
 
@@ -43,7 +43,7 @@ def test_rows_are_the_candles() -> None:
 def test_the_fast_rows_and_the_single_ones_are_the_same() -> None:
     made = GeneratorSource(3, ["BTC/USDT"]).candles("BTC/USDT", "1m", START_MS, START_MS + 50 * MINUTE_MS)
     for columns in (made, make_candles(minutes(50))):
-        assert kline_rows(columns, MINUTE_MS) == [kline_row(kline, MINUTE_MS) for kline in rows_of(columns)]
+        assert kline_rows(columns, MINUTE_MS) == [kline_row(kline, MINUTE_MS) for kline in klines_of(columns)]
     assert kline_rows(make_candles([]), MINUTE_MS) == []
 
 
@@ -51,14 +51,14 @@ def test_nothing_was_traded_in_a_minute_without_volume() -> None:
     columns = make_candles([START_MS])._replace(volume=np.array([0.0]))
     row = json.loads(kline_rows(columns, MINUTE_MS)[0])
     assert (row[5], row[7], row[8], row[9], row[10]) == ("0.00000000", "0.00000000", 0, "0.00000000", "0.00000000")
-    frame = json.loads(kline_frame("BTCUSDT", "1m", MINUTE_MS, rows_of(columns)[0], event_ms=1, is_closed=True))
+    frame = json.loads(kline_frame("BTC/USDT", "1m", klines_of(columns)[0], event_ms=1, is_closed=True))
     assert (frame["k"]["n"], frame["k"]["f"], frame["k"]["L"]) == (0, -1, -1)
 
 
 def test_a_frame_says_what_the_row_says() -> None:
     columns = make_candles([START_MS + MINUTE_MS])
     row = json.loads(kline_rows(columns, MINUTE_MS)[0])
-    frame = json.loads(kline_frame("BTCUSDT", "1m", MINUTE_MS, rows_of(columns)[0], event_ms=5, is_closed=False))
+    frame = json.loads(kline_frame("BTC/USDT", "1m", klines_of(columns)[0], event_ms=5, is_closed=False))
     k = frame["k"]
     assert [k[name] for name in ("t", "o", "h", "l", "c", "v", "T", "q", "n", "V", "Q", "B")] == row
     assert (frame["e"], frame["E"], frame["s"], k["i"], k["x"]) == ("kline", 5, "BTCUSDT", "1m", False)
@@ -76,7 +76,7 @@ def test_a_thousand_rows_take_a_few_milliseconds() -> None:
 
 
 def test_filters_as_binance_prints_them() -> None:
-    info = json.loads(exchange_info([("BTC/USDT", SymbolFilters())], 17, 1200))
+    info = json.loads(exchange_info([("BTC/USDT", Market())], 17, 1200))
     (symbol,) = info["symbols"]
     filters = {one["filterType"]: one for one in symbol["filters"]}
     assert (symbol["symbol"], symbol["baseAsset"], symbol["quoteAsset"]) == ("BTCUSDT", "BTC", "USDT")
