@@ -1,8 +1,8 @@
 """Candles on disk: `<root>/BTC_USDT/1m/2025-10.parquet`, one file per symbol, timeframe and UTC month.
 
-The rule: the cache is canonical (the same candles give the same files, in whatever order they came), a candle
-that was stored is never changed, files are written whole or not at all, and every byte read was checked.
-It may not import pyarrow or pandas (a backtest from cache must start fast), fetch anything or fill a gap.
+The cache is canonical: the same candles give the same files, in whatever order they came. A candle that was stored is
+never changed, files are written whole or not at all, and every byte that is read was checked. Neither pyarrow nor
+pandas is imported, so a backtest from cache starts fast.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from app.candles.absences import Absences, add_absences, drop_absences, known_absences, read_absences
-from app.candles.durable import locked, replace_files
+from app.candles.durable import replace_files
+from app.candles.locks import locked
 from app.candles.month_file import (
     COLUMN_NAMES,
-    BoolArray,
     CandleColumns,
-    Int64Array,
     MonthFile,
     check_month,
+    concatenated,
     describe_month,
     encode_month,
     read_month,
@@ -62,10 +62,15 @@ class CandleCache:
     def series(self) -> list[tuple[str, str]]:
         """(symbol, timeframe) of everything on disk, sorted by name, then by length of timeframe."""
         found = []
-        for symbol_folder in _folders(self.root):
+        for symbol_folder in _entries(self.root):
             symbol = symbol_folder.name.translate(_SYMBOL_OF_FOLDER)
-            for folder in _folders(symbol_folder):
-                if folder.name in TIMEFRAMES_MS and _SYMBOL.fullmatch(symbol) and _months_in(folder):
+            for folder in _entries(symbol_folder) if symbol_folder.is_dir() else ():
+                if (
+                    folder.is_dir()
+                    and folder.name in TIMEFRAMES_MS
+                    and _SYMBOL.fullmatch(symbol)
+                    and _months_in(folder)
+                ):
                     found.append((symbol, folder.name))
         return sorted(found, key=lambda pair: (pair[0], TIMEFRAMES_MS[pair[1]]))
 
@@ -149,7 +154,7 @@ class CandleCache:
 
     def absent(self, symbol: str, timeframe: str, exchange: str, start_ms: int, end_ms: int) -> Ranges:
         """Open times in `[start_ms, end_ms)` for which this exchange said that it has nothing."""
-        return known_absences(self._folder(symbol, timeframe), exchange, start_ms, end_ms)
+        return clip(known_absences(self._folder(symbol, timeframe)).get(exchange, ()), start_ms, end_ms)
 
     def absences(self, symbol: str, timeframe: str) -> Absences:
         """All that exchanges said they have nothing for; DataError if the record is damaged."""
@@ -201,7 +206,7 @@ class CandleCache:
                 months_written.append(month)
                 changed[self.path(symbol, timeframe, month)] = encode_month(symbol, timeframe, month, merged)
         if disagreements:
-            raise _refuse_disagreements(symbol, timeframe, self.root, disagreements)
+            raise _disagreement(symbol, timeframe, self.root, disagreements)
         folder = self._folder(symbol, timeframe)
         # First: a crash in between leaves candles that are asked for again, not an absence beside a candle.
         drop_absences(folder, ranges_of(columns.open_time_ms, timeframe_ms(timeframe)))
@@ -223,22 +228,17 @@ class CandleCache:
         return self.root / symbol.translate(_FOLDER) / timeframe
 
 
-def _folders(parent: Path) -> list[Path]:
+def _entries(folder: Path) -> list[Path]:
     try:
-        return [entry for entry in parent.iterdir() if entry.is_dir()]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise DataError(f"the cache folder {parent} cannot be listed: {error.strerror or error}") from error
-
-
-def _months_in(folder: Path) -> list[str]:
-    try:
-        matches = [_MONTH_FILE.fullmatch(entry.name) for entry in folder.iterdir()]
+        return list(folder.iterdir())
     except FileNotFoundError:
         return []
     except OSError as error:
         raise DataError(f"the cache folder {folder} cannot be listed: {error.strerror or error}") from error
+
+
+def _months_in(folder: Path) -> list[str]:
+    matches = [_MONTH_FILE.fullmatch(entry.name) for entry in _entries(folder)]
     return sorted(match[1] for match in matches if match)
 
 
@@ -278,13 +278,11 @@ def _check_mergeable(columns: CandleColumns, timeframe: str) -> None:
 
 
 def _by_month(columns: CandleColumns) -> Iterator[tuple[str, CandleColumns]]:
-    times = columns.open_time_ms
-    start = 0
-    while start < len(times):
-        month = month_of(int(times[start]))
-        end = int(np.searchsorted(times, month_bounds_ms(month)[1]))
-        yield month, columns.take(slice(start, end))
-        start = end
+    while len(columns.open_time_ms):
+        month = month_of(int(columns.open_time_ms[0]))
+        next_ms = month_bounds_ms(month)[1]
+        yield month, columns.between(0, next_ms)
+        columns = columns.between(next_ms, TIME_MAX_MS)
 
 
 def _disagreements(stored: CandleColumns, incoming: CandleColumns) -> list[int]:
@@ -300,17 +298,12 @@ def _disagreements(stored: CandleColumns, incoming: CandleColumns) -> list[int]:
 
 def _union(stored: CandleColumns, incoming: CandleColumns) -> tuple[CandleColumns, int]:
     """Both together, ascending, and how many candles `stored` did not have."""
-    is_new: BoolArray = ~np.isin(incoming.open_time_ms, stored.open_time_ms)
-    times: Int64Array = np.concatenate((stored.open_time_ms, incoming.open_time_ms[is_new]))
-    order = np.argsort(times, kind="stable")
-    floats = [
-        np.concatenate((ours, theirs[is_new]))[order]
-        for ours, theirs in zip(stored.floats(), incoming.floats(), strict=True)
-    ]
-    return CandleColumns(times[order], *floats), int(is_new.sum())
+    is_new = ~np.isin(incoming.open_time_ms, stored.open_time_ms)
+    together = concatenated([stored, incoming.take(is_new)])
+    return together.take(np.argsort(together.open_time_ms, kind="stable")), int(is_new.sum())
 
 
-def _refuse_disagreements(symbol: str, timeframe: str, root: Path, times_ms: list[int]) -> DataError:
+def _disagreement(symbol: str, timeframe: str, root: Path, times_ms: list[int]) -> DataError:
     shown = ", ".join(iso_ms(time_ms) for time_ms in times_ms[:_DISAGREEMENTS_SHOWN])
     more = f" and {len(times_ms) - _DISAGREEMENTS_SHOWN} more" if len(times_ms) > _DISAGREEMENTS_SHOWN else ""
     return DataError(

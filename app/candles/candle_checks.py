@@ -1,8 +1,7 @@
 """What candles must be before they are stored: finite, sane, on the grid, ascending, each time once.
 
-The rule: nothing is repaired. A wrong candle is refused with its file and row; only agreeing duplicates are
-merged, unsorted rows sorted and, when asked for, off-grid times left out, all counted. Gaps are found, never
-filled. It reads no files and may not import pyarrow or pandas.
+Nothing is repaired: a wrong candle is refused with its file and row. Only agreeing duplicates are merged, unsorted rows
+sorted and, when asked for, off-grid times left out, all counted. Gaps are found, never filled.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.candles.month_file import COLUMN_NAMES, BoolArray, CandleColumns, FloatArray, Int64Array
+from app.candles.month_file import COLUMN_NAMES, BoolArray, CandleColumns, FloatArray, Int64Array, concatenated
 from app.errors import DataError
 from app.times import TIMEFRAMES_MS, iso_ms, timeframe_ms
 
@@ -43,11 +42,15 @@ class CheckedCandles:
 
 @dataclass(frozen=True)
 class Gap:
-    """A stretch of the grid without candles: open times of the first and last one missing."""
+    """A stretch of the grid without candles: open times of the first and last one missing.
+
+    `exchanges` are those that said that they have nothing for all of it.
+    """
 
     first_ms: int
     last_ms: int
     candles: int
+    exchanges: tuple[str, ...] = ()
 
 
 def check_candles(
@@ -180,14 +183,6 @@ def _place(files: Sequence[RawCandles], index: int) -> str:
             return raw.place(index)
         index -= len(raw.rows)
     raise IndexError(index)
-
-
-def concatenated(parts: Sequence[CandleColumns]) -> CandleColumns:
-    """The parts one after the other, in their order."""
-    if len(parts) == 1:
-        return parts[0]
-    floats = [np.concatenate([part[i] for part in parts]) for i in range(1, len(COLUMN_NAMES))]
-    return CandleColumns(np.concatenate([part.open_time_ms for part in parts]), *floats)
 
 
 def joined(parts: Sequence[CandleColumns]) -> CandleColumns:

@@ -1,7 +1,7 @@
 """A coarser series of the cache out of a finer one that is there already, instead of fetching it.
 
-The rule: a coarse candle is made only where every finer open time in it is stored or known not to exist, so it is
-the one that the exchange serves; a stretch that nobody was asked about gives none, and is counted.
+A coarse candle is made only where every finer open time in it is stored or known not to exist, so it is the one that
+the exchange serves; where nobody was asked it is left out, and counted.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
-"""How much of a series is in the cache: from, to, candles, gaps; what is missing and who has said that it is not.
+"""How much of a series is in the cache: from, to, candles, gaps; what is missing, and who has not got it either.
 
-The rule: footers answer where they can; a month's candles are read only when its footer says that some are
-missing inside it. A candle counts as there because it is there, never because somebody noted that it was fetched.
+Footers answer where they can; a month's candles are read only when its footer says that some are missing inside it.
 """
 
 from collections.abc import Sequence
@@ -9,20 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from app.candles.cache import CandleCache
+from app.candles.candle_checks import Gap
 from app.candles.market_data import exchanges_with_markets, read_markets
 from app.candles.ranges import Ranges, clip, slots, subtract, union
 from app.errors import ConfigError, DataError
 from app.times import TIME_MAX_MS, timeframe_ms
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Missing candles between two that are there; `exchanges` are those that have nothing for all of it."""
-
-    first_ms: int
-    last_ms: int
-    candles: int
-    exchanges: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,8 +35,9 @@ def series_coverage(
 ) -> Coverage:
     """What the cache holds of a series, or of a part of it; DataError if that is nothing, or a file cannot be read."""
     step_ms = timeframe_ms(timeframe)
-    present = _present(cache, symbol, timeframe, 0 if start_ms is None else start_ms, end_ms or TIME_MAX_MS)
-    holes = _holes(present)
+    present, holes = _present_and_holes(
+        cache, symbol, timeframe, 0 if start_ms is None else start_ms, end_ms or TIME_MAX_MS
+    )
     absent = union(*cache.absences(symbol, timeframe).values())
     return Coverage(
         first_open_ms=present[0][0],
@@ -63,12 +54,11 @@ def series_gaps(cache: CandleCache, symbol: str, timeframe: str) -> list[Gap]:
     step_ms = timeframe_ms(timeframe)
     absences = cache.absences(symbol, timeframe)
     gaps = []
-    for start, end in _holes(_present(cache, symbol, timeframe)):
+    for start, end in _present_and_holes(cache, symbol, timeframe)[1]:
         edges = {start, end}
         for ranges in absences.values():
             edges.update(edge for one in clip(ranges, start, end) for edge in one)
-        ascending = sorted(edges)
-        for begin, stop in pairwise(ascending):
+        for begin, stop in pairwise(sorted(edges)):
             said = tuple(sorted(name for name, ranges in absences.items() if clip(ranges, begin, stop)))
             gaps.append(Gap(begin, stop - step_ms, (stop - begin) // step_ms, said))
     return gaps
@@ -113,15 +103,13 @@ def record_faults(cache: CandleCache) -> list[str]:
     return faults
 
 
-def _present(cache: CandleCache, symbol: str, timeframe: str, start_ms: int = 0, end_ms: int = TIME_MAX_MS) -> Ranges:
+def _present_and_holes(
+    cache: CandleCache, symbol: str, timeframe: str, start_ms: int = 0, end_ms: int = TIME_MAX_MS
+) -> tuple[Ranges, Ranges]:
     present = cache.present(symbol, timeframe, start_ms, end_ms)
     if not present:
         raise DataError(f"no candles of {symbol} {timeframe} in {cache.root}")
-    return present
-
-
-def _holes(present: Ranges) -> Ranges:
-    return subtract(((present[0][0], present[-1][1]),), present)
+    return present, subtract(((present[0][0], present[-1][1]),), present)
 
 
 def _letters(symbol: str) -> str:

@@ -1,7 +1,7 @@
 """Files that appear whole or not at all, and stay after a power loss.
 
-The rule: content goes into a hidden file of the same folder, reaches the disk, and takes the place of the old
-one by a rename; an error on the way leaves the old file and nothing else. It knows nothing of candles.
+Content goes into a hidden file of the same folder, reaches the disk, and takes the place of the old file by a rename;
+an error on the way leaves the old file and nothing else.
 """
 
 import contextlib
@@ -40,23 +40,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keeps a second process with the same lock waiting; it opens with the process's end, however it ends."""
-    # Windows neither opens folders nor has flock; there one writer at a time is the user's care.
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _staged(path: Path) -> Path:

@@ -1,17 +1,14 @@
 """Candles out of the cache as CSV: timestamp_ms,open,high,low,close,volume.
 
-The rule: what is written reads back to the same doubles, and the file appears whole or not at all. The same
-candles give the same bytes, packed ones too (no time and no name in the gzip header).
+What is written reads back to the same doubles, and the file appears whole or not at all. The same candles give the same
+bytes, packed ones too.
 """
 
+import contextlib
 import gzip
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-import numpy as np
-
-from app.candles.cache import COLUMN_NAMES, CandleCache, CandleColumns
+from app.candles.cache import COLUMN_NAMES, CandleCache
 from app.candles.coverage import series_coverage
 from app.candles.durable import replacing
 from app.errors import ConfigError, DataError, OutputError
@@ -42,10 +39,19 @@ def export_csv(
     there = series_coverage(cache, symbol, timeframe)
     bounds = (0 if start_ms is None else start_ms, TIME_MAX_MS if end_ms is None else end_ms)
     months = cache.months_between(symbol, timeframe, *bounds)
-    blocks = (_between(cache.read(symbol, timeframe, month), start_ms, end_ms) for month in months)
     try:
         with replacing(target.resolve()) as file:
-            count = _write_packed(file, blocks) if name.endswith(".gz") else _write(file, blocks)
+            count = 0
+            # Neither time nor name in gzip's header.
+            packed = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) if name.endswith(".gz") else None
+            with packed or contextlib.nullcontext(file) as stream:
+                stream.write(_HEADER)
+                for month in months:
+                    block = cache.read(symbol, timeframe, month).between(*bounds)
+                    rows = zip(*(column.tolist() for column in block), strict=True)
+                    # repr gives the shortest text that reads back to the same double.
+                    stream.write("".join([",".join(map(repr, row)) + "\n" for row in rows]).encode())
+                    count += len(block.open_time_ms)
             if count == 0:
                 raise DataError(
                     f"no candles of {symbol} {timeframe} in that range; there are {there.candles:,}, from "
@@ -53,27 +59,4 @@ def export_csv(
                 )
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
-    return count
-
-
-def _between(columns: CandleColumns, start_ms: int | None, end_ms: int | None) -> CandleColumns:
-    times = columns.open_time_ms
-    start = 0 if start_ms is None else int(np.searchsorted(times, start_ms))
-    end = len(times) if end_ms is None else int(np.searchsorted(times, end_ms))
-    return columns.take(slice(start, end))
-
-
-def _write_packed(file: BinaryIO, blocks: Iterator[CandleColumns]) -> int:
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-        return _write(packed, blocks)
-
-
-def _write(file: BinaryIO | gzip.GzipFile, blocks: Iterator[CandleColumns]) -> int:
-    file.write(_HEADER)
-    count = 0
-    for block in blocks:
-        rows = zip(*(column.tolist() for column in block), strict=True)
-        # repr gives the shortest text that reads back to the same double.
-        file.write("".join([",".join(map(repr, row)) + "\n" for row in rows]).encode())
-        count += len(block.open_time_ms)
     return count

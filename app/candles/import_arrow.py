@@ -1,7 +1,7 @@
 """Candles out of Parquet and feather files of other programs, by pyarrow.
 
-The rule: pyarrow is imported inside these functions only, because it costs a third of a backtest's start-up;
-a damaged file ends in one DataError. Text and numbers in a column mean what they mean in a CSV.
+Text and numbers in a column mean what they mean in a CSV. pyarrow is imported in functions only: it costs a third of a
+backtest's start-up.
 """
 
 from pathlib import Path
@@ -14,12 +14,11 @@ from app.candles.import_columns import (
     TIME_NAMES,
     VALUE_NAMES,
     Place,
-    floats_from_text,
+    Values,
+    floats_from,
     normal_name,
     pick_columns,
-    times_from_floats,
-    times_from_integers,
-    times_from_text,
+    times_from,
     times_of_unit,
 )
 from app.candles.month_file import CandleColumns, FloatArray, Int64Array
@@ -71,9 +70,13 @@ def _raw(table: Any, names: list[str], path: Path) -> RawCandles:
     def place(index: int) -> str:
         return f"{path}, row {rows[index]}"
 
-    times = _times(table.column(names[wanted[0]]), time_name, place)
-    floats = [_floats(table.column(names[i]), name, place) for i, name in zip(wanted[1:], VALUE_NAMES, strict=True)]
-    return RawCandles(path, CandleColumns(times, *floats), rows, "row")
+    named = zip((time_name, *VALUE_NAMES), wanted, strict=True)
+    times, *others = (_plain(table.column(names[i]), name, place) for name, i in named)
+    floats = [
+        floats_from(_values(column, name, place, "it must be a number"), name, place)
+        for name, column in zip(VALUE_NAMES, others, strict=True)
+    ]
+    return RawCandles(path, CandleColumns(_times(times, time_name, place), *floats), rows, "row")
 
 
 def _times(column: Any, name: str, place: Place) -> Int64Array:
@@ -81,33 +84,28 @@ def _times(column: Any, name: str, place: Place) -> Int64Array:
     import pyarrow
     from pyarrow import types
 
-    column = _plain(column, name, place)
     if types.is_date(column.type):
         return _int64(column.cast(pyarrow.date64()).cast(pyarrow.int64()))
     if types.is_timestamp(column.type):
         ticks_a_second = _TICKS_A_SECOND[column.type.unit]
         return times_of_unit(_int64(column.cast(pyarrow.int64())), ticks_a_second, name, place)
-    if types.is_integer(column.type):
-        return times_from_integers(_int64(column.cast(pyarrow.int64())), name, place)
-    if types.is_floating(column.type):
-        return times_from_floats(column.cast(pyarrow.float64()).to_numpy(), name, place)
-    if _is_text(column.type):
-        return times_from_text(column.to_pylist(), name, place)
-    raise DataError(f"{place(0)}: {name} is of type {column.type}; a time is an integer, a datetime or text")
+    return times_from(_values(column, name, place, "a time is an integer, a datetime or text"), name, place)
 
 
-def _floats(column: Any, name: str, place: Place) -> FloatArray:
+def _values(column: Any, name: str, place: Place, wanted: str) -> Values:
     import pyarrow
     from pyarrow import types
 
-    column = _plain(column, name, place)
     kind = column.type
-    if _is_text(kind):
-        return floats_from_text(column.to_pylist(), name, place)
-    if types.is_floating(kind) or types.is_integer(kind) or types.is_decimal(kind):
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        texts: list[str] = column.to_pylist()
+        return texts
+    if types.is_integer(kind):
+        return _int64(column.cast(pyarrow.int64()))
+    if types.is_floating(kind) or types.is_decimal(kind):
         floats: FloatArray = column.cast(pyarrow.float64(), safe=False).to_numpy()
         return floats
-    raise DataError(f"{place(0)}: {name} is of type {kind}; it must be a number")
+    raise DataError(f"{place(0)}: {name} is of type {kind}; {wanted}")
 
 
 def _plain(column: Any, name: str, place: Place) -> Any:
@@ -125,12 +123,6 @@ def _plain(column: Any, name: str, place: Place) -> Any:
 def _int64(column: Any) -> Int64Array:
     # Arrow's own buffer is read-only and dies with the table: a copy is ours.
     return np.array(column.to_numpy(), dtype=np.int64)
-
-
-def _is_text(kind: Any) -> bool:
-    from pyarrow import types
-
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

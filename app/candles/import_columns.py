@@ -1,7 +1,7 @@
 """From what foreign files call and write their columns to times in ms (UTC) and doubles.
 
-The rule: a value is understood without doubt or refused with its place; no number is guessed, cut or rounded
-to fit. Sorting, grids and prices that make no sense are candle_checks' business. It opens no files.
+A value is understood without doubt or refused with its place; no number is guessed, cut or rounded to fit. Sorting,
+grids and prices that make no sense come in candle_checks.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,8 @@ VALUE_NAMES = ("open", "high", "low", "close", "volume")
 # Binance's bulk files and klines, and the bare six that freqtrade's json has.
 HEADERLESS_WIDTHS = (12, 6)
 
-Place = Callable[[int], str]
+Place = Callable[[int], str]  # where the candle of an index stands, for an error message
+Values = Sequence[str] | Int64Array | FloatArray
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -51,6 +52,20 @@ def pick_columns(names: Sequence[str], source: str) -> tuple[str, list[int]]:
     if twice:
         raise DataError(f"{source}: two columns are named {twice[0]}; which one counts cannot be told")
     return time_name, [normal.index(name) for name in wanted]
+
+
+def floats_from(values: Values, name: str, place: Place) -> FloatArray:
+    """Texts or numbers as doubles."""
+    return values.astype(np.float64) if isinstance(values, np.ndarray) else floats_from_text(values, name, place)
+
+
+def times_from(values: Values, name: str, place: Place) -> Int64Array:
+    """Texts, integers or doubles as times in ms."""
+    if not isinstance(values, np.ndarray):
+        return times_from_text(values, name, place)
+    if values.dtype.kind == "i":
+        return times_from_integers(values.astype(np.int64), name, place)
+    return times_from_floats(values.astype(np.float64), name, place)
 
 
 def floats_from_text(texts: Sequence[str], name: str, place: Place) -> FloatArray:
@@ -140,13 +155,7 @@ def _outside(times_ms: Int64Array) -> BoolArray:
     return (times_ms < 0) | (times_ms >= _TIME_END_MS)
 
 
-def _refuse_time(
-    wrong: BoolArray,
-    values: Int64Array | FloatArray,
-    name: str,
-    place: Place,
-    why: str,
-) -> None:
+def _refuse_time(wrong: BoolArray, values: Int64Array | FloatArray, name: str, place: Place, why: str) -> None:
     if bool(wrong.any()):
         index = int(np.argmax(wrong))
         raise DataError(f"{place(index)}: {name} {values[index]} {why}")

@@ -1,7 +1,7 @@
 """Candles out of text: CSV with a header, Binance's headerless CSV, freqtrade's json.
 
-The rule: every row counts; one with a field too many or too few, or a value that is no number, refuses the
-file and names its line. It gets an open stream: what it was wrapped in (gzip, zip) is importing's business.
+Every row counts: one with a field too many or too few, or a value that is no number, refuses the file and names its
+line. What a file is wrapped in (gzip, zip) is opened in importing.py.
 """
 
 import csv
@@ -9,23 +9,22 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from app.candles.candle_checks import RawCandles, concatenated
+from app.candles.candle_checks import RawCandles
 from app.candles.import_columns import (
     HEADERLESS_WIDTHS,
     VALUE_NAMES,
     Place,
-    floats_from_text,
+    Values,
+    floats_from,
     is_number,
     pick_columns,
-    times_from_floats,
-    times_from_integers,
-    times_from_text,
+    times_from,
 )
-from app.candles.month_file import CandleColumns, FloatArray, Int64Array
+from app.candles.month_file import CandleColumns, Int64Array, concatenated
 from app.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,7 +53,12 @@ def read_csv(stream: TextIO, path: Path) -> RawCandles:
         time_name, wanted, headerless = _layout(header, path)
         rows = itertools.chain([header] if headerless else [], reader)
         for block, numbers in _blocks(rows, reader, skipped, len(header), path):
-            parts.append(_csv_columns(block, numbers, time_name, wanted, path))
+            fields = list(zip(*block, strict=True))
+
+            def place(index: int, numbers: Int64Array = numbers) -> str:
+                return f"{path}, line {numbers[index]}"
+
+            parts.append(_candles([fields[i] for i in wanted], time_name, place))
             row_numbers.append(numbers)
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num + skipped}: {error}") from error
@@ -79,9 +83,9 @@ def read_json(text: str, path: Path) -> RawCandles:
     def place(index: int) -> str:
         return f"{path}, row {row_numbers[index]}"
 
-    times = _json_times([row[0] for row in rows], place)
-    floats = [_json_floats([row[i] for row in rows], name, place) for i, name in enumerate(VALUE_NAMES, start=1)]
-    return RawCandles(path, CandleColumns(times, *floats), row_numbers, "row")
+    names = (_HEADERLESS_TIME_NAME, *VALUE_NAMES)
+    fields = [_json_values([row[i] for row in rows], name, place) for i, name in enumerate(names)]
+    return RawCandles(path, _candles(fields, _HEADERLESS_TIME_NAME, place), row_numbers, "row")
 
 
 def _layout(header: Sequence[str], path: Path) -> tuple[str, Sequence[int], bool]:
@@ -117,43 +121,22 @@ def _blocks(
         yield block, np.array(numbers, dtype=np.int64)
 
 
-def _csv_columns(
-    rows: list[list[str]], numbers: Int64Array, time_name: str, wanted: Sequence[int], path: Path
-) -> CandleColumns:
-    def place(index: int) -> str:
-        return f"{path}, line {numbers[index]}"
-
-    fields = list(zip(*rows, strict=True))
-    times = times_from_text(fields[wanted[0]], time_name, place)
-    floats = [floats_from_text(fields[i], name, place) for i, name in zip(wanted[1:], VALUE_NAMES, strict=True)]
-    return CandleColumns(times, *floats)
+def _candles(fields: Sequence[Values], time_name: str, place: Place) -> CandleColumns:
+    times, *floats = fields
+    return CandleColumns(
+        times_from(times, time_name, place),
+        *(floats_from(values, name, place) for values, name in zip(floats, VALUE_NAMES, strict=True)),
+    )
 
 
-def _json_times(values: list[object], place: Place) -> Int64Array:
-    if _all_are(values, str):
-        return times_from_text([str(value) for value in values], _HEADERLESS_TIME_NAME, place)
-    _refuse_other_types(values, _HEADERLESS_TIME_NAME, place)
-    if _all_are(values, int):
-        try:
-            return times_from_integers(np.array(values, dtype=np.int64), _HEADERLESS_TIME_NAME, place)
-        except OverflowError:
-            pass
-    return times_from_floats(np.array(values, dtype=np.float64), _HEADERLESS_TIME_NAME, place)
-
-
-def _json_floats(values: list[object], name: str, place: Place) -> FloatArray:
-    if _all_are(values, str):
-        return floats_from_text([str(value) for value in values], name, place)
-    _refuse_other_types(values, name, place)
-    return np.array(values, dtype=np.float64)
-
-
-def _all_are(values: list[object], kind: type) -> bool:
-    return all(type(value) is kind for value in values)
-
-
-def _refuse_other_types(values: list[object], name: str, place: Place) -> None:
+def _json_values(values: list[Any], name: str, place: Place) -> Values:
+    """Texts alone as they are, numbers alone as an array; anything else is refused."""
+    if all(type(value) is str for value in values):
+        return values
     for index, value in enumerate(values):
         # A bool is an int to Python, and an int beyond a double would raise: neither is a price.
         if type(value) not in (int, float) or (type(value) is int and abs(value) > 1 << 63):
             raise DataError(f"{place(index)}: {name} {value!r} is not a number")
+    if all(type(value) is int and abs(value) < 1 << 63 for value in values):
+        return np.array(values, dtype=np.int64)
+    return np.array(values, dtype=np.float64)

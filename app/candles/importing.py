@@ -1,8 +1,7 @@
 """Candle files of other programs: what kind a file is, what it is wrapped in, and what it holds, checked.
 
-The rule: a file is taken entirely or refused with one line that names it; nothing is written here. Kinds: CSV
-(also .gz, also headerless as Binance's), Binance's zip, Parquet, freqtrade's feather and json (also .gz).
-not import pyarrow or pandas itself (import_arrow does, inside its functions).
+A file is taken whole or refused with one line that names it. Kinds: CSV (also .gz, also headerless as Binance's),
+Binance's zip, Parquet, freqtrade's feather and json (also .gz).
 """
 
 import contextlib

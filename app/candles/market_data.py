@@ -5,13 +5,13 @@ the config has no value of its own. Zero, or None for the tick, means that there
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.candles.durable import locked
-from app.candles.sealed_json import read_sealed, write_sealed
-from app.errors import ConfigError, DataError, NewerFormatError
+from app.candles.locks import locked
+from app.candles.sealed_json import believed, read_sealed, write_sealed
+from app.errors import ConfigError, DataError
 
 _EXCHANGE = re.compile(r"[a-z0-9_]{1,40}")
 
@@ -45,7 +45,8 @@ def read_markets(root: Path, exchange: str) -> dict[str, Market]:
     path = market_file(root, exchange)
     content = read_sealed(path)
     try:
-        return {} if content is None else {str(symbol): Market(**values) for symbol, values in _symbols(content)}
+        symbols = {} if content is None else content["symbols"]
+        return {str(symbol): Market(**values) for symbol, values in symbols.items()}
     except (KeyError, TypeError, AttributeError):
         raise DataError(f"{path} is damaged: it holds no market data") from None
 
@@ -54,18 +55,6 @@ def merge_markets(root: Path, exchange: str, markets: Mapping[str, Market]) -> N
     """Adds or renews symbols; a damaged file is replaced. OSError as the system says it."""
     root.mkdir(parents=True, exist_ok=True)
     with locked(root):
-        try:
-            known = read_markets(root, exchange)
-        except NewerFormatError:
-            raise
-        except DataError:
-            known = {}
+        known = believed(lambda: read_markets(root, exchange))
         symbols = {symbol: asdict(market) for symbol, market in {**known, **markets}.items()}
         write_sealed(market_file(root, exchange), {"exchange": exchange, "symbols": symbols})
-
-
-def _symbols(content: dict[str, object]) -> Iterator[tuple[str, dict[str, float]]]:
-    symbols = content["symbols"]
-    if not isinstance(symbols, dict):
-        raise TypeError("no mapping")
-    yield from symbols.items()

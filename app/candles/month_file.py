@@ -1,8 +1,8 @@
 """One month of candles as bytes: a Parquet file that any reader opens, sealed so that damage is seen.
 
-The rule: equal candles give equal bytes (one encoding, no date, no origin, -0 written as 0), and no byte
-reaches the decoder before its digest was checked, because a decoder may panic or allocate without bound on
-damaged input. The seal lies between pages and footer, a gap that Parquet permits. It knows no folders.
+Equal candles give equal bytes (one encoding, no date, no origin, -0 written as 0). No byte reaches the decoder before
+its digest was checked: a decoder may panic or allocate without bound on damaged input. The seal lies between pages and
+footer, where Parquet permits a gap.
 
     "PAR1" pages | "onetape\\1" sha256(all before) sha256(all after) | footer, its length (4 bytes), "PAR1"
 """
@@ -19,7 +19,8 @@ import numpy as np
 from arro3.core import Array, RecordBatchReader, Table
 from arro3.io import read_parquet, write_parquet
 
-from app.errors import DataError, NewerFormatError
+from app.candles.sealed_json import check_version
+from app.errors import DataError
 
 FORMAT_VERSION = 1
 COLUMN_NAMES = ("timestamp_ms", "open", "high", "low", "close", "volume")
@@ -185,21 +186,8 @@ def _checked_footer(file: BinaryIO, size_bytes: int, path: Path) -> tuple[int, b
 
 def _about(reader: RecordBatchReader, path: Path) -> MonthFile:
     about = json.loads(reader.schema.metadata[_METADATA_KEY.encode()])
-    if about["format_version"] != FORMAT_VERSION:
-        raise NewerFormatError(
-            f"{path} has cache format {about['format_version']}, this Onetape reads {FORMAT_VERSION}: "
-            "use the newer Onetape that wrote it, or another --cache"
-        )
-    return MonthFile(
-        path=path,
-        symbol=about["symbol"],
-        timeframe=about["timeframe"],
-        month=about["month"],
-        rows=about["rows"],
-        first_open_ms=about["first_open_ms"],
-        last_open_ms=about["last_open_ms"],
-        sha256=about["sha256"],
-    )
+    check_version(path, about.pop("format_version"), FORMAT_VERSION)
+    return MonthFile(path=path, **about)
 
 
 def _decode(reader: RecordBatchReader, path: Path) -> CandleColumns:
@@ -210,7 +198,7 @@ def _decode(reader: RecordBatchReader, path: Path) -> CandleColumns:
 
 
 def _check_against(about: MonthFile, columns: CandleColumns, path: Path) -> None:
-    """The seal catches a damaged disk; this catches a program that sealed something else than it said."""
+    """The seal shows a damaged disk; this shows a program that sealed something else than it said."""
     times = columns.open_time_ms
     ends = (len(times), int(times[0]), int(times[-1]))
     if ends != (about.rows, about.first_open_ms, about.last_open_ms):

@@ -1,7 +1,6 @@
 """Sets of instants as ranges: what a series has, lacks, or an exchange has nothing for.
 
 Ranges are half-open `(start_ms, end_ms)`, ascending, disjoint and never adjacent, so equal sets are equal tuples.
-Pure functions over them; it knows no candles and no files.
 """
 
 from bisect import bisect_left, bisect_right
@@ -73,14 +72,9 @@ def first_from(ranges: Ranges, instant_ms: int) -> int | None:
     return None if at == len(ranges) else max(ranges[at][0], instant_ms)
 
 
-def length_ms(ranges: Ranges) -> int:
-    """All of them together."""
-    return sum(end - start for start, end in ranges)
-
-
 def slots(ranges: Ranges, step_ms: int) -> int:
     """How many open times of a grid they hold, where they begin and end on it."""
-    return length_ms(ranges) // step_ms
+    return sum(end - start for start, end in ranges) // step_ms
 
 
 def ranges_of(open_time_ms: Int64Array, step_ms: int) -> Ranges:

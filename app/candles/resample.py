@@ -1,7 +1,7 @@
 """Coarser candles out of finer ones: epoch-aligned buckets of the candles that exist, nothing is filled in.
 
-The rule: a volume is the decimal sum, as an exchange prints it (0.1 + 0.2 is 0.3), wherever every part is the
-double of a decimal of at most 8 places; elsewhere it is the correctly rounded sum of the doubles. Pure functions.
+A volume is the decimal sum, as an exchange prints it (0.1 + 0.2 is 0.3), wherever every part is the double of a decimal
+of at most 8 places; elsewhere it is the correctly rounded sum of the doubles.
 """
 
 import math

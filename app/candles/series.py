@@ -1,6 +1,6 @@
 """One symbol's candles from the cache, front to back, one month in memory.
 
-Counts what it passes: warm-up, candles of the run, gaps. It invents nothing and skips nothing inside its range.
+What it passes is counted: candles of the warm-up and of the run, and gaps.
 """
 
 from collections.abc import Sequence

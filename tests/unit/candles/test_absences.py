@@ -13,8 +13,8 @@ from app.errors import DataError, NewerFormatError
 US, KRAKEN = "binanceus", "kraken"
 
 
-def known(folder: Path, exchange: str = US, start: int = 0, end: int = 1_000) -> Ranges:
-    return known_absences(folder, exchange, start, end)
+def known(folder: Path, exchange: str = US) -> Ranges:
+    return known_absences(folder).get(exchange, ())
 
 
 def test_nothing_is_known_before_anybody_asked(tmp_path: Path) -> None:
@@ -31,12 +31,6 @@ def test_absences_add_up_by_exchange(tmp_path: Path) -> None:
     assert known(tmp_path) == ((10, 30), (50, 60))
     assert known(tmp_path, KRAKEN) == ((0, 5),)
     assert known(tmp_path, "bitstamp") == ()
-
-
-def test_only_the_asked_stretch_is_answered(tmp_path: Path) -> None:
-    add_absences(tmp_path, US, ((10, 30), (50, 60)))
-    assert known(tmp_path, US, 20, 51) == ((20, 30), (50, 51))
-    assert known(tmp_path, US, 30, 50) == ()
 
 
 def test_the_order_of_adding_does_not_show(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.candles.cache import CandleCache
-from app.candles.coverage import Coverage, Gap, missing_ranges, record_faults, series_coverage, series_gaps
+from app.candles.candle_checks import Gap
+from app.candles.coverage import Coverage, missing_ranges, record_faults, series_coverage, series_gaps
 from app.candles.market_data import Market, merge_markets
 from app.candles.ranges import Ranges
 from app.errors import DataError

@@ -1,13 +1,10 @@
 """Files appear whole or not at all, and what a killed process left is no obstacle."""
 
-import multiprocessing
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from app.candles.durable import locked, replace_files, replacing
+from app.candles.durable import replace_files, replacing
 
 
 def names(folder: Path) -> list[str]:
@@ -46,24 +43,3 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         file.write(b"whole")
         assert path.read_bytes() == b"old"
     assert (path.read_bytes(), names(tmp_path)) == (b"whole", ["a"])
-
-
-def _append(folder: Path, word: str) -> None:
-    for _ in range(50):
-        with locked(folder):
-            path = folder / "count"
-            before = path.read_text()
-            time.sleep(0.001)  # long enough for the other one to come in between, were there no lock
-            path.write_text(before + word)
-
-
-def test_a_lock_keeps_a_second_process_waiting(tmp_path: Path) -> None:
-    (tmp_path / "count").write_text("")
-    spawn = multiprocessing.get_context("spawn")
-    target: Callable[[Path, str], None] = _append
-    workers = [spawn.Process(target=target, args=(tmp_path, word)) for word in "ab"]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert sorted((tmp_path / "count").read_text()) == ["a"] * 50 + ["b"] * 50

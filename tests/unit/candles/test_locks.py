@@ -1,16 +1,19 @@
-"""One fetch at a time: a second process waits, a killed one holds nobody up, nothing is left."""
+"""One process at a time: a second one waits, a killed one holds nobody up, nothing is left."""
 
 import asyncio
 import fcntl
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from app.candles.locks import waiting_lock
+from app.candles.locks import locked, read_owner, try_lock, waiting_lock, write_owner
 
 PROJECT = Path(__file__).resolve().parents[3]
 HOLDER = """
@@ -187,3 +190,39 @@ async def test_a_folder_that_cannot_be_made_is_an_error_of_the_system(tmp_path: 
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
         async with waiting_lock(tmp_path / "file" / "cache" / ".fetching", nobody):
             pass
+
+
+def _append(folder: Path, word: str) -> None:
+    for _ in range(50):
+        with locked(folder):
+            path = folder / "count"
+            before = path.read_text()
+            time.sleep(0.001)  # long enough for the other one to come in between, were there no lock
+            path.write_text(before + word)
+
+
+def test_a_locked_folder_keeps_a_second_process_waiting(tmp_path: Path) -> None:
+    (tmp_path / "count").write_text("")
+    spawn = multiprocessing.get_context("spawn")
+    target: Callable[[Path, str], None] = _append
+    workers = [spawn.Process(target=target, args=(tmp_path, word)) for word in "ab"]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted((tmp_path / "count").read_text()) == ["a"] * 50 + ["b"] * 50
+
+
+def test_one_owner_or_several_who_look(tmp_path: Path) -> None:
+    def opened() -> int:
+        return os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+
+    owner, other, third = opened(), opened(), opened()
+    assert try_lock(owner)
+    assert read_owner(other) == "?"
+    write_owner(owner)
+    assert (try_lock(other), try_lock(other, shared=True), read_owner(other)) == (False, False, str(os.getpid()))
+    os.close(owner)
+    assert (try_lock(other, shared=True), try_lock(third, shared=True), try_lock(third)) == (True, True, False)
+    for descriptor in (other, third):
+        os.close(descriptor)
