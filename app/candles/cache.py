@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from app.candles.absences import Absences, add_absences, drop_absences, known_absences, read_absences
+from app.candles.candle_checks import overlaid
 from app.candles.durable import replace_files
 from app.candles.locks import locked
 from app.candles.month_file import (
@@ -21,7 +22,6 @@ from app.candles.month_file import (
     CandleColumns,
     MonthFile,
     check_month,
-    concatenated,
     describe_month,
     encode_month,
     read_month,
@@ -195,16 +195,15 @@ class CandleCache:
         new = 0
         disagreements: list[int] = []
         for month, incoming in _by_month(columns):
-            merged = incoming
-            added = len(incoming.open_time_ms)
-            if month in stored_months:
-                stored = self.read(symbol, timeframe, month)
-                disagreements += _disagreements(stored, incoming)
-                merged, added = _union(stored, incoming)
+            stored = [self.read(symbol, timeframe, month)] if month in stored_months else []
+            together = overlaid([*stored, incoming])
+            disagreements += together.columns.open_time_ms[together.differs].tolist()
+            added = len(incoming.open_time_ms) - int(together.repeats.sum())
             if added and not disagreements:
                 new += added
                 months_written.append(month)
-                changed[self.path(symbol, timeframe, month)] = encode_month(symbol, timeframe, month, merged)
+                data = encode_month(symbol, timeframe, month, together.merged())
+                changed[self.path(symbol, timeframe, month)] = data
         if disagreements:
             raise _disagreement(symbol, timeframe, self.root, disagreements)
         folder = self._folder(symbol, timeframe)
@@ -283,24 +282,6 @@ def _by_month(columns: CandleColumns) -> Iterator[tuple[str, CandleColumns]]:
         next_ms = month_bounds_ms(month)[1]
         yield month, columns.between(0, next_ms)
         columns = columns.between(next_ms, TIME_MAX_MS)
-
-
-def _disagreements(stored: CandleColumns, incoming: CandleColumns) -> list[int]:
-    """Open times that both have, with other numbers."""
-    common, in_stored, in_incoming = np.intersect1d(
-        stored.open_time_ms, incoming.open_time_ms, assume_unique=True, return_indices=True
-    )
-    differs = np.zeros(len(common), dtype=bool)
-    for ours, theirs in zip(stored.floats(), incoming.floats(), strict=True):
-        differs |= ours[in_stored] != theirs[in_incoming]
-    return [int(time_ms) for time_ms in common[differs]]
-
-
-def _union(stored: CandleColumns, incoming: CandleColumns) -> tuple[CandleColumns, int]:
-    """Both together, ascending, and how many candles `stored` did not have."""
-    is_new = ~np.isin(incoming.open_time_ms, stored.open_time_ms)
-    together = concatenated([stored, incoming.take(is_new)])
-    return together.take(np.argsort(together.open_time_ms, kind="stable")), int(is_new.sum())
 
 
 def _disagreement(symbol: str, timeframe: str, root: Path, times_ms: list[int]) -> DataError:

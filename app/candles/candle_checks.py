@@ -7,6 +7,7 @@ sorted and, when asked for, off-grid times left out, all counted. Gaps are found
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -159,22 +160,16 @@ def _kept(raw: RawCandles, keep: BoolArray) -> RawCandles:
 
 def _one_series(files: Sequence[RawCandles]) -> tuple[CandleColumns, int]:
     """Everything sorted and each time once, and how many duplicates were merged."""
-    together = concatenated([raw.columns for raw in files])
-    times = together.open_time_ms
-    if not bool(np.any(times[1:] <= times[:-1])):
-        return together, 0
-    order = np.argsort(times, kind="stable")
-    columns = together.take(order)
-    repeats, differs = _repeats(columns)
-    contradicting = np.flatnonzero(differs)
+    together = overlaid([raw.columns for raw in files])
+    contradicting = np.flatnonzero(together.differs)
     if len(contradicting):
         at = int(contradicting[0])
         raise DataError(
-            f"{_place(files, int(order[at]))}: the candle of {iso_ms(int(columns.open_time_ms[at]))} differs "
-            f"from the one in {_place(files, int(order[at - 1]))} ({len(contradicting)} such); "
-            "only one can be right"
+            f"{_place(files, int(together.order[at]))}: the candle of "
+            f"{iso_ms(int(together.columns.open_time_ms[at]))} differs from the one in "
+            f"{_place(files, int(together.order[at - 1]))} ({len(contradicting)} such); only one can be right"
         )
-    return columns.take(~repeats), int(repeats.sum())
+    return together.merged(), int(together.repeats.sum())
 
 
 def _place(files: Sequence[RawCandles], index: int) -> str:
@@ -185,22 +180,38 @@ def _place(files: Sequence[RawCandles], index: int) -> str:
     raise IndexError(index)
 
 
-def joined(parts: Sequence[CandleColumns]) -> CandleColumns:
-    """Parts in any order that may overlap, as one ascending series; DataError where they contradict each other."""
+class Overlaid(NamedTuple):
+    """Candles of several parts, ascending, and where each stood in the parts one after the other.
+
+    `repeats` are those with the open time of the one before, `differs` those of them with other numbers.
+    """
+
+    columns: CandleColumns
+    order: Int64Array
+    repeats: BoolArray
+    differs: BoolArray
+
+    def merged(self) -> CandleColumns:
+        """Each open time once."""
+        return self.columns.take(~self.repeats)
+
+
+def overlaid(parts: Sequence[CandleColumns]) -> Overlaid:
+    """Parts in any order, which may overlap."""
     together = concatenated(parts)
-    columns = together.take(np.argsort(together.open_time_ms, kind="stable"))
-    repeats, differs = _repeats(columns)
-    if bool(differs.any()):
-        time_ms = int(columns.open_time_ms[np.argmax(differs)])
-        raise DataError(f"two candles of {iso_ms(time_ms)} differ")
-    return columns.take(~repeats)
-
-
-def _repeats(columns: CandleColumns) -> tuple[BoolArray, BoolArray]:
-    """Of ascending candles: those with the open time of the one before, and those of them with other numbers."""
-    repeats: BoolArray = np.zeros(len(columns.open_time_ms), dtype=np.bool_)
+    order = np.argsort(together.open_time_ms, kind="stable")
+    columns = together.take(order)
+    repeats, differs = np.zeros((2, len(order)), dtype=np.bool_)
     repeats[1:] = columns.open_time_ms[1:] == columns.open_time_ms[:-1]
-    differs: BoolArray = np.zeros(len(columns.open_time_ms), dtype=np.bool_)
     for column in columns.floats():
         differs[1:] |= column[1:] != column[:-1]
-    return repeats, repeats & differs
+    return Overlaid(columns, order, repeats, repeats & differs)
+
+
+def joined(parts: Sequence[CandleColumns]) -> CandleColumns:
+    """Parts in any order, which may overlap, as one ascending series; DataError where they contradict each other."""
+    together = overlaid(parts)
+    if bool(together.differs.any()):
+        time_ms = int(together.columns.open_time_ms[np.argmax(together.differs)])
+        raise DataError(f"two candles of {iso_ms(time_ms)} differ")
+    return together.merged()

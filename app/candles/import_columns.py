@@ -100,31 +100,27 @@ def times_from_text(texts: Sequence[str], name: str, place: Place) -> Int64Array
 
 def times_from_integers(values: Int64Array, name: str, place: Place) -> Int64Array:
     """Seconds, milliseconds, microseconds or nanoseconds, each told by its size."""
-    times_ms = values.copy()
+    a_second: Int64Array = np.full(len(values), 1_000)
     if not name.endswith("_ms"):
-        seconds = values < _SECONDS_END
-        micros = (values >= _MILLISECONDS_END) & (values < _MICROSECONDS_END)
-        nanos = values >= _MICROSECONDS_END
-        ragged = (micros & (values % 1_000 != 0)) | (nanos & (values % 1_000_000 != 0))
-        _refuse_time(ragged, values, name, place, "is no whole number of milliseconds")
-        times_ms[seconds] = np.maximum(values[seconds], 0) * 1_000
-        times_ms[micros] = values[micros] // 1_000
-        times_ms[nanos] = values[nanos] // 1_000_000
+        ends = (_SECONDS_END, _MILLISECONDS_END, _MICROSECONDS_END)
+        a_second = np.select([values < end for end in ends], [1, 1_000, 1_000_000], 1_000_000_000)
+    times_ms = _in_ms(values, a_second, name, place)
     _check_range(times_ms, values, name, place)
     return times_ms
 
 
 def times_of_unit(ticks: Int64Array, ticks_a_second: int, name: str, place: Place) -> Int64Array:
     """Ticks since 1970 of a known unit (a datetime column) as milliseconds."""
-    if ticks_a_second <= 1_000:
-        times_ms = ticks * (1_000 // ticks_a_second)
-    else:
-        ticks_a_ms = ticks_a_second // 1_000
-        ragged = ticks % ticks_a_ms != 0
-        _refuse_time(ragged, ticks, name, place, "is no whole number of milliseconds")
-        times_ms = ticks // ticks_a_ms
+    times_ms = _in_ms(ticks, np.full(len(ticks), ticks_a_second), name, place)
     _refuse_time(_outside(times_ms), ticks, name, place, "is not between 1970 and 2100")
     return times_ms
+
+
+def _in_ms(ticks: Int64Array, ticks_a_second: Int64Array, name: str, place: Place) -> Int64Array:
+    ticks_a_ms = np.maximum(1, ticks_a_second // 1_000)
+    _refuse_time(ticks % ticks_a_ms != 0, ticks, name, place, "is no whole number of milliseconds")
+    # What lies before 1970 is refused, so no product of it needs to fit.
+    return np.maximum(ticks, -1) // ticks_a_ms * np.maximum(1, 1_000 // ticks_a_second)
 
 
 def times_from_floats(values: FloatArray, name: str, place: Place) -> Int64Array:
