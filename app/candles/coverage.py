@@ -3,8 +3,9 @@
 Footers answer where they can; a month's candles are read only when its footer says that some are missing inside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from app.candles.cache import CandleCache
@@ -89,15 +90,12 @@ def refuse_near_symbols(cache: CandleCache, symbols: Sequence[str]) -> None:
 
 def record_faults(cache: CandleCache) -> list[str]:
     """What is wrong with the cache's small files: what exchanges do not have, and their market data."""
+    readers: list[Callable[[], object]] = [partial(cache.absences, *one) for one in cache.series()]
+    readers += [partial(read_markets, cache.root, exchange) for exchange in exchanges_with_markets(cache.root)]
     faults = []
-    for symbol, timeframe in cache.series():
+    for read in readers:
         try:
-            cache.absences(symbol, timeframe)
-        except DataError as error:
-            faults.append(str(error))
-    for exchange in exchanges_with_markets(cache.root):
-        try:
-            read_markets(cache.root, exchange)
+            read()
         except DataError as error:
             faults.append(str(error))
     return faults

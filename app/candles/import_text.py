@@ -52,8 +52,10 @@ def read_csv(stream: TextIO, path: Path) -> RawCandles:
         header = next(reader)
         time_name, wanted, headerless = _layout(header, path)
         rows = itertools.chain([header] if headerless else [], reader)
-        for block, numbers in _blocks(rows, reader, skipped, len(header), path):
-            fields = list(zip(*block, strict=True))
+        numbered = _numbered(rows, reader, skipped, len(header), path)
+        while block := list(itertools.islice(numbered, _BLOCK_ROWS)):
+            numbers = np.array([number for number, _ in block], dtype=np.int64)
+            fields = list(zip(*(row for _, row in block), strict=True))
 
             def place(index: int, numbers: Int64Array = numbers) -> str:
                 return f"{path}, line {numbers[index]}"
@@ -101,24 +103,16 @@ def _layout(header: Sequence[str], path: Path) -> tuple[str, Sequence[int], bool
     return _HEADERLESS_TIME_NAME, range(6), True
 
 
-def _blocks(
+def _numbered(
     rows: Iterable[list[str]], reader: "_csv.Reader", skipped: int, width: int, path: Path
-) -> Iterator[tuple[list[list[str]], Int64Array]]:
-    block: list[list[str]] = []
-    numbers: list[int] = []
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the number of its line."""
     for row in rows:
-        if len(row) != width:
-            if not any(cell.strip() for cell in row):
-                continue
-            number = reader.line_num + skipped
+        number = reader.line_num + skipped
+        if len(row) == width:
+            yield number, row
+        elif any(cell.strip() for cell in row):
             raise DataError(f"{path}, line {number}: {len(row)} fields where the first line has {width}")
-        block.append(row)
-        numbers.append(reader.line_num + skipped)
-        if len(block) == _BLOCK_ROWS:
-            yield block, np.array(numbers, dtype=np.int64)
-            block, numbers = [], []
-    if block:
-        yield block, np.array(numbers, dtype=np.int64)
 
 
 def _candles(fields: Sequence[Values], time_name: str, place: Place) -> CandleColumns:

@@ -5,7 +5,7 @@ What it passes is counted: candles of the warm-up and of the run, and gaps.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -39,16 +39,10 @@ class SeriesCoverage:
 
 
 class SeriesReader:
-    """One symbol's candles from the cache, front to back, one month in memory."""
+    """The candles that open from `warmup_start_ms` to before `end_ms`; the run begins at `start_ms`."""
 
     def __init__(
-        self,
-        cache: CandleSource,
-        symbol: str,
-        timeframe: str,
-        warmup_start_ms: int,
-        start_ms: int,
-        end_ms: int,
+        self, cache: CandleSource, symbol: str, timeframe: str, warmup_start_ms: int, start_ms: int, end_ms: int
     ) -> None:
         self.symbol = symbol
         self.coverage = SeriesCoverage(symbol)
@@ -64,15 +58,14 @@ class SeriesReader:
 
     def take(self, stop_ms: int) -> Rows:
         """The candles that open before `stop_ms` and have not been taken, as columns of Python numbers."""
-        taken: tuple[list[Any], ...] = ([], [], [], [], [], [])
+        taken: Rows = ([], [], [], [], [], [])
         while self._columns is not None and self.next_open_ms < stop_ms:
             columns, begin = self._columns, self._position
             self._position = int(columns.open_time_ms.searchsorted(stop_ms))
             for which, column in enumerate(columns):
                 taken[which].extend(column[begin : self._position].tolist())
             self._advance()
-        times_ms, opens, highs, lows, closes, volumes = taken
-        return times_ms, opens, highs, lows, closes, volumes
+        return taken
 
     def _advance(self) -> None:
         # On to the next candle, opening the next month where this one is used up.

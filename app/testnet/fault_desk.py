@@ -53,8 +53,7 @@ class FaultDesk:
         self._storm_slot = clock.start_ms // SLOT_MS + 1
         self._refuse_left = 0
         self._refused_in_a_row = 0
-        self._silent_until_s = 0.0
-        self._maintenance_until_s = 0.0
+        self._until_s = {"silence": 0.0, "maintenance": 0.0}  # real time
         self.revisions: list[Revision] = []
         self.skew_ms = 0
         self._take_all(faults)
@@ -100,15 +99,15 @@ class FaultDesk:
 
     def is_silent(self) -> bool:
         """Whether the websockets send nothing."""
-        return self._clock.real_s() < self._silent_until_s
+        return self._clock.real_s() < self._until_s["silence"]
 
     def begin_maintenance(self, seconds: float) -> None:
         """503 for everybody, for so many real seconds."""
-        self._maintenance_until_s = max(self._maintenance_until_s, self._clock.real_s() + seconds)
+        self._prolong("maintenance", seconds)
 
     def is_in_maintenance(self) -> bool:
         """Whether that lasts."""
-        return self._clock.real_s() < self._maintenance_until_s
+        return self._clock.real_s() < self._until_s["maintenance"]
 
     def waiting(self) -> int:
         """Faults that have not met anybody yet, a storm's not counted."""
@@ -126,9 +125,12 @@ class FaultDesk:
 
     def _begin(self, fault: Fault) -> None:
         if fault.name == "silence":
-            self._silent_until_s = max(self._silent_until_s, self._clock.real_s() + fault.values["s"])
+            self._prolong("silence", fault.values["s"])
         elif fault.name == "refuse_handshakes":
             self._refuse_left = max(self._refuse_left, fault.values["n"])
+
+    def _prolong(self, state: str, seconds: float) -> None:
+        self._until_s[state] = max(self._until_s[state], self._clock.real_s() + seconds)
 
     def _take(self, fault: Fault) -> None:
         if fault.where is Where.REST:

@@ -86,7 +86,9 @@ NAMES = tuple(_WHERE)
 
 
 def parse_fault(spec: object) -> Fault:
-    """One fault from its plain keys, `fault` being its name."""
+    """One fault from its plain keys, `fault` being its name; a Fault is what it is."""
+    if isinstance(spec, Fault):
+        return spec
     if not isinstance(spec, Mapping):
         raise ConfigError(f"faults: {spec!r} is no fault; write keys with values, like fault: hang")
     name = spec.get("fault")

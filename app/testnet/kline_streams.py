@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from app.errors import OnetapeError
 from app.testnet.spot import Kline, SpotMarket
@@ -24,11 +23,7 @@ _STEP_REAL_MS = 1_000
 _SLEEP_MAX_S = 0.25
 
 
-class Listener(Protocol):
-    """Somebody who takes frames; it must not wait and must not fail."""
-
-    def push(self, stream: str, frame: str) -> None:
-        """One frame of a stream it listens to."""
+Listener = Callable[[str, str], None]  # takes a stream's name and a frame of it; it does not wait and does not fail
 
 
 @dataclass
@@ -94,7 +89,7 @@ class KlineStreams:
             event_ms = now_ms + self._skew_ms()
             frame = kline_frame(stream.symbol, stream.timeframe, kline, event_ms=event_ms, is_closed=is_closed)
             for listener in list(stream.listeners):
-                listener.push(name, frame)
+                listener(name, frame)
         if is_closed:
             stream.open_time_ms = close_ms
         stream.due_ms = self._next_due_ms(stream, min(now_ms, stream.open_time_ms + stream.length_ms - 1))

@@ -144,4 +144,4 @@ def _read(faults: Faults) -> tuple[Storm | None, tuple[Fault, ...]]:
         if kind != "storm" or not seed.isdecimal():
             raise ConfigError(f"faults {faults!r}: write none, storm:SEED with a whole number, or a list")
         return Storm(int(seed)), ()
-    return None, tuple(one if isinstance(one, Fault) else parse_faults([one])[0] for one in faults)
+    return None, parse_faults(faults)

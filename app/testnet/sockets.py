@@ -7,7 +7,6 @@ reply either.
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.testnet.fault_desk import FaultDesk
@@ -29,16 +28,10 @@ class Connection:
     """One client: what it listens to, and what waits to be sent to it."""
 
     def __init__(
-        self,
-        socket: "web.WebSocketResponse",
-        transport: asyncio.BaseTransport,
-        is_silent: Callable[[], bool],
-        *,
-        wrapped: bool,
+        self, socket: "web.WebSocketResponse", transport: asyncio.BaseTransport, desk: FaultDesk, *, wrapped: bool
     ) -> None:
         self.streams: list[str] = []
-        self._socket, self._transport, self._wrapped = socket, transport, wrapped
-        self._is_silent = is_silent
+        self._socket, self._transport, self._desk, self._wrapped = socket, transport, desk, wrapped
         self._waiting: deque[str | bytes] = deque()
         self._waiting_bytes = 0
         self._something = asyncio.Event()
@@ -49,7 +42,7 @@ class Connection:
 
     def send(self, message: str | bytes) -> None:
         """Text, or as bytes the body of a pong; lost while there is silence."""
-        if self._is_silent():
+        if self._desk.is_silent():
             return
         self._waiting.append(message)
         self._waiting_bytes += len(message)
@@ -98,7 +91,7 @@ class Sockets:
         socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=1 << 16)
         await socket.prepare(request)
         is_stream = request.path == "/stream" or request.path.startswith("/stream/")
-        connection = Connection(socket, request.transport, self._desk.is_silent, wrapped=is_stream)
+        connection = Connection(socket, request.transport, self._desk, wrapped=is_stream)
         self.connections.append(connection)
         writer = asyncio.ensure_future(connection.write())
         try:
@@ -107,7 +100,7 @@ class Sockets:
         finally:
             self.connections.remove(connection)
             for name in connection.streams:
-                self._streams.unsubscribe(name, connection)
+                self._streams.unsubscribe(name, connection.push)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
         return socket
@@ -157,7 +150,7 @@ class Sockets:
                 for name in names:
                     if name in connection.streams:
                         connection.streams.remove(name)
-                        self._streams.unsubscribe(name, connection)
+                        self._streams.unsubscribe(name, connection.push)
             case method:
                 known = "expected one of SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS"
                 return _error(2, f"Invalid request: unknown variant {json_text(method)}, {known}", number)
@@ -167,7 +160,7 @@ class Sockets:
         for name in names:
             if name not in connection.streams:
                 connection.streams.append(name)
-                self._streams.subscribe(name, connection)
+                self._streams.subscribe(name, connection.push)
 
 
 def _names_in_url(request: "web.Request", is_stream: bool) -> list[str]:

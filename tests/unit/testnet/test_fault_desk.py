@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from app import times
 from app.errors import ConfigError
 from app.testnet.fault_desk import FaultDesk
 from app.testnet.faults import parse_faults
@@ -14,14 +13,6 @@ from app.testnet.spot import SpotMarket
 from app.testnet.storm import Storm
 from app.testnet.virtual_clock import VirtualClock
 from tests.testnets import BTC, END_MS, ETH, SERIES
-
-
-@pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The real clock: a hand to turn it with."""
-    hand = [1_000.0]
-    monkeypatch.setattr(times, "monotonic_s", lambda: hand[0])
-    return hand
 
 
 def desk(*faults: dict[str, Any], storm: Storm | None = None, speed: float = 1.0) -> FaultDesk:
@@ -66,7 +57,7 @@ def test_a_list_is_taken_whole_or_not_at_all() -> None:
     assert one.waiting() == 0
 
 
-def test_websocket_faults_at_once_or_at_their_time(hand: list[float]) -> None:
+def test_websocket_faults_at_once_or_at_their_time(passed_s: list[float]) -> None:
     one = desk(
         {"fault": "drop_sockets", "at_ms": END_MS + 300},
         {"fault": "refuse_handshakes", "n": 2, "at_ms": END_MS + 300},
@@ -76,19 +67,19 @@ def test_websocket_faults_at_once_or_at_their_time(hand: list[float]) -> None:
     assert one.is_silent()
     assert [fault.name for fault in one.for_sockets()] == ["drop_sockets"]
     assert not one.refuses_handshake()
-    hand[0] += 0.35
+    passed_s[0] += 0.35
     assert not one.is_silent()
     assert [fault.name for fault in one.for_sockets()] == ["drop_sockets", "refuse_handshakes"]
     assert [one.refuses_handshake() for _ in range(3)] == [True, True, False]
     assert one.for_sockets() == []
 
 
-def test_maintenance_lasts(hand: list[float]) -> None:
+def test_maintenance_lasts(passed_s: list[float]) -> None:
     one = desk()
     assert not one.is_in_maintenance()
     one.begin_maintenance(0.2)
     assert one.is_in_maintenance()
-    hand[0] += 0.25
+    passed_s[0] += 0.25
     assert not one.is_in_maintenance()
 
 
@@ -108,9 +99,9 @@ def test_a_storm_refuses_no_more_than_three_handshakes_in_a_row() -> None:
     assert [one.refuses_handshake() for _ in range(5)] == [True, True, True, False, False]
 
 
-def test_a_storm_reaches_the_websockets(hand: list[float]) -> None:
+def test_a_storm_reaches_the_websockets(passed_s: list[float]) -> None:
     one = desk(storm=Storm(3), speed=1e6)  # 300 virtual seconds are 0.3 ms
-    hand[0] += 0.02
+    passed_s[0] += 0.02
     assert {fault.name for fault in one.for_sockets()} == {"drop_sockets", "refuse_handshakes", "silence"}
 
 
