@@ -38,12 +38,7 @@ class FaultDesk:
     """The faults of one testnet."""
 
     def __init__(
-        self,
-        market: SpotMarket,
-        pages: KlinePages,
-        clock: VirtualClock,
-        faults: Sequence[Fault] = (),
-        storm: Storm | None = None,
+        self, market: SpotMarket, pages: KlinePages, clock: VirtualClock, faults: Sequence[Fault], storm: Storm | None
     ) -> None:
         self._market, self._pages, self._clock = market, pages, clock
         self._storm = storm

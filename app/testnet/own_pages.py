@@ -4,14 +4,13 @@ They are no requests of the exchange: nothing here counts, weighs or meets a fau
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from app.errors import ConfigError
 from app.testnet.fault_desk import FaultDesk
 from app.testnet.request_log import RequestLog
-from app.testnet.sockets import Connection
+from app.testnet.sockets import Sockets
 from app.testnet.virtual_clock import VirtualClock
 from app.testnet.weights import WeightLimit
 
@@ -25,15 +24,9 @@ class OwnPages:
     """Handlers of POST /testnet/faults and /testnet/clock, GET /testnet/log and /testnet/state."""
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        desk: FaultDesk,
-        weights: WeightLimit,
-        log: RequestLog,
-        connections: Sequence[Connection],
+        self, clock: VirtualClock, desk: FaultDesk, weights: WeightLimit, log: RequestLog, sockets: Sockets
     ) -> None:
-        self._clock, self._desk, self._weights, self._log = clock, desk, weights, log
-        self._connections = connections
+        self._clock, self._desk, self._weights, self._log, self._sockets = clock, desk, weights, log, sockets
 
     async def faults(self, request: "web.Request") -> "web.StreamResponse":
         """Takes one fault or a list; all of them, or with 400 none."""
@@ -71,7 +64,7 @@ class OwnPages:
             "held": self._clock.held,
             "weight_limit": self._weights.limit,
             "used_weight": self._weights.used,
-            "connections": len(self._connections),
+            "connections": len(self._sockets.connections),
             "faults_waiting": self._desk.waiting(),
         }
         return _json(content | self._log.summary())

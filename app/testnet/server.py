@@ -64,7 +64,7 @@ class Testnet:
         self._sockets = Sockets(self._streams, self._clock, self.faults, self.log)
         self._stopping = asyncio.Event()
         self._rest = RestApi(self.market, pages, self._clock, self.faults, self._weights, self.log, self._stopping)
-        self._own_pages = OwnPages(self._clock, self.faults, self._weights, self.log, self._sockets.connections)
+        self._own_pages = OwnPages(self._clock, self.faults, self._weights, self.log, self._sockets)
         self._port = port
         self._runner: web.AppRunner | None = None
         self._pump: asyncio.Task[None] | None = None
