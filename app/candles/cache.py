@@ -62,16 +62,10 @@ class CandleCache:
     def series(self) -> list[tuple[str, str]]:
         """(symbol, timeframe) of everything on disk, sorted by name, then by length of timeframe."""
         found = []
-        for symbol_folder in _entries(self.root):
-            symbol = symbol_folder.name.translate(_SYMBOL_OF_FOLDER)
-            for folder in _entries(symbol_folder) if symbol_folder.is_dir() else ():
-                if (
-                    folder.is_dir()
-                    and folder.name in TIMEFRAMES_MS
-                    and _SYMBOL.fullmatch(symbol)
-                    and _months_in(folder)
-                ):
-                    found.append((symbol, folder.name))
+        for folder in (one for parent in _entries(self.root) if parent.is_dir() for one in _entries(parent)):
+            symbol = folder.parent.name.translate(_SYMBOL_OF_FOLDER)
+            if folder.name in TIMEFRAMES_MS and folder.is_dir() and _SYMBOL.fullmatch(symbol) and _months_in(folder):
+                found.append((symbol, folder.name))
         return sorted(found, key=lambda pair: (pair[0], TIMEFRAMES_MS[pair[1]]))
 
     def months(self, symbol: str, timeframe: str) -> list[str]:

@@ -77,14 +77,8 @@ def find_gaps(open_time_ms: Int64Array, timeframe: str) -> list[Gap]:
     """The gaps inside ascending, on-grid open times."""
     step_ms = timeframe_ms(timeframe)
     before = np.flatnonzero(np.diff(open_time_ms) > step_ms)
-    return [
-        Gap(
-            int(open_time_ms[i]) + step_ms,
-            int(open_time_ms[i + 1]) - step_ms,
-            int(open_time_ms[i + 1] - open_time_ms[i]) // step_ms - 1,
-        )
-        for i in before
-    ]
+    ends = zip(open_time_ms[before].tolist(), open_time_ms[before + 1].tolist(), strict=True)
+    return [Gap(last + step_ms, first - step_ms, (first - last) // step_ms - 1) for last, first in ends]
 
 
 def coarser_timeframe(open_time_ms: Int64Array, timeframe: str) -> str | None:

@@ -38,7 +38,7 @@ class KlinePages:
         # A coarse candle that began before the first candle is made of what there is of it.
         from_ms = max(first_ms - first_ms % length_ms, 0 if start_ms is None else start_ms)
         until_ms = min(now_ms, last_ms - 1, now_ms if end_ms is None else end_ms)
-        if from_ms > until_ms:
+        if from_ms > until_ms or not self._market.has(symbol, timeframe):
             return []
         rows = self._rows(symbol, timeframe, from_ms, until_ms, limit, from_the_end=start_ms is None)
         if rows and now_ms < rows[-1][0] + length_ms:

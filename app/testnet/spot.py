@@ -51,6 +51,10 @@ class SpotMarket:
         """First open and last close time, whatever the timeframe."""
         return self._spans_ms[symbol]
 
+    def has(self, symbol: str, timeframe: str) -> bool:
+        """Whether there are candles of this timeframe at all."""
+        return self._source.made_of(symbol, timeframe) is not None
+
     def add_hole(self, symbol: str, start_ms: int, end_ms: int) -> None:
         """From now on candles that open from `start_ms` to before `end_ms` do not exist."""
         self._holes[symbol] = union(self._holes.get(symbol, ()), [(start_ms, end_ms)])

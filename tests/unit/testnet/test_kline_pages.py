@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.testnet.generator import GeneratorSource
 from app.testnet.kline_pages import KlinePages
 from app.testnet.market import FileSource
 from app.testnet.spot import SpotMarket
@@ -61,6 +62,11 @@ def test_a_coarser_bucket_that_began_before_the_first_candle() -> None:
         page = pages.page(BTC, "1h", END_MS, start_ms=start_ms, end_ms=None, limit=500)
         assert [time_ms for time_ms, _ in page] == [START_MS, START_MS + 60 * MINUTE_MS]
     assert pages.page(BTC, "1h", END_MS, start_ms=START_MS + 1, end_ms=None, limit=1)[0][0] == START_MS + 60 * MINUTE_MS
+
+
+def test_a_timeframe_that_there_is_not_costs_no_search() -> None:
+    pages = KlinePages(SpotMarket(GeneratorSource(7, [BTC])))  # from 1970 on, in seconds: two million blocks
+    assert pages.page(BTC, "1s", END_MS, start_ms=0, end_ms=None, limit=500) == []
 
 
 @pytest.mark.parametrize("timeframe", ["1m", "5m"])
