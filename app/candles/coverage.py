@@ -36,9 +36,7 @@ def series_coverage(
 ) -> Coverage:
     """What the cache holds of a series, or of a part of it; DataError if that is nothing, or a file cannot be read."""
     step_ms = timeframe_ms(timeframe)
-    present, holes = _present_and_holes(
-        cache, symbol, timeframe, 0 if start_ms is None else start_ms, end_ms or TIME_MAX_MS
-    )
+    present, holes = _present_and_holes(cache, symbol, timeframe, start_ms or 0, end_ms or TIME_MAX_MS)
     absent = union(*cache.absences(symbol, timeframe).values())
     return Coverage(
         first_open_ms=present[0][0],

@@ -6,7 +6,6 @@ reply either.
 
 import asyncio
 import json
-from collections import deque
 from typing import TYPE_CHECKING
 
 from app.testnet.fault_desk import FaultDesk
@@ -32,9 +31,8 @@ class Connection:
     ) -> None:
         self.streams: list[str] = []
         self._socket, self._transport, self._desk, self._wrapped = socket, transport, desk, wrapped
-        self._waiting: deque[str | bytes] = deque()
+        self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue()
         self._waiting_bytes = 0
-        self._something = asyncio.Event()
 
     def push(self, stream: str, frame: str) -> None:
         """One frame; a client that is too far behind is cut off."""
@@ -44,9 +42,8 @@ class Connection:
         """Text, or as bytes the body of a pong; lost while there is silence."""
         if self._desk.is_silent():
             return
-        self._waiting.append(message)
+        self._waiting.put_nowait(message)
         self._waiting_bytes += len(message)
-        self._something.set()
         if self._waiting_bytes > _WAITING_BYTES_MAX:
             self.abort()
 
@@ -58,15 +55,12 @@ class Connection:
     async def write(self) -> None:
         """Sends what waits, for as long as the connection lasts."""
         while not self._socket.closed:
-            await self._something.wait()
-            self._something.clear()
-            while self._waiting:
-                message = self._waiting.popleft()
-                self._waiting_bytes -= len(message)
-                if isinstance(message, str):
-                    await self._socket.send_str(message)
-                else:
-                    await self._socket.pong(message)
+            message = await self._waiting.get()
+            self._waiting_bytes -= len(message)
+            if isinstance(message, str):
+                await self._socket.send_str(message)
+            else:
+                await self._socket.pong(message)
 
 
 class Sockets:
