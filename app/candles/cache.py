@@ -7,7 +7,7 @@ pandas is imported, so a backtest from cache starts fast.
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,21 +96,13 @@ class CandleCache:
 
     def damaged(self, symbol: str, timeframe: str, start_ms: int, end_ms: int) -> dict[str, str]:
         """Months in `[start_ms, end_ms)` whose bytes are not those that were sealed, and what is wrong with each."""
-        faults: dict[str, str] = {}
-        for month in self.months_between(symbol, timeframe, start_ms, end_ms):
-            try:
-                check_month(self.path(symbol, timeframe, month))
-            except DataError as error:
-                faults[month] = str(error)
-        return faults
+        months = self.months_between(symbol, timeframe, start_ms, end_ms)
+        faults = {month: fault_of(check_month, self.path(symbol, timeframe, month)) for month in months}
+        return {month: fault for month, fault in faults.items() if fault is not None}
 
     def fault(self, symbol: str, timeframe: str, month: str) -> str | None:
         """What is wrong with the month's file, naming it; None if it can be read to the last byte."""
-        try:
-            self._read(symbol, timeframe, month)
-        except DataError as error:
-            return str(error)
-        return None
+        return fault_of(self._read, symbol, timeframe, month)
 
     def strangers(self) -> list[Path]:
         """Parquet files below the root that are none of the cache's by place and name, so never read."""
@@ -219,6 +211,15 @@ class CandleCache:
                 "with single '/', ':', '-' or '.' between them, like BTC/USDT"
             )
         return self.root / symbol.translate(_FOLDER) / timeframe
+
+
+def fault_of(read: Callable[..., object], *what: object) -> str | None:
+    """Why a file cannot be read; None if it can."""
+    try:
+        read(*what)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -3,12 +3,11 @@
 Footers answer where they can; a month's candles are read only when its footer says that some are missing inside it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
-from app.candles.cache import CandleCache
+from app.candles.cache import CandleCache, fault_of
 from app.candles.candle_checks import Gap
 from app.candles.market_data import exchanges_with_markets, read_markets
 from app.candles.ranges import Ranges, clip, slots, subtract, union
@@ -88,15 +87,9 @@ def refuse_near_symbols(cache: CandleCache, symbols: Sequence[str]) -> None:
 
 def record_faults(cache: CandleCache) -> list[str]:
     """What is wrong with the cache's small files: what exchanges do not have, and their market data."""
-    readers: list[Callable[[], object]] = [partial(cache.absences, *one) for one in cache.series()]
-    readers += [partial(read_markets, cache.root, exchange) for exchange in exchanges_with_markets(cache.root)]
-    faults = []
-    for read in readers:
-        try:
-            read()
-        except DataError as error:
-            faults.append(str(error))
-    return faults
+    faults = [fault_of(cache.absences, *one) for one in cache.series()]
+    faults += [fault_of(read_markets, cache.root, exchange) for exchange in exchanges_with_markets(cache.root)]
+    return [fault for fault in faults if fault is not None]
 
 
 def _present_and_holes(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from app.testnet.kline_pages import KlinePages, Row
 from app.testnet.spot import SpotMarket
-from app.testnet.wire import error_body, exchange_info
+from app.testnet.wire import exchange_info, json_text
 from app.times import TIMEFRAMES_MS
 
 _LIMIT_DEFAULT, _LIMIT_MAX = 500, 1_000
@@ -44,7 +44,7 @@ class Response:
 
 def error_response(status: int, code: int, message: str) -> Response:
     """An error in Binance's form."""
-    return Response(status, error_body(code, message))
+    return Response(status, json_text({"code": code, "msg": message}).encode())
 
 
 class _BadRequest(Exception):  # noqa: N818 - it is a response

@@ -1,4 +1,4 @@
-"""What goes over the wire: klines rows, kline frames, exchangeInfo and errors, in the shapes that Binance has.
+"""What goes over the wire: klines rows, kline frames and exchangeInfo, in the shapes that Binance has.
 
 Numbers are texts of at least 8 decimals, never with an exponent, and `float(text)` is the double that was printed. What
 a candle does not hold (quote volume, trades, the takers' part) is a pure function of its numbers, and 0 where its
@@ -98,11 +98,6 @@ def exchange_info(symbols: Iterable[tuple[str, Market]], now_ms: int, weight_lim
         "symbols": [_symbol_info(symbol, market) for symbol, market in symbols],
     }
     return json_text(content)
-
-
-def error_body(code: int, message: str) -> bytes:
-    """An error of REST as JSON."""
-    return json_text({"code": code, "msg": message}).encode()
 
 
 def json_text(content: Any) -> str:

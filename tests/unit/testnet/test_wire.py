@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from app.candles.market_data import Market
 from app.testnet.generator import GeneratorSource
-from app.testnet.spot import klines_of, wire_name
-from app.testnet.wire import decimal_text, error_body, exchange_info, kline_frame, kline_row, kline_rows
+from app.testnet.spot import klines_of
+from app.testnet.wire import decimal_text, exchange_info, kline_frame, kline_row, kline_rows
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles, minutes
 
 
@@ -87,8 +87,3 @@ def test_filters_as_binance_prints_them() -> None:
     assert [one["limit"] for one in info["rateLimits"] if one["rateLimitType"] == "REQUEST_WEIGHT"] == [1200]
     unlimited = json.loads(exchange_info([], 17, None))
     assert "REQUEST_WEIGHT" not in {one["rateLimitType"] for one in unlimited["rateLimits"]}
-
-
-def test_errors_and_names() -> None:
-    assert json.loads(error_body(-1121, "Invalid symbol.")) == {"code": -1121, "msg": "Invalid symbol."}
-    assert wire_name("BTC/USDT") == "BTCUSDT"
