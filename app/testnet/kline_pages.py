@@ -61,13 +61,9 @@ class KlinePages:
         found: list[Row] = []
         for number in reversed(blocks) if from_the_end else blocks:
             times, rows = self._block(symbol, timeframe, number)
-            begin, end = bisect_left(times, from_ms), bisect_right(times, until_ms)
-            if from_the_end:
-                begin = max(begin, end - (limit - len(found)))
-                found = [*zip(times[begin:end], rows[begin:end], strict=True), *found]
-            else:
-                end = min(end, begin + limit - len(found))
-                found += zip(times[begin:end], rows[begin:end], strict=True)
+            inside = slice(bisect_left(times, from_ms), bisect_right(times, until_ms))
+            block = zip(times[inside], rows[inside], strict=True)
+            found = [*block, *found][-limit:] if from_the_end else [*found, *block][:limit]
             if len(found) >= limit:
                 break
         return found
