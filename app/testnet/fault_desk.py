@@ -80,7 +80,7 @@ class FaultDesk:
         due = [fault for fault in self._planned if (fault.at_ms or 0) <= now_ms]
         self._planned = [fault for fault in self._planned if (fault.at_ms or 0) > now_ms]
         for fault in due:
-            self.begin(fault)
+            self._begin(fault)
         return due
 
     def refuses_handshake(self) -> bool:
@@ -96,15 +96,12 @@ class FaultDesk:
         """Whether the websockets send nothing."""
         return self._clock.real_s() < self._until_s["silence"]
 
-    def begin(self, fault: Fault) -> None:
-        """Silence and maintenance last so many real seconds; so many handshakes are refused."""
-        if fault.name in self._until_s:
-            self._until_s[fault.name] = max(self._until_s[fault.name], self._clock.real_s() + fault.values["s"])
-        elif fault.name == "refuse_handshakes":
-            self._refuse_left = max(self._refuse_left, fault.values["n"])
+    def begin_maintenance(self, seconds: float) -> None:
+        """503 for everybody, for so many real seconds."""
+        self._prolong("maintenance", seconds)
 
     def is_in_maintenance(self) -> bool:
-        """Whether everybody gets 503."""
+        """Whether that lasts."""
         return self._clock.real_s() < self._until_s["maintenance"]
 
     def waiting(self) -> int:
@@ -121,11 +118,20 @@ class FaultDesk:
         for fault in faults:
             self._take(fault)
 
+    def _begin(self, fault: Fault) -> None:
+        if fault.name == "silence":
+            self._prolong("silence", fault.values["s"])
+        elif fault.name == "refuse_handshakes":
+            self._refuse_left = max(self._refuse_left, fault.values["n"])
+
+    def _prolong(self, state: str, seconds: float) -> None:
+        self._until_s[state] = max(self._until_s[state], self._clock.real_s() + seconds)
+
     def _take(self, fault: Fault) -> None:
         if fault.where is Where.REST:
             self._scripted.append(_Scripted(fault))
         elif fault.where is Where.SOCKETS and fault.at_ms is None and fault.name != "drop_sockets":
-            self.begin(fault)
+            self._begin(fault)
         elif fault.where is Where.SOCKETS:
             self._planned.append(fault)
         elif fault.name == "skew":

@@ -80,7 +80,7 @@ class RestApi:
             refusal = self._weights.ban(real_s, fault.values["s"])
             return refused_response(refusal.status, refusal.retry_after_s), fault.name
         if fault is not None and fault.name == "maintenance":
-            self._desk.begin(fault)
+            self._desk.begin_maintenance(fault.values["s"])
             return maintenance_response(), fault.name
         good = self._good(path, query, symbol, now_ms)
         return (good, None) if fault is None else (self._spoilt(fault, good, query, symbol, now_ms), fault.name)

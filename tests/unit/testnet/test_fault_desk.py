@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import ConfigError
 from app.testnet.fault_desk import FaultDesk
-from app.testnet.faults import parse_fault, parse_faults
+from app.testnet.faults import parse_faults
 from app.testnet.kline_pages import KlinePages
 from app.testnet.market import FileSource
 from app.testnet.spot import SpotMarket
@@ -77,7 +77,7 @@ def test_websocket_faults_at_once_or_at_their_time(passed_s: list[float]) -> Non
 def test_maintenance_lasts(passed_s: list[float]) -> None:
     one = desk()
     assert not one.is_in_maintenance()
-    one.begin(parse_fault({"fault": "maintenance", "s": 0.2}))
+    one.begin_maintenance(0.2)
     assert one.is_in_maintenance()
     passed_s[0] += 0.25
     assert not one.is_in_maintenance()
