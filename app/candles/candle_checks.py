@@ -187,7 +187,7 @@ class Overlaid(NamedTuple):
 
     def merged(self) -> CandleColumns:
         """Each open time once."""
-        return self.columns.take(~self.repeats)
+        return self.columns.take(~self.repeats) if bool(self.repeats.any()) else self.columns
 
 
 def overlaid(parts: Sequence[CandleColumns]) -> Overlaid:

@@ -52,15 +52,8 @@ def read_csv(stream: TextIO, path: Path) -> RawCandles:
         header = next(reader)
         time_name, wanted, headerless = _layout(header, path)
         rows = itertools.chain([header] if headerless else [], reader)
-        numbered = _numbered(rows, reader, skipped, len(header), path)
-        while block := list(itertools.islice(numbered, _BLOCK_ROWS)):
-            numbers = np.array([number for number, _ in block], dtype=np.int64)
-            fields = list(zip(*(row for _, row in block), strict=True))
-
-            def place(index: int, numbers: Int64Array = numbers) -> str:
-                return f"{path}, line {numbers[index]}"
-
-            parts.append(_candles([fields[i] for i in wanted], time_name, place))
+        for block, numbers in _blocks(rows, reader, skipped, len(header), path):
+            parts.append(_csv_columns(block, numbers, time_name, wanted, path))
             row_numbers.append(numbers)
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num + skipped}: {error}") from error
@@ -103,16 +96,35 @@ def _layout(header: Sequence[str], path: Path) -> tuple[str, Sequence[int], bool
     return _HEADERLESS_TIME_NAME, range(6), True
 
 
-def _numbered(
+def _blocks(
     rows: Iterable[list[str]], reader: "_csv.Reader", skipped: int, width: int, path: Path
-) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the number of its line."""
+) -> Iterator[tuple[list[list[str]], Int64Array]]:
+    """Rows that are not blank, many at a time, with the numbers of their lines."""
+    block: list[list[str]] = []
+    numbers: list[int] = []
     for row in rows:
-        number = reader.line_num + skipped
         if len(row) == width:
-            yield number, row
+            block.append(row)
+            numbers.append(reader.line_num + skipped)
         elif any(cell.strip() for cell in row):
+            number = reader.line_num + skipped
             raise DataError(f"{path}, line {number}: {len(row)} fields where the first line has {width}")
+        if len(block) == _BLOCK_ROWS:
+            yield block, np.array(numbers, dtype=np.int64)
+            block, numbers = [], []
+    if block:
+        yield block, np.array(numbers, dtype=np.int64)
+
+
+def _csv_columns(
+    rows: list[list[str]], numbers: Int64Array, time_name: str, wanted: Sequence[int], path: Path
+) -> CandleColumns:
+    # A function of its own, so that a block's texts are gone before the next is read.
+    def place(index: int) -> str:
+        return f"{path}, line {numbers[index]}"
+
+    fields = list(zip(*rows, strict=True))
+    return _candles([fields[i] for i in wanted], time_name, place)
 
 
 def _candles(fields: Sequence[Values], time_name: str, place: Place) -> CandleColumns:
