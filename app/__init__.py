@@ -6,6 +6,7 @@ Importing the package is cheap; the names below load what they need when they ar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from app.report.making import make_report
     from app.runs.run_results import RunResults, load_run
     from app.session.backtest import BacktestResults, ConfigBacktestRunner, run_config_backtest
     from app.strategies.loader import validate_all_configs
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "BacktestResults", "ConfigBacktestRunner", "RunResults", "__version__", "load_run", "run_config_backtest",
-    "validate_all_configs",
+    "BacktestResults", "ConfigBacktestRunner", "RunResults", "__version__", "load_run", "make_report",
+    "run_config_backtest", "validate_all_configs",
 ]  # fmt: skip
 
 
@@ -27,6 +28,10 @@ def __getattr__(name: str) -> Any:
         from app.strategies.loader import validate_all_configs
 
         return validate_all_configs
+    if name == "make_report":
+        from app.report.making import make_report
+
+        return make_report
     if name in ("RunResults", "load_run"):
         import app.runs.run_results
 

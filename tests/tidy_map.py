@@ -14,7 +14,7 @@ BESIDE = {"testnet": ("models", "candles")}
 # At the root: what may be imported from everywhere, and what each of these may import itself.
 ROOT_FILES = {"errors": (), "times": ("errors",), "log": ("errors",)}
 # The package is the programmatic API, and `__main__` the program.
-TOP = {"app": ("session", "runs", "strategies"), "app.__main__": ("cli",)}
+TOP = {"app": ("report", "session", "runs", "strategies"), "app.__main__": ("cli",)}
 
 # What a room or a file must never see, though it lies below. `app.times.now_ms` is the real clock.
 NEVER = {

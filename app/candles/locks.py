@@ -4,7 +4,6 @@ The system opens a lock when its owner ends, however that happens, so a file tha
 up. Windows has no such lock: there one process at a time is the user's care.
 """
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -70,6 +69,8 @@ async def waiting_lock(path: Path, tell: Callable[[str], None]) -> AsyncIterator
 
 
 async def _lock_file(path: Path, tell: Callable[[str], None]) -> int:
+    import asyncio
+
     told = False
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)

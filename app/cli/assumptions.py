@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from app.cli.search_arguments import candle_arguments
+from app.cli.arguments import candle_arguments, make_runner, profile_arguments
 from app.report.text_table import text_table
 from app.times import parse_time_ms, short_time
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from app.research.assumptions import Answer, Assumptions
 
 
-def add_assumptions_parser(commands: "argparse._SubParsersAction[Any]") -> argparse.ArgumentParser:
-    """Adds `assumptions`; the caller adds the flags of a profile."""
-    parser: argparse.ArgumentParser = commands.add_parser(
+def add_assumptions_parser(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Adds `assumptions`."""
+    parser = commands.add_parser(
         "assumptions",
-        parents=[candle_arguments()],
+        parents=[profile_arguments(), candle_arguments()],
         help="how far a result hangs on what candles cannot tell, and on the costs",
     )
     parser.add_argument(
@@ -29,12 +29,10 @@ def add_assumptions_parser(commands: "argparse._SubParsersAction[Any]") -> argpa
     )
     parser.add_argument("--json", action="store_true", help="print the answers as JSON")
     parser.set_defaults(run=run_assumptions, out=None)
-    return parser
 
 
 def run_assumptions(args: argparse.Namespace) -> int:
     """Run and print; the exit status."""
-    from app.cli.backtest import make_runner
     from app.research.assumptions import find_assumptions
 
     def tell(name: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from app import times
 from app.candles.cache import CandleCache
 from app.candles.coverage import refuse_near_symbols
-from app.cli.backtest import config_of, symbols_of
+from app.cli.arguments import config_of, symbols_of
 from app.errors import DataError
 from app.feeds.replay import ReplayFeed
 from app.models.orders import FLAT, Action, Bound, Refusal

@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.search_arguments import candle_arguments
+from app.cli.arguments import candle_arguments, make_runner, profile_arguments
 from app.errors import ConfigError
 from app.report.text_table import text_table
 from app.runs.run_folder import to_json
@@ -25,9 +25,9 @@ FOUND = 1
 _ROWS_MAX = 4_000
 
 
-def add_checks_parsers(commands: "argparse._SubParsersAction[Any]") -> Iterator[argparse.ArgumentParser]:
-    """Adds the three; yields each, for the caller to add the flags of a profile."""
-    parents = [candle_arguments()]
+def add_checks_parsers(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Adds the three."""
+    parents = [profile_arguments(), candle_arguments()]
     lookahead = commands.add_parser(
         "lookahead", parents=parents, help="whether a decision depends on candles after its own"
     )
@@ -55,7 +55,6 @@ def add_checks_parsers(commands: "argparse._SubParsersAction[Any]") -> Iterator[
         parser.add_argument("checked", nargs="?", metavar="STRATEGY", help="as for --strategy; default: the config's")
         parser.add_argument("--json", action="store_true", help="the same as JSON")
         parser.set_defaults(out=None)
-        yield parser
 
 
 def run_lookahead(args: argparse.Namespace) -> int:
@@ -173,7 +172,6 @@ def _frames(found: "Lookahead") -> str:
 
 
 def _subject(args: argparse.Namespace) -> "Subject":
-    from app.cli.backtest import make_runner
     from app.research.checks.request import subject_of
 
     if args.checked is not None:

@@ -8,7 +8,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.fetch import add_fetch_parser
 from app.errors import ConfigError, DataError
 from app.report.text_table import LISTED_MAX, limited, text_table
 from app.settings.shipped import DEFAULT_CACHE
@@ -22,10 +21,12 @@ _EXIT_DAMAGED = 2
 _COLUMNS = ("symbol", "timeframe", "from", "to", "candles", "gaps", "missing", "not there")
 
 
-def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
-    """Adds `data` and its commands; each parsed namespace has `run(args) -> exit status`."""
+def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> "argparse._SubParsersAction[Any]":
+    """Adds `data` and its commands; returns where `fetch` is added, which has a file of its own."""
     data = subparsers.add_parser("data", help="candles on disk: import, fetch, list, verify, export, resample")
-    commands = data.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
+    commands: argparse._SubParsersAction[Any] = data.add_subparsers(
+        dest="data_command", required=True, metavar="COMMAND"
+    )
 
     imports = commands.add_parser("import", help="candle files of other programs into the cache")
     imports.add_argument("files", nargs="+", type=Path, metavar="FILE", help="CSV, Parquet, zip, feather, json")
@@ -38,8 +39,6 @@ def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     )
     imports.add_argument("--force", action="store_true", help="also what looks like another timeframe or symbol")
     imports.set_defaults(run=run_import)
-
-    add_fetch_parser(commands, DEFAULT_CACHE)
 
     lists = commands.add_parser("list", help="what the cache holds")
     lists.add_argument("--gaps", action="store_true", help="list every gap, and who said that nothing is there")
@@ -64,6 +63,7 @@ def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     _add_bounds(export)
     export.add_argument("file", type=Path, metavar="FILE", help="a .csv or .csv.gz")
     export.set_defaults(run=run_export)
+    return commands
 
 
 def run_import(args: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.errors import ConfigError, StoppedError
 from app.report.text_table import limited, text_table
+from app.settings.shipped import DEFAULT_CACHE
 from app.times import TIMEFRAMES_MS, parse_time_ms, short_time, timeframe_ms
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Result = TypeVar("Result")
 DEFAULT_EXCHANGE = "binanceus"
 
 
-def add_fetch_parser(commands: "argparse._SubParsersAction[Any]", default_cache: Path) -> None:
+def add_fetch_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds `data fetch`; the parsed namespace has `run(args) -> exit status`."""
     fetch = commands.add_parser("fetch", help="candles that the cache lacks, from an exchange")
     fetch.add_argument("--symbols", required=True, metavar="A,B", help="e.g. BTC/USDT,ETH/USDT")
@@ -30,7 +31,7 @@ def add_fetch_parser(commands: "argparse._SubParsersAction[Any]", default_cache:
     fetch.add_argument("--end", metavar="D", help="end, exclusive (default: the newest closed candle)")
     fetch.add_argument("--exchange", default=DEFAULT_EXCHANGE, metavar="ID", help="ccxt's id, default %(default)s")
     fetch.add_argument("--exchange-url", metavar="URL", help="another host, e.g. the testnet's")
-    fetch.add_argument("--cache", type=Path, default=default_cache, metavar="DIR", help="default %(default)s")
+    fetch.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR", help="default %(default)s")
     fetch.set_defaults(run=run_fetch)
 
 

@@ -9,21 +9,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
+from app.cli.arguments import Parser, cache_argument, candle_arguments, profile_arguments
 from app.errors import ConfigError, OnetapeError
 
 _MODES = ("backtest", "paper", "live")
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse with one line per error instead of a usage text; options are written out in full."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **options})
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"onetape: {message}; see `{self.prog} --help`\n")
 
 
 COMMANDS = (
@@ -88,20 +78,15 @@ def _count(text: str) -> int:
 
 def _mode_parser(first: str = "") -> argparse.ArgumentParser:
     """The arguments of a run; `first`: the mode where it is the first word, or `demo`."""
-    parser = _Parser(
+    parser = Parser(
         prog=f"python -m app {first}".strip(),
+        parents=[profile_arguments(), candle_arguments()],
         description="Replay candles through the runtime that trades; what the cache lacks is fetched first.",
         epilog=f"Other commands: {', '.join(('demo', *COMMANDS))}; for example `python -m app data --help`.",
     )
     if not first:
         parser.add_argument("--mode", choices=_MODES, required=True, help="may also be the first word")
-    _add_profile(parser)
-    parser.add_argument("--start", metavar="D", help="first open time, inclusive, UTC: a date or an ISO time")
-    parser.add_argument("--end", metavar="D", help="end, exclusive, UTC")
     parser.add_argument("--speed", default="max", metavar="max|N", help="N: N times real time (default: max)")
-    parser.add_argument("--offline", action="store_true", help="never open a connection")
-    parser.add_argument("--exchange-url", metavar="URL", help="another host for the exchange, e.g. the testnet's")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder itself")
     parser.add_argument("--tape", metavar="RUN", help="replay the tape of a paper session instead of the cache")
     parser.add_argument(
@@ -133,6 +118,7 @@ def _command_parser() -> argparse.ArgumentParser:
     from app.cli.checks import add_checks_parsers
     from app.cli.compare import add_compare_parser
     from app.cli.data import add_data_parser
+    from app.cli.fetch import add_fetch_parser
     from app.cli.monte_carlo import add_monte_carlo_parser
     from app.cli.operator import add_operator_parsers
     from app.cli.report import add_report_parser
@@ -142,9 +128,9 @@ def _command_parser() -> argparse.ArgumentParser:
     from app.cli.walk_forward import add_walk_forward_parser
     from app.cli.why import add_why_parser
 
-    parser = _Parser(prog="python -m app", description="Onetape")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    add_data_parser(commands)
+    parser = Parser(prog="python -m app", description="Onetape")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    add_fetch_parser(add_data_parser(commands))
     add_testnet_parser(commands)
     add_operator_parsers(commands)
     add_compare_parser(commands)
@@ -152,35 +138,20 @@ def _command_parser() -> argparse.ArgumentParser:
     add_reproduce_parser(commands)
     add_report_parser(commands)
     add_monte_carlo_parser(commands)
-    _add_profile(add_assumptions_parser(commands))
-    _add_profile(add_search_parser(commands))
-    _add_profile(add_walk_forward_parser(commands))
-    for parser_of_check in add_checks_parsers(commands):
-        _add_profile(parser_of_check)
-    check = commands.add_parser("check", help="validate the configs and say what a run would do")
-    _add_profile(check)
-    check.add_argument("--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache)")
+    add_assumptions_parser(commands)
+    add_search_parser(commands)
+    add_walk_forward_parser(commands)
+    add_checks_parsers(commands)
+    check = commands.add_parser(
+        "check",
+        parents=[profile_arguments(), cache_argument()],
+        help="validate the configs and say what a run would do",
+    )
     check.set_defaults(run=_run_check)
     new = commands.add_parser("new", help="write a commented strategy that runs at once")
     new.add_argument("file", type=Path, metavar="my_strategy.py")
     new.set_defaults(run=_run_new)
     return parser
-
-
-def _add_profile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="live.yaml of a profile (default: config/live.yaml, or what is shipped)",
-    )
-    parser.add_argument("--symbols", metavar="A,B", help="instead of the config's")
-    parser.add_argument("--interval", metavar="TF", help="the session's timeframe, instead of the config's")
-    parser.add_argument("--strategy", metavar="NAME", help="built-in name, module:Class or file.py:Class")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="any key of the three files, e.g. risk.reward_risk_ratio=1.5; may be repeated",
-    )  # fmt: skip
 
 
 def _run_mode(args: argparse.Namespace) -> int:

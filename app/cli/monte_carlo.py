@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.cli.search_arguments import stopping
+from app.cli.arguments import caches_argument, caches_of, stopping
 from app.errors import ConfigError, StoppedError
 from app.report.text_table import figure, text_table
 
@@ -22,7 +22,9 @@ _TEXT_WIDTH, _SHARE = 110, "{:.1f} %"
 
 def add_monte_carlo_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds `monte-carlo`."""
-    parser = commands.add_parser("monte-carlo", help="what the result of a run might as well have been")
+    parser = commands.add_parser(
+        "monte-carlo", parents=[caches_argument()], help="what the result of a run might as well have been"
+    )
     parser.add_argument("run_folder", type=Path, metavar="RUN")
     parser.add_argument(
         "--method", default="all", metavar="M[,M]", help="shuffle, trades, days, candles, or all (default)"
@@ -34,10 +36,6 @@ def add_monte_carlo_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("--block", type=float, metavar="N", help="mean block, in trades, days or candles")
     parser.add_argument("--workers", type=int, metavar="N", help="processes for candles (default: one a processor)")
-    parser.add_argument(
-        "--cache", type=Path, action="append", metavar="DIR", dest="caches",
-        help="where the run's candles are; may be repeated (default: data/backtest_cache)",
-    )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"folder for {FILE} (default: RUN)")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     parser.set_defaults(run=run_monte_carlo)
@@ -45,7 +43,6 @@ def add_monte_carlo_parser(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_monte_carlo(args: argparse.Namespace) -> int:
     """Draw, write and print; the exit status."""
-    from app.cli.compare import caches_of
     from app.research.monte_carlo import METHODS, Asked, monte_carlo
     from app.research.research_pages import monte_carlo_page
     from app.runs.run_files import Run

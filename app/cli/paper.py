@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.backtest import config_of, symbols_of
-from app.cli.report import report_line
+from app.cli.arguments import config_of, report_line, symbols_of
 from app.errors import BlockedError, ConfigError, RateLimitError, UnavailableError
 from app.exchange.retries import refusal_wait_s
 from app.feeds.tape import has_tape

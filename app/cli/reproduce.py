@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.arguments import caches_argument, caches_of
+
 if TYPE_CHECKING:
     from app.proof.reproduce import Reproduction
 
@@ -18,11 +20,8 @@ FORMAT = 1
 
 def add_reproduce_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds `reproduce`."""
-    parser = commands.add_parser("reproduce", help="run a run again and check its hashes")
+    parser = commands.add_parser("reproduce", parents=[caches_argument()], help="run a run again and check its hashes")
     parser.add_argument("run_folder", type=Path, metavar="RUN")
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="candles (default: data/backtest_cache, or the shipped sample)"
-    )
     parser.add_argument("--json", action="store_true", help="the same as JSON")
     parser.set_defaults(run=run_reproduce)
 
@@ -31,14 +30,12 @@ def run_reproduce(args: argparse.Namespace) -> int:
     """Run again and print; the exit status."""
     import asyncio
 
-    from app.cli.compare import caches_of
     from app.proof.reproduce import holder_of, reproduce
     from app.runs.run_files import Run
     from app.runs.run_folder import to_json
 
     run = Run.open(args.run_folder)
-    caches = caches_of(None if args.cache is None else [args.cache])
-    result = asyncio.run(reproduce(run, holder_of(run, caches)))
+    result = asyncio.run(reproduce(run, holder_of(run, caches_of(args.caches))))
     sys.stdout.write(to_json(as_json(result)) if args.json else "\n".join(lines(result)) + "\n")
     return 0 if result.is_same else DIFFERS
 

@@ -9,24 +9,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from app.cli.search_arguments import SearchProgress, options_of, search_arguments, stopping, workers_of
+from app.cli.arguments import SearchProgress, make_runner, options_of, search_arguments, stopping, workers_of
 from app.errors import DataError, StoppedError
 
 
-def add_search_parser(commands: "argparse._SubParsersAction[Any]") -> argparse.ArgumentParser:
-    """Adds `search`; the caller adds the flags of a profile."""
-    parser: argparse.ArgumentParser = commands.add_parser(
+def add_search_parser(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Adds `search`."""
+    parser = commands.add_parser(
         "search", parents=[search_arguments()], help="search parameters on the runtime that trades"
     )
     parser.add_argument("--out", type=Path, metavar="STUDY", help="the study's folder; one that was stopped goes on")
     parser.add_argument("--json", action="store_true", help="print study.json alone")
     parser.set_defaults(run=run_search)
-    return parser
 
 
 def run_search(args: argparse.Namespace) -> int:
     """Run and report; the exit status."""
-    from app.cli.backtest import make_runner
     from app.research.search import prepare_search
     from app.research.search_report import search_lines, study_content
     from app.runs.run_folder import to_json

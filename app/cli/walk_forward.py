@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.search_arguments import SearchProgress, options_of, search_arguments, stopping, workers_of
+from app.cli.arguments import SearchProgress, make_runner, options_of, search_arguments, stopping, workers_of
 from app.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 PAGE = "walk_forward.html"
 
 
-def add_walk_forward_parser(commands: "argparse._SubParsersAction[Any]") -> argparse.ArgumentParser:
-    """Adds `walk-forward`; the caller adds the flags of a profile."""
-    parser: argparse.ArgumentParser = commands.add_parser(
+def add_walk_forward_parser(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Adds `walk-forward`."""
+    parser = commands.add_parser(
         "walk-forward", parents=[search_arguments()], help="search in sample, trade out of sample, window after window"
     )
     parser.add_argument("--in-sample", required=True, metavar="90d", help="how long a window is optimised on")
@@ -31,12 +31,10 @@ def add_walk_forward_parser(commands: "argparse._SubParsersAction[Any]") -> argp
     parser.add_argument("--out", type=Path, metavar="DIR", help="the walk's folder; one that was stopped goes on")
     parser.add_argument("--json", action="store_true", help="print walk_forward.json alone")
     parser.set_defaults(run=run_walk_forward)
-    return parser
 
 
 def run_walk_forward(args: argparse.Namespace) -> int:
     """Walk and report; the exit status."""
-    from app.cli.backtest import make_runner
     from app.research.research_pages import walk_page
     from app.research.walk_forward import RESULT, InSampleSearch, prepare_walk, walk_windows
     from app.research.walk_report import default_folder, walk_content, walk_lines, window_line

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.compare import add_caches, caches_of
+from app.cli.arguments import caches_argument, caches_of
 
 if TYPE_CHECKING:
     from app.proof.rebuild import Source
@@ -24,11 +24,10 @@ FORMAT = 1
 
 def add_why_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds `why`."""
-    parser = commands.add_parser("why", help="what a candle led to, with every number")
+    parser = commands.add_parser("why", parents=[caches_argument()], help="what a candle led to, with every number")
     parser.add_argument("run_folder", type=Path, metavar="RUN")
     parser.add_argument("symbol", metavar="SYMBOL")
     parser.add_argument("time", metavar="TIME", help="the slice that closes then, or contains it; UTC, ISO")
-    add_caches(parser)
     parser.add_argument("--json", action="store_true", help="the same as JSON")
     parser.set_defaults(run=run_why)
 

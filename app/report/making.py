@@ -21,6 +21,7 @@ from app.runs.candle_source import RunCandles, candles_of
 from app.runs.run_read import RunOnDisk, read_run
 from app.runs.trade_read import TradeTable
 from app.runs.trade_table import Fills
+from app.settings.shipped import RUN_CACHES
 from app.times import parse_time_ms, timeframe_ms
 
 REPORT = "report.html"
@@ -30,19 +31,23 @@ _Json = dict[str, Any]
 
 
 def make_report(
-    folder: Path,
-    caches: Sequence[CandleCache],
+    folder: str | Path,
+    caches: Sequence[str | Path | CandleCache] | None = None,
     out: Path | None = None,
     month: str | None = None,
     fills: Fills | None = None,
 ) -> Path:
     """Writes the page of a run and says where; with `month` (2025-03) only that month's candles, in full.
 
-    `fills` are those of the run's whole trade log, where somebody has read it already. DataError for a folder with
-    nothing to show, or a month without a candle; OutputError where it cannot be written.
+    The candles are looked for in `caches`; without any in the default cache and the shipped sample. `fills` are
+    those of the run's whole trade log, where somebody has read it already. DataError for a folder with nothing to
+    show, or a month without a candle; OutputError where it cannot be written.
     """
+    folder = Path(folder)
     run = read_run(folder, fills)
-    candles = candles_of(run, caches)
+    candles = candles_of(
+        run, [one if isinstance(one, CandleCache) else CandleCache(Path(one)) for one in caches or RUN_CACHES]
+    )
     name = REPORT
     if month is not None:
         candles, name = _only(candles, month), f"report_{month}.html"

@@ -105,7 +105,7 @@ class Search:
         return found
 
     def _backtest(self, best: Trial) -> ConfigBacktestRunner:
-        quiet = replace(self.runner, offline=True, progress=None, report=False, note="")
+        quiet = replace(self.runner, offline=True, progress=None, note="")
         overrides = (*self.runner.overrides, *best.overrides)
         return replace(quiet, start=self.plan.start_ms, end=self.plan.end_ms, overrides=overrides)
 

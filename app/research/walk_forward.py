@@ -122,7 +122,7 @@ def prepare_walk(runner: ConfigBacktestRunner, options: SearchOptions, rule: Win
         "seed": plan.seed,
         "sha256": sha256_json(search.identity),  # candles, settings, strategy, code and versions, too
     }
-    settled = replace(runner, start=plan.start_ms, end=plan.end_ms, progress=None, report=False, note="")
+    settled = replace(runner, start=plan.start_ms, end=plan.end_ms, progress=None, note="")
     return Walk(settled, settings, period, rule, about), search
 
 

@@ -65,7 +65,6 @@ class ConfigBacktestRunner:
     tell: Callable[[str], None] | None = None
     fetch_progress: "Callable[[FetchProgress], None] | None" = None
     fetched: "Callable[[FetchReport], None] | None" = None
-    report: bool = False  # a page, report.html, made after the run's own files
     finer: Mapping[str, str] | None = None  # of which timeframe candles are built; None: as the cache has them
     target_first: bool = False  # for app/research/assumptions.py alone: no setting and no manifest knows of it
 
@@ -111,10 +110,6 @@ class ConfigBacktestRunner:
             raise RuntimeError("the strategy called sys.exit()") from failure
         if failure is not None:
             raise failure
-        if self.report:
-            from app.report.making import make_report
-
-            make_report(folder.folder, [CandleCache(Path(self.cache))], fills=recorder.trade_log.source())
         return BacktestResults(results, folder.folder, elapsed_s, recorder.trade_log.source())
 
     async def plan(self) -> RunPlan:

@@ -28,8 +28,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample") / "run"
     ConfigBacktestRunner(
         config=SAMPLE_CONFIG, cache=SAMPLE_CACHE, start="2017-08-17T04:00", end="2024-01-02", out=folder,
-        offline=True, report=True,
+        offline=True,
     ).run()  # fmt: skip
+    make_report(folder, [SAMPLE_CACHE])
     return folder
 
 

@@ -11,6 +11,7 @@ DEFAULT_CACHE = Path("data/backtest_cache")
 SHIPPED_CONFIG = Path(__file__).with_name("config") / "live.yaml"
 SAMPLE_CONFIG = SHIPPED_CONFIG.parent / "sample" / "live.yaml"
 SAMPLE_CACHE = Path(__file__).with_name("candles")
+RUN_CACHES = (DEFAULT_CACHE, SAMPLE_CACHE)  # where the candles of a finished run are looked for, by their hash
 SAMPLE_PERIOD = ("2017-08-17T04:00", "2024-01-02")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.candles.cache import CandleCache
-from app.cli.backtest import make_runner, symbols_of
+from app.cli.arguments import make_runner, symbols_of
 from app.cli.main import _mode_parser, main
 from app.errors import ConfigError
 from app.session.backtest import ConfigBacktestRunner

@@ -81,7 +81,7 @@ def test_determinism_in_words() -> None:
 
 def test_the_default_of_rows_is_the_check_s() -> None:
     parser = argparse.ArgumentParser()
-    list(add_checks_parsers(parser.add_subparsers()))
+    add_checks_parsers(parser.add_subparsers())
     assert parser.parse_args(["lookahead"]).rows == ROWS_MAX
 
 

@@ -1,24 +1,11 @@
-"""`compare` as a command: its words, its caches and its exit status."""
+"""`compare` as a command: its words and its exit status."""
 
-import argparse
 from pathlib import Path
 
 import pytest
 
-from app.cli.compare import add_caches, caches_of
 from app.cli.main import main
-from app.settings.shipped import SAMPLE_CACHE
 from tests.proof_runs import edit_row, market, replay, said, trades_of
-
-
-def test_caches_may_be_named_again_and_have_a_default() -> None:
-    parser = argparse.ArgumentParser()
-    add_caches(parser)
-    args = parser.parse_args(["--cache", "a", "--cache", "b"])
-    assert [str(cache.root) for cache in caches_of(args.caches)] == ["a", "b"]
-    assert [str(cache.root) for cache in caches_of(parser.parse_args([]).caches)] == [
-        "data/backtest_cache", str(SAMPLE_CACHE),
-    ]  # fmt: skip
 
 
 def test_the_exit_status_is_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,13 +15,13 @@ from app.exchange.series_fetch import SeriesReport
 from tests.candle_columns import MINUTE_MS, START_MS
 from tests.loopback import Loopback, Reply
 
-DAY = {"--symbols": "BTC/USDT", "--timeframe": "1m", "--start": "2025-10-30", "--end": "2025-10-31"}
+DAY = {"--cache": "cache", "--symbols": "BTC/USDT", "--timeframe": "1m", "--start": "2025-10-30", "--end": "2025-10-31"}
 NOBODY = "http://127.0.0.1:9"
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser()
-    add_fetch_parser(made.add_subparsers(required=True), Path("cache"))
+    add_fetch_parser(made.add_subparsers(required=True))
     return made
 
 
@@ -39,7 +39,8 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_is_not_said_has_a_default() -> None:
     args = parser().parse_args(["fetch", "--symbols", "A/B", "--timeframe", "1h", "--start", "2025-10-30"])
-    assert (args.end, args.exchange, args.exchange_url, args.cache) == (None, "binanceus", None, Path("cache"))
+    assert (args.end, args.exchange, args.exchange_url) == (None, "binanceus", None)
+    assert args.cache == Path("data/backtest_cache")
 
 
 @pytest.mark.parametrize("missing", ["--symbols", "--timeframe", "--start"])

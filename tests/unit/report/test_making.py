@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import app
 from app.candles.cache import CandleCache
 from app.errors import DataError
+from app.report import making
 from app.report.making import PAGE_BYTES, make_report, page, trade_columns
 from app.runs.candle_source import RunCandles
 from app.runs.run_read import read_run
@@ -91,6 +93,15 @@ def test_a_month_of_its_own(run: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no candle of 2024-03 is at hand for this run: its period has none"):
         make_report(run, caches, month="2024-03")
     assert make_report(run, caches, tmp_path / "x.html").parent == tmp_path
+
+
+def test_a_program_names_caches_or_takes_the_default_ones(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert app.make_report(str(run), [str(run.with_name("run_cache"))]) == run / "report.html"
+    given = data_of((run / "report.html").read_text())
+    monkeypatch.setattr(making, "RUN_CACHES", (run.with_name("run_cache"),))
+    assert data_of(app.make_report(run).read_text()) == given
+    monkeypatch.setattr(making, "RUN_CACHES", (run / "nothing",))
+    assert data_of(app.make_report(run).read_text()) != given
 
 
 def test_trades_by_column(run: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the commands of research share: progress of a search, and SIGTERM as Ctrl-C."""
+"""What commands share: caches, progress of a search, and SIGTERM as Ctrl-C."""
 
 import os
 import signal
@@ -6,7 +6,17 @@ import sys
 
 import pytest
 
-from app.cli.search_arguments import SearchProgress, stopping
+from app.cli.arguments import SearchProgress, caches_argument, caches_of, stopping
+from app.settings.shipped import SAMPLE_CACHE
+
+
+def test_caches_may_be_named_again_and_have_a_default() -> None:
+    parser = caches_argument()
+    args = parser.parse_args(["--cache", "a", "--cache", "b"])
+    assert [str(cache.root) for cache in caches_of(args.caches)] == ["a", "b"]
+    assert [str(cache.root) for cache in caches_of(parser.parse_args([]).caches)] == [
+        "data/backtest_cache", str(SAMPLE_CACHE),
+    ]  # fmt: skip
 
 
 def test_progress_in_a_pipe_and_on_a_terminal(
