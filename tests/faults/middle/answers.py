@@ -13,6 +13,7 @@ from tests.faults.middle.kinds import Asked, Kind, OnAnswer
 from tests.faults.middle.links import RETRY_AFTER, in_seconds
 from tests.faults.middle.wire import Answer, refusal
 
+_BAN_S = {418: 120.0}  # at least, where the exchange does not say how long
 _STATUSES = (301, 400, 401, 403, 404, 409, 418, 429, 451, 500, 502, 503, 504)
 Rows = list[list[Any]]
 
@@ -59,8 +60,11 @@ def _sending() -> dict[str, OnAnswer]:
 def _statuses() -> Iterator[Kind]:
     """Every request is refused: for candles while one symbol's are lost, for the time while nothing comes."""
     for status in _STATUSES:
-        yield Kind(f"REST: {status}, candles lost", answer=_refuse(status), stream="lose", quick=status == 503)
-        yield Kind(f"REST: {status} in silence", answer=_refuse(status), stream="silence", quick=status == 403)
+        ban_s = _BAN_S.get(status, 0.0)
+        yield Kind(f"REST: {status}, candles lost", answer=_refuse(status), stream="lose", ban_s=ban_s,
+                   quick=status == 503)  # fmt: skip
+        yield Kind(f"REST: {status} in silence", answer=_refuse(status), stream="silence", ban_s=ban_s,
+                   quick=status == 403)  # fmt: skip
     for name, (text, wait_s) in RETRY_AFTER.items():
         for status in (418, 429):
             # What is withheld comes afterwards: a session that obeys a long wait has no other way to it.
@@ -224,7 +228,8 @@ def _starts() -> Iterator[Kind]:
     """The first answers of a session: it waits, or says in one line why it does not begin."""
     sending = _sending()
     for status in (403, 404, 418, 429, 451, 503):
-        yield Kind(f"at the start: {status}", answer=_refuse(status), at_start=True, count=2, quick=status == 451)
+        yield Kind(f"at the start: {status}", answer=_refuse(status), at_start=True, count=2,
+                   ban_s=_BAN_S.get(status, 0.0), quick=status == 451)  # fmt: skip
     for name, (text, _) in RETRY_AFTER.items():
         yield Kind(f"at the start: 429, Retry-After {name}", answer=_refuse(429, text), at_start=True, count=1)
     for name in ("a page", "null", "cut", "reset", "half a gzip", "deep lists", "slow, 15 s"):

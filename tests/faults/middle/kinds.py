@@ -97,6 +97,7 @@ class Kind:
     minutes: float = MINUTES
     lies: bool = False  # what it says cannot be told from the truth: other values may be traded on
     wait_s: float = 0.0  # the exchange itself asks to be left alone for so long
+    ban_s: float = 0.0  # a refusal holds for so long by the exchange's documents, also when the damage is over
     stop_s: float | None = None  # SIGTERM so many seconds after the damage began
     endless: bool = False  # the session is started without --end, and stopped when it has healed
     quick: bool = False  # one of those that `make test` runs

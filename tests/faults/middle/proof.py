@@ -19,6 +19,7 @@ from app.proof.differences import Cause
 from app.session.live_session import ReplayError
 from app.session.paper import PaperRunner
 from app.session.tape_replay import TapeRunner
+from app.testnet.generator import GeneratorSource
 from app.testnet.server import Testnet
 from app.times import parse_time_ms
 from tests.faults.middle.kinds import Kind
@@ -26,6 +27,7 @@ from tests.live_faults import SYMBOLS, Proven, settings
 from tests.live_faults import proof as proof_of_session
 
 STRATEGY = "tests.faults.middle.strategy:EveryOther"
+START_MS = 1_772_366_420_000  # 2026-03-01T12:00:20Z, when every session begins
 _MINUTE_MS = 60_000
 _LINES_MAX = 12  # on standard error, of a whole session
 _STOP_S = 5.0
@@ -47,6 +49,11 @@ class Seen:
     requests: Sequence[dict[str, Any]]
     handshakes: Sequence[dict[str, Any]]
     problems: Sequence[str] = field(default_factory=tuple)
+
+
+def source() -> GeneratorSource:
+    """The candles of every session; one symbol more than they trade."""
+    return GeneratorSource(7, [*SYMBOLS, "SOL/USDT"])
 
 
 def config(folder: Path, strategy: str) -> dict[str, Any]:
@@ -81,15 +88,13 @@ async def _problems(kind: Kind, seen: Seen, folder: Path, strategy: str, facts: 
         facts["feed"] = dict(proven.live["feed"])
         facts["differences"] = len(proven.comparison.differences)
         if kind.stop_s is None:
-            found += heals(seen, proven)
+            found += heals(kind, seen, proven)
     else:
         found += await broke_off_as_its_tape(folder)
     return found
 
 
 async def _proven(folder: Path, strategy: str) -> Proven:
-    from tests.faults.middle.session import START_MS, source
-
     runner = PaperRunner(config=config(folder, strategy))
     return await proof_of_session(Testnet(source(), start_ms=START_MS), runner, folder)
 
@@ -161,14 +166,15 @@ def is_explained(kind: Kind, proven: Proven) -> Iterator[str]:
         yield f"believed: {len(data)} candles with other values: {data[0]}"
 
 
-def heals(seen: Seen, proven: Proven) -> Iterator[str]:
-    """(d) From the third slice after the damage on: whole, in time, no gap, and entries are accepted."""
+def heals(kind: Kind, seen: Seen, proven: Proven) -> Iterator[str]:
+    """(d) From the third slice after the damage and its bans on: whole, in time, no gap, and entries are accepted."""
     if seen.ended_ms is None:
         yield "heals: the session ended in the middle of the damage"
         return
     slices = [one for one in proven.events if isinstance(one, Slice) and not one.warmup]
     last_ms = seen.end_ms or parse_time_ms(str(proven.live["requested"]["end"]))
-    after_ms = seen.ended_ms + 3 * _MINUTE_MS
+    refused_s = max((one["at_s"] for one in seen.requests if one["damaged"]), default=0.0)
+    after_ms = max(seen.ended_ms, START_MS + int((refused_s + kind.ban_s) * 1000)) + 3 * _MINUTE_MS
     good = [one for one in slices if after_ms < one.close_time_ms <= last_ms]
     expected = range(after_ms // _MINUTE_MS + 1, last_ms // _MINUTE_MS + 1)
     if len(expected) < 3:

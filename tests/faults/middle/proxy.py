@@ -127,7 +127,7 @@ class Middle:
         self._zero_s = time.monotonic()
         self._closed_seen: set[int] = set()
         self._links: list[SocketLink] = []
-        self._withheld: list[tuple[SocketLink, bytes]] = []
+        self._withheld: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._client: aiohttp.ClientSession | None = None
@@ -169,8 +169,8 @@ class Middle:
                     return
                 if not await self._rest(head, writer):
                     return
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            return  # cancelled at the end of all: asyncio's server would report it
         except Exception as error:
             self.problems.append(f"{type(error).__name__}: {error}")
         finally:
@@ -289,7 +289,7 @@ class Middle:
                 self.damage.count()
             elif self._held_back(message):
                 if self.kind.stream.startswith("withhold"):
-                    self._withheld.append((link, plain))
+                    self._withheld.append(plain)
             else:
                 await link.send(plain)
             return
@@ -308,10 +308,13 @@ class Middle:
         return bool(self.kind.stream) and message.is_closed and message.symbol == FIRST_SYMBOL
 
     async def _release(self) -> None:
-        """What was withheld comes when the damage is over."""
+        """What was withheld comes when the damage is over, by the link that there is then."""
         await self.damage.ended.wait()
-        for link, data in self._withheld:
-            await link.send(data)
+        while self._withheld:
+            if self._links:
+                await self._links[-1].send(self._withheld.pop(0))
+            else:
+                await asyncio.sleep(_LOOK_S)
 
     def _note(self, where: list[Request], path: str, answer: Answer, damaged: bool) -> None:
         at_s = time.monotonic() - self._zero_s

@@ -21,16 +21,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from app.testnet.generator import GeneratorSource
 from app.testnet.server import Testnet
 from app.times import iso_ms
 from tests.faults.middle import proof
 from tests.faults.middle.kinds import Kind
 from tests.faults.middle.patient_loop import PatientLoop, living_on
+from tests.faults.middle.proof import START_MS, source
 from tests.faults.middle.proxy import CLOSED_BEFORE, Middle
-from tests.live_faults import SYMBOLS
 
-START_MS = 1_772_366_420_000  # 2026-03-01T12:00:20Z
 MINUTE_MS = 60_000
 HEALED_AFTER, GOOD_SLICES = 3, 4  # slices after the damage, and those that are looked at then
 CANDLES = CLOSED_BEFORE + 4 + HEALED_AFTER + GOOD_SLICES
@@ -56,11 +54,6 @@ class Verdict:
     kind: str
     problems: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
-
-
-def source() -> GeneratorSource:
-    """The candles of every session; one symbol more than they trade."""
-    return GeneratorSource(7, [*SYMBOLS, "SOL/USDT"])
 
 
 def run_kinds(
