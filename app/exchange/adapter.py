@@ -8,6 +8,7 @@ wrong for Binance US is put right in one small subclass (docs/decisions/007).
 import contextlib
 import difflib
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,7 +78,7 @@ class CandleExchange:
         for symbol in symbols:
             if symbol not in loaded:
                 raise ConfigError(f"{self.id} has no symbol {symbol!r}{_near(symbol, list(loaded))}")
-        return {symbol: _market(loaded[symbol]) for symbol in symbols}
+        return {symbol: self._market(symbol, loaded[symbol]) for symbol in symbols}
 
     def market_rows(self, symbols: Sequence[str]) -> dict[str, Any]:
         """ccxt's plain data of these markets, for a stream of the same exchange; after `markets`."""
@@ -86,8 +87,8 @@ class CandleExchange:
     def weight_a_minute(self) -> int | None:
         """The limit that the exchange itself named with its markets, if it did."""
         info = self._ccxt.last_json_response
-        limits = info.get("rateLimits", []) if isinstance(info, dict) else []
-        found = [int(one["limit"]) for one in limits if _is_minute_weight(one)]
+        limits = info.get("rateLimits") if isinstance(info, dict) else None
+        found = [int(one["limit"]) for one in limits or () if _is_minute_weight(one)]
         return found[0] if found else None
 
     async def server_time_ms(self) -> int | None:
@@ -112,6 +113,23 @@ class CandleExchange:
     async def close(self) -> None:
         """Closes its connections."""
         await self._ccxt.close()
+
+    def _market(self, symbol: str, market: dict[str, Any]) -> Market:
+        precision, limits = market.get("precision") or {}, market.get("limits") or {}
+
+        def read(name: str, value: object) -> float:
+            number = float(value or 0.0)  # type: ignore[arg-type]  # what is no number is no answer
+            if not 0.0 <= number < inf:
+                raise UnavailableError(f"{self.host} answered {value} as the {name} of {symbol}")
+            return number
+
+        with self._translated():
+            return Market(
+                quantity_step=read("quantity step", precision.get("amount")) or Market.quantity_step,
+                min_quantity=read("least quantity", (limits.get("amount") or {}).get("min")),
+                min_notional=read("least value of an order", (limits.get("cost") or {}).get("min")),
+                price_tick=read("price tick", precision.get("price")) or None,
+            )
 
     def _page_candles(self) -> int:
         try:
@@ -187,21 +205,6 @@ def _is_minute_weight(limit: object) -> bool:
         return False
     kind, interval, count = limit.get("rateLimitType"), limit.get("interval"), limit.get("intervalNum")
     return (kind, interval, count) == ("REQUEST_WEIGHT", "MINUTE", 1) and limit["limit"] > 0
-
-
-def _market(market: dict[str, Any]) -> Market:
-    precision, limits = market.get("precision") or {}, market.get("limits") or {}
-
-    def least(of: str) -> float:
-        return float((limits.get(of) or {}).get("min") or 0.0)
-
-    tick, step = precision.get("price"), precision.get("amount")
-    return Market(
-        quantity_step=float(step) if step else Market.quantity_step,
-        min_quantity=least("amount"),
-        min_notional=least("cost"),
-        price_tick=float(tick) if tick else None,
-    )
 
 
 def _near(word: str, known: Sequence[str]) -> str:

@@ -70,11 +70,33 @@ async def test_markets_are_what_the_exchange_accepts(exchange: CandleExchange) -
     }
 
 
+@pytest.mark.parametrize(
+    ("filter_", "key", "value", "name"),
+    [
+        ("PRICE_FILTER", "tickSize", "-0.01", "price tick"),
+        ("PRICE_FILTER", "tickSize", "1e999", "price tick"),
+        ("LOT_SIZE", "stepSize", "NaN", "quantity step"),
+        ("LOT_SIZE", "minQty", "-1", "least quantity"),
+    ],
+)
+async def test_limits_that_cannot_be_are_an_answer_to_be_asked_for_again(
+    filter_: str, key: str, value: str, name: str, exchange: CandleExchange, server: Loopback
+) -> None:
+    info = json.loads(json.dumps(EXCHANGE_INFO))
+    for one in info["symbols"][0]["filters"]:
+        if one["filterType"] == filter_:
+            one[key] = value
+    server.replies["exchangeInfo"] = Reply(body=info)
+    with pytest.raises(UnavailableError, match=rf"answered \S+ as the {name} of BTC/USDT"):
+        await exchange.markets(BTC, "1m")
+    assert await exchange.markets(["ETH/USDT"], "1m"), "what is not asked for is nobody's business"
+
+
 async def test_the_limit_a_minute_is_the_one_the_exchange_names(exchange: CandleExchange, server: Loopback) -> None:
     assert exchange.weight_a_minute() is None
     await exchange.markets(BTC, "1m")
     assert exchange.weight_a_minute() == 1200
-    for limits in ([], [{**LIMITS[1], "intervalNum": 5}], [{**LIMITS[1], "limit": "many"}], ["no limit"]):
+    for limits in (None, [], [{**LIMITS[1], "intervalNum": 5}], [{**LIMITS[1], "limit": "many"}], ["no limit"]):
         server.replies["exchangeInfo"] = Reply(body={**EXCHANGE_INFO, "rateLimits": limits})
         await exchange.markets(BTC, "1m")
         assert exchange.weight_a_minute() is None
