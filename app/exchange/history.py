@@ -34,8 +34,7 @@ _IN_FLIGHT = 32
 _LOCK_FILE = ".fetching"
 _SKEW_MS = 5_000
 _CLOSE_S = 2.0
-# A live feed asks again by itself, so it hears of a fault soon; a ban it sits out, however long.
-_LIVE_POLICY = RetryPolicy(tries=3, base_s=0.25, longest_s=2.0, patience_s=float("inf"), is_live=True)
+_LIVE_POLICY = RetryPolicy(patience_s=float("inf"), is_live=True)  # a ban is sat out, however long
 _TIME_TRIES, _TIME_AGREES_MS = 6, 3_600_000  # of an exchange's clock before a session begins
 
 

@@ -2,8 +2,8 @@
 
 The rule: a bounded number of tries, waits with full jitter that grow (so that many clients do not come back at
 once), a server's own wait honoured by everybody who shares the limiter, and no second try for what would fail again.
-A live session's requests have a policy of their own: it never gives up, so each refusal is raised once all have been
-made to wait, and whoever asks again finds the limiter paused.
+A live session's requests have a policy of their own. Whoever asks there asks again by itself, with waits of its own, so
+every fault is raised at once; where the exchange refused, all are made to wait before.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ _SAID_WAIT_S = 5.0  # shorter waits are nobody's concern
 class RetryPolicy:
     """How patient to be. `patience_s` is the longest wait that an exchange may ask for before it is given up.
 
-    `is_live`: every refusal pauses the limiter, a refused address, too, and is then raised to who asks again anyway.
+    `is_live`: every fault is raised to who asks again anyway; a refusal, also of the address, pauses the limiter before.
     """
 
     tries: int = 8
@@ -78,7 +78,7 @@ class Asker:
                     raise
             except UnavailableError as error:
                 failures += 1
-                if failures >= (error.tries or self.policy.tries):
+                if self.policy.is_live or failures >= (error.tries or self.policy.tries):
                     raise
                 wait_s = jittered_s(failures, self.policy.base_s, self.policy.longest_s)
                 _say(tell, error, wait_s)

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from app import times
-from app.errors import ExchangeError, UnavailableError
+from app.errors import ExchangeError, RateLimitError, UnavailableError
 from app.exchange.exchange_clock import ExchangeClock
 from app.exchange.history import HistoricalDataProvider
 from app.exchange.retries import jittered_s
@@ -57,12 +57,17 @@ class TimeWatch:
 
     async def learn(self) -> None:
         """What time it is, by answers that bear each other out, and how fast it passes."""
-        for _ in range(_START_TRIES):
-            self.clock.note_answer(await self._provider.server_time(self._symbols, self._timeframe))
+        fault: ExchangeError | None = None
+        for tries in range(1, _START_TRIES + 1):
+            try:
+                self.clock.note_answer(await self._provider.server_time(self._symbols, self._timeframe))
+            except (UnavailableError, RateLimitError) as error:
+                fault = error
             if self.clock.is_sure:
                 return
-            await self._sleep(_START_PAUSE_S)
-        raise UnavailableError(f"{self._provider.exchange} tells another time whenever it is asked")
+            wait_s = 0.0 if fault is None else jittered_s(tries, _FAULT_BASE_S, _FAULT_LONGEST_S)
+            await self._sleep(max(_START_PAUSE_S, wait_s))
+        raise fault or UnavailableError(f"{self._provider.exchange} tells another time whenever it is asked")
 
     def begin(self) -> None:
         """Frames are looked at from now on."""

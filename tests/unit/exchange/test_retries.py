@@ -147,7 +147,7 @@ def test_a_wait_is_drawn_up_to_a_bound_that_doubles_and_ends() -> None:
 
 
 def live(waits: Waits) -> Asker:
-    return Asker(waits.limiter, waits.sleep, RetryPolicy(tries=3, patience_s=float("inf"), is_live=True))
+    return Asker(waits.limiter, waits.sleep, RetryPolicy(patience_s=float("inf"), is_live=True))
 
 
 async def refused(waits: Waits, asker: Asker, error: Exception) -> float:
@@ -174,6 +174,13 @@ async def test_a_live_refusal_is_raised_and_all_wait(
     waits: Waits, error: Exception, least_s: float, most_s: float
 ) -> None:
     assert least_s <= await refused(waits, live(waits), error) <= most_s + 0.001
+
+
+@pytest.mark.parametrize("tries", [None, 3])
+async def test_a_live_fault_is_raised_to_who_asks_again_anyway(waits: Waits, tries: int | None) -> None:
+    with pytest.raises(UnavailableError):
+        await live(waits).ask(1, answering(UnavailableError("cut", tries)))
+    assert (waits.slept, waits.limiter.requests) == ([], 1)
 
 
 async def test_bans_of_unknown_length_double_and_never_exceed_three_days(waits: Waits) -> None:

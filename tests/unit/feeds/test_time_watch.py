@@ -193,6 +193,30 @@ def test_while_frames_are_silent_a_refusal_of_the_time_is_not_hammered(error: Ex
     assert 0 < Refusing.answers <= most
 
 
+@pytest.mark.parametrize("error", [UnavailableError("cut"), RateLimitError("slow down", 3.0)])
+def test_faults_of_the_first_questions_end_no_session(error: Exception) -> None:
+    class Stumbling(Liar):
+        failures = 4
+
+        async def server_time_ms(self) -> int | None:
+            if self.failures:
+                self.failures -= 1
+                raise error
+            return await super().server_time_ms()
+
+    stumbling = Stumbling()
+    check_promises(run_feed(stumbling, candles=4), stumbling, 4)
+
+
+def test_a_first_question_that_is_never_answered_ends_it() -> None:
+    class Silent(Liar):
+        async def server_time_ms(self) -> int | None:
+            raise UnavailableError("cut")
+
+    with pytest.raises(UnavailableError, match="cut"):
+        run_feed(Silent())
+
+
 def test_a_stop_is_obeyed_at_once_whatever_is_claimed(tmp_path: Path) -> None:
     """Cancelled in the middle of lies it ends within five seconds; its loop is never held up by slots in between."""
     liar = Liar(LIES["all at once"], TIME_LIES["50 years ahead"])

@@ -59,7 +59,7 @@ def test_the_clock_of_this_machine_is_never_asked(monkeypatch: pytest.MonkeyPatc
     def refuse() -> int:
         raise AssertionError("the local clock")
 
-    monkeypatch.setattr("app.runtime.times.now_ms", refuse)
+    monkeypatch.setattr("app.times.now_ms", refuse)
     calm = exchange(frame_loss=0.3)
     assert run_feed(calm) == history(calm)
 
