@@ -76,7 +76,7 @@ class Looks:
         if last is not None:
             track.note_forming(last.open_time_ms)
         # What closed since it was asked proves nothing: the answer may be older than that.
-        final = candles if last is not None and self._is_settled(last, question) else candles[:-1]
+        final = candles if last is not None and self._is_settled(last, question, page) else candles[:-1]
         track.note_absent(self._agreed(clip(silent, track.next_ms, question.closed_ms), last))
         self._last = last
         return final
@@ -93,13 +93,14 @@ class Looks:
         rows = zip(*(column[max(0, first) :].tolist() for column in page.columns), strict=True)
         return [Candle(symbol, timeframe, *row) for row in rows]
 
-    def _is_settled(self, last: Candle, question: Question) -> bool:
-        """The newest candle there is, over, and the same again; by time alone it takes longer, for clocks are wrong."""
+    def _is_settled(self, last: Candle, question: Question, page: Page) -> bool:
+        """The newest candle there is, over, and the same again; more often if REST has shown none that is later."""
         if last.open_time_ms >= max(question.closed_ms, question.over_ms):
             self._times_same = 0
             return False
         self._times_same = self._times_same + 1 if last == self._last else 1
-        return self._times_same >= (2 if last.open_time_ms < question.closed_ms else _TAIL_LOOKS)
+        is_sure = last.open_time_ms < min(question.closed_ms, page.told_until_ms - self._track.step_ms)
+        return self._times_same >= (2 if is_sure else _TAIL_LOOKS)
 
     def _agreed(self, silent: Ranges, last: Candle | None) -> Ranges:
         """What by now enough answers have no candle for. Bounds always differ: each look counts on."""

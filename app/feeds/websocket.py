@@ -6,11 +6,12 @@ what came, finality.py and backfill.py what is true, alignment.py when it goes.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from app import times
-from app.errors import RefusedError, first_cause
+from app.errors import ExchangeError, RefusedError, first_cause
 from app.exchange.history import HistoricalDataProvider
 from app.exchange.page import Page
 from app.exchange.retries import Tell
@@ -78,6 +79,7 @@ class WebsocketFeed:
         self._frames: deque[Frame] = deque()
         self._held: deque[Frame] = deque()  # ahead of all that the exchange's clock can be by now
         self._stream: LiveStream | None = None
+        self._shown_ms = 0  # open time of the newest candle that REST has shown
         self._wake = asyncio.Event()
         self._tracks: dict[str, SeriesTrack] = {}
         self._backfills: list[Backfill] = []
@@ -258,9 +260,21 @@ class WebsocketFeed:
             backfill.pose(Question(wanted, closed_ms, over_ms), now_ms)
 
     async def _ask(self, symbol: str, since_ms: int, end_ms: int, limit: int) -> Page:
-        page = await self._provider.page(symbol, self._timeframe, since_ms, end_ms, limit)
+        """An answer of a symbol; it says nothing of times of which REST has shown no candle of any symbol."""
+        step_ms = self._step_ms
+        page = await self._page(symbol, since_ms, end_ms, limit)
+        newest = max(self._tracks.values(), key=lambda track: (track.closed_ms, track.symbol != symbol))
+        if self._shown_ms < newest.closed_ms - step_ms and newest.symbol != symbol:
+            # Frames alone say that so much has closed. They may lie, the clock with them.
+            with contextlib.suppress(ExchangeError):
+                await self._page(newest.symbol, newest.closed_ms - step_ms, newest.closed_ms + step_ms, 2)
         latest_ms = self._clock.latest_ms(times.monotonic_s())
-        return page.until(latest_ms // self._step_ms * self._step_ms + self._step_ms)
+        return page.until(min(latest_ms // step_ms * step_ms, self._shown_ms) + step_ms)
+
+    async def _page(self, symbol: str, since_ms: int, end_ms: int, limit: int) -> Page:
+        page = await self._provider.page(symbol, self._timeframe, since_ms, end_ms, limit)
+        self._shown_ms = max([self._shown_ms, *page.columns.open_time_ms[-1:].tolist()])
+        return page
 
     def _answered(self, news: int) -> None:
         self.state.backfilled += news
@@ -269,6 +283,7 @@ class WebsocketFeed:
     def _time_asked(self, is_believed: bool) -> None:
         if is_believed:
             latest_ms = self._clock.latest_ms(times.monotonic_s())
+            self._shown_ms = min(self._shown_ms, latest_ms)
             for track in self._tracks.values():
                 if track.closed_ms > latest_ms:
                     track.forget_after(latest_ms)

@@ -8,7 +8,7 @@ import gzip
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.faults.middle.frames import DAY_MS, MINUTE_MS, YEARS_MS
+from tests.faults.middle.frames import DAY_MS, MINUTE_MS, YEARS_MS, instead, shifted
 from tests.faults.middle.kinds import Asked, Kind, OnAnswer
 from tests.faults.middle.links import RETRY_AFTER, in_seconds
 from tests.faults.middle.wire import Answer, refusal
@@ -205,6 +205,15 @@ def _times() -> Iterator[Kind]:
         )
 
 
+def _alike() -> Iterator[Kind]:
+    """Frames and the server's time lie alike: only candles of REST tell the truth."""
+    for name, ms in (("an hour", 60 * MINUTE_MS), ("a day", DAY_MS), ("5 minutes", 5 * MINUTE_MS)):
+        for where, by_ms in (("ahead", ms), ("behind", -ms)):
+            yield Kind(f"frames and server time {name} {where}", instead(shifted(by_ms)), paths=("time",),
+                       answer=_moved_time(lambda true_ms, by_ms=by_ms: true_ms + by_ms),  # type: ignore[misc]
+                       quick=by_ms == 60 * MINUTE_MS)  # fmt: skip
+
+
 def _moved_time(move: Callable[[int], int]) -> OnAnswer:
     return lambda answer, _: answer.with_json({"serverTime": move(answer.json["serverTime"])})
 
@@ -263,4 +272,5 @@ def answer_kinds() -> Iterator[Kind]:
     yield from _ways()
     yield from _candles()
     yield from _times()
+    yield from _alike()
     yield from _starts()

@@ -55,7 +55,9 @@ def beside(*changes: Change, first: bool = False) -> OnMessage:
     return send
 
 
-def _shifted(ms: int, *, opens: bool = True, event: bool = True, closed: bool | None = None) -> Change:
+def shifted(ms: int, *, opens: bool = True, event: bool = True, closed: bool | None = None) -> Change:
+    """The same frame at another time: its candle, its own time, or both."""
+
     def change(data: Any) -> None:
         if opens:
             data["k"]["t"] += ms
@@ -73,7 +75,7 @@ def _foreign(symbol: str, interval: str, ms: int, *, closed: bool) -> Change:
         data["s"] = data["k"]["s"] = symbol
         data["k"]["i"] = interval
         data["k"]["t"] = data["k"]["t"] // 300_000 * 300_000
-        _shifted(ms, closed=closed)(data)
+        shifted(ms, closed=closed)(data)
 
     return change
 
@@ -92,15 +94,15 @@ def _times() -> Iterator[Kind]:
     """Frames that claim another time."""
     for length, ms in (("a day", DAY_MS), ("50 years", YEARS_MS)):
         quick = ms == DAY_MS
-        yield Kind(f"one frame {length} ahead", beside(_shifted(ms, closed=False)), count=1, quick=quick)
-        yield Kind(f"one frame {length} ahead, no end", beside(_shifted(ms, closed=False)), count=1, endless=True)
-        yield Kind(f"one closed candle {length} ahead", beside(_shifted(ms, closed=True)), count=1)
-        yield Kind(f"frames {length} ahead", instead(_shifted(ms)))
-        yield Kind(f"one event time {length} ahead", beside(_shifted(ms, opens=False)), count=1)
-        yield Kind(f"event times {length} ahead", instead(_shifted(ms, opens=False)))
-        yield Kind(f"open times {length} ahead", instead(_shifted(ms, event=False)))
-        yield Kind(f"frames {length} behind", instead(_shifted(-ms)))
-        yield Kind(f"event times {length} behind", instead(_shifted(-ms, opens=False)))
+        yield Kind(f"one frame {length} ahead", beside(shifted(ms, closed=False)), count=1, quick=quick)
+        yield Kind(f"one frame {length} ahead, no end", beside(shifted(ms, closed=False)), count=1, endless=True)
+        yield Kind(f"one closed candle {length} ahead", beside(shifted(ms, closed=True)), count=1)
+        yield Kind(f"frames {length} ahead", instead(shifted(ms)))
+        yield Kind(f"one event time {length} ahead", beside(shifted(ms, opens=False)), count=1)
+        yield Kind(f"event times {length} ahead", instead(shifted(ms, opens=False)))
+        yield Kind(f"open times {length} ahead", instead(shifted(ms, event=False)))
+        yield Kind(f"frames {length} behind", instead(shifted(-ms)))
+        yield Kind(f"event times {length} behind", instead(shifted(-ms, opens=False)))
         for symbol, interval in _FOREIGN:
             for closed in (False, True):
                 what = f"{symbol} {interval} {'closed' if closed else 'forming'} {length} ahead"
@@ -110,11 +112,11 @@ def _times() -> Iterator[Kind]:
     yield Kind("all times in seconds", instead(_scaled(1e-3, opens=True, event=True)))
     yield Kind("all times in microseconds", instead(_scaled(1e3, opens=True, event=True)))
     yield Kind("all times in nanoseconds", instead(_scaled(1e6, opens=True, event=True)))
-    yield Kind("the next candle before its time", beside(_shifted(MINUTE_MS, event=False, closed=False)))
-    yield Kind("the candle after the next, forming", beside(_shifted(2 * MINUTE_MS, closed=False)))
-    yield Kind("the candle after the next, closed", beside(_shifted(2 * MINUTE_MS, closed=True)))
-    yield Kind("an hour ahead", instead(_shifted(60 * MINUTE_MS)))
-    yield Kind("times off the minute", instead(_shifted(12_345)))
+    yield Kind("the next candle before its time", beside(shifted(MINUTE_MS, event=False, closed=False)))
+    yield Kind("the candle after the next, forming", beside(shifted(2 * MINUTE_MS, closed=False)))
+    yield Kind("the candle after the next, closed", beside(shifted(2 * MINUTE_MS, closed=True)))
+    yield Kind("an hour ahead", instead(shifted(60 * MINUTE_MS)))
+    yield Kind("times off the minute", instead(shifted(12_345)))
 
 
 def _put(place: str, value: object) -> Change:

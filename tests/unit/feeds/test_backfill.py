@@ -72,6 +72,11 @@ def test_by_time_alone_the_last_row_has_to_be_the_same_four_times() -> None:
     assert [reading.read(range(NEXT + 1)) for _ in range(4)] == [[], [], [], [NEXT]]
 
 
+def test_nor_do_frames_alone_say_that_the_last_row_has_closed() -> None:
+    reading = Reading()
+    assert [reading.read(range(NEXT + 1), end=NEXT + 1) for _ in range(4)] == [[], [], [], [NEXT]]
+
+
 def test_the_same_twice_before_the_close_is_nothing() -> None:
     reading = Reading()
     reading.asked = question(NEXT, closed=NEXT, over=NEXT)

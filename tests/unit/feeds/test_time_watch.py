@@ -93,6 +93,21 @@ def test_what_the_exchanges_clock_claims_alone_changes_no_slice(kind: str, silen
     assert late == [] if not silent else all(one.close_time_ms <= healed_ms for one in late)
 
 
+@pytest.mark.parametrize("symbols", [SYMBOLS, (BTC,)], ids=["two", "one"])
+@pytest.mark.parametrize("ms", [HOUR_MS, -HOUR_MS, DAY_MS, 5 * MINUTE_MS], ids=["hour", "hour behind", "day", "5 min"])
+def test_frames_and_clock_that_lie_alike_lose_no_slice(ms: int, symbols: Sequence[str]) -> None:
+    """Nothing tells them from the truth, but no slot is passed over that no candle of REST has come after."""
+    liar = Liar(lambda f, _: [moved(f, ms)], lambda t, _: t + ms, symbols)
+    slices = [event for event in run_feed(liar, candles=16) if isinstance(event, Slice)]
+    candles = sorted((one for slice_ in slices for one in slice_.candles), key=lambda one: one.open_time_ms)
+    told = {one.open_time_ms for one in candles}
+    true = {one.candles[0].open_time_ms for one in history(liar, 16)}
+    assert true - told == set() and max(told) == max(true)
+    healed_ms = START_MS + int(UNTIL_S * 1000) + 3 * MINUTE_MS
+    after = [one for one in slices if one.close_time_ms > healed_ms]
+    assert after == [one for one in history(liar, 16) if one.close_time_ms > healed_ms], "whole and on time"
+
+
 Rows = list[list[Any]]
 _MADE_UP = ["100", "900", "1", "500", "77"]
 ROW_LIES: dict[str, Callable[[Rows, int], object]] = {
