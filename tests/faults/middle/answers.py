@@ -63,8 +63,7 @@ def _statuses() -> Iterator[Kind]:
         ban_s = _BAN_S.get(status, 0.0)
         yield Kind(f"REST: {status}, candles lost", answer=_refuse(status), stream="lose", ban_s=ban_s,
                    quick=status == 503)  # fmt: skip
-        yield Kind(f"REST: {status} in silence", answer=_refuse(status), stream="silence", ban_s=ban_s,
-                   quick=status == 403)  # fmt: skip
+        yield Kind(f"REST: {status} in silence", answer=_refuse(status), stream="silence", ban_s=ban_s)
     for name, (text, wait_s) in RETRY_AFTER.items():
         for status in (418, 429):
             # What is withheld comes afterwards: a session that obeys a long wait has no other way to it.
@@ -85,7 +84,7 @@ def _statuses() -> Iterator[Kind]:
 
 def _ways() -> Iterator[Kind]:
     for name, answer in _sending().items():
-        yield Kind(f"klines: {name}", answer=answer, paths=("klines",), stream="lose", quick=name == "half a gzip")
+        yield Kind(f"klines: {name}", answer=answer, paths=("klines",), stream="lose", quick=name == "reset")
         yield Kind(f"time: {name}", answer=answer, paths=("time",), stream="silence")
 
 
@@ -198,8 +197,7 @@ def _times() -> Iterator[Kind]:
         "in microseconds": lambda ms: ms * 1000, "an hour ahead": lambda ms: ms + 60 * MINUTE_MS,
     }  # fmt: skip
     for name, move in moves.items():
-        yield Kind(f"server time {name}", answer=_moved_time(move), paths=("time",), stream="silence",
-                   quick=name == "a day ahead")  # fmt: skip
+        yield Kind(f"server time {name}", answer=_moved_time(move), paths=("time",), stream="silence")
         yield Kind(
             f"server time at the start {name}", answer=_moved_time(move), paths=("time",), at_start=True, count=1
         )

@@ -7,6 +7,7 @@ from tests.faults.middle.answers import answer_kinds
 from tests.faults.middle.frames import frame_kinds
 from tests.faults.middle.kinds import Kind
 from tests.faults.middle.links import link_kinds
+from tests.faults.middle.order import order_kinds
 
 # A stop is given while these last.
 _STOPPED = (
@@ -16,7 +17,7 @@ _STOPPED = (
 
 
 def _all() -> Iterator[Kind]:
-    for group in (frame_kinds, link_kinds, answer_kinds):
+    for group in (frame_kinds, order_kinds, link_kinds, answer_kinds):
         yield from group()
 
 

@@ -1,4 +1,4 @@
-"""Kinds of damage to what frames say: times, numbers, shapes, symbols, their order and their number.
+"""Kinds of damage to what frames say: times, numbers, shapes, symbols.
 
 `instead` sends the damaged frame in the place of the true one, `beside` after it. What a frame of a foreign symbol or
 interval says is sent beside the true ones: it is nobody's business.
@@ -119,7 +119,7 @@ def _times() -> Iterator[Kind]:
     yield Kind("times off the minute", instead(shifted(12_345)))
 
 
-def _put(place: str, value: object) -> Change:
+def put(place: str, value: object) -> Change:
     """One field of the message, or as `k.o` of its candle, has another value."""
 
     def change(data: Any) -> None:
@@ -154,7 +154,7 @@ def _fields() -> Iterator[Kind]:
     """Frames with a field that is missing, null, of another type or no candle's."""
     for place in ("e", "E", "s", "k", "k.t", "k.s", "k.i", "k.o", "k.x"):
         yield Kind(f"without {place}", instead(_without(place)))
-        yield Kind(f"{place} null", instead(_put(place, None)))
+        yield Kind(f"{place} null", instead(put(place, None)))
     values: dict[str, tuple[str, object]] = {
         "k a list": ("k", [1, 2, 3]), "k a text": ("k", "kline"), "k a number": ("k", 7), "k empty": ("k", {}),
         "an unknown symbol": ("s", "NOSUCHCOIN"), "a symbol of another type": ("s", 42), "an event of another kind":
@@ -170,7 +170,7 @@ def _fields() -> Iterator[Kind]:
         "type": ("k.i", 60), "true as a price": ("k.o", True),
     }  # fmt: skip
     for name, (place, value) in values.items():
-        yield Kind(name, instead(_put(place, value)), quick=name == "a price '1e999'")
+        yield Kind(name, instead(put(place, value)))
     yield Kind("high below low", instead(_swapped_high_and_low))
     for name, text in (("NaN", "NaN"), ("Infinity", "Infinity"), ("-Infinity", "-Infinity"), ("1e999", "1e999")):
         yield Kind(f"the number {name}", instead(_number(text)))
@@ -212,7 +212,7 @@ def _shapes() -> Iterator[Kind]:
     }
     for name, change in bodies.items():
         # Bytes that are the message itself are the message.
-        yield Kind(name, instead(change), quick=name in ("cut JSON", "random bytes"))
+        yield Kind(name, instead(change), quick=name == "cut JSON")
     yield Kind("cut JSON beside the true", beside(lambda data: json.dumps(data)[:60]))
     yield Kind("random bytes beside the true", beside(lambda _: frame(BINARY, bytes(range(128, 256)))))
     yield Kind("5 MB of text", beside(lambda data: {**data, "z": "z" * 5_000_000}), count=4)
@@ -220,104 +220,8 @@ def _shapes() -> Iterator[Kind]:
     yield Kind("2,000 fields too many", instead(lambda data: {**data, **{f"x{n}": n for n in range(2_000)}}))
 
 
-def _late(seconds: float) -> OnMessage:
-    async def send(message: Message, link: Link) -> None:
-        await link.sleep(seconds)
-        await link.send(frame(TEXT, message.payload))
-
-    return send
-
-
-async def _twice_over(message: Message, link: Link) -> None:
-    for _ in range(3):
-        await link.send(frame(TEXT, message.payload))
-
-
-async def _flood(message: Message, link: Link) -> None:
-    await link.send(frame(TEXT, message.payload) * 200)
-
-
-async def _in_pairs(message: Message, link: Link) -> None:
-    """Two messages in the other order."""
-    link.kept.append(message)
-    if len(link.kept) == 2:
-        for one in (link.kept.pop(), link.kept.pop()):
-            await link.send(frame(TEXT, one.payload))
-
-
-async def _again_and_again(message: Message, link: Link) -> None:
-    """The true one, and all that came before it once more, the newest first."""
-    await link.send(frame(TEXT, message.payload))
-    for one in reversed(link.kept[-20:]):
-        await link.send(frame(TEXT, one.payload))
-    link.kept.append(message)
-
-
-async def _first_only(message: Message, link: Link) -> None:
-    """The first message over and over."""
-    link.kept.append(message)
-    await link.send(frame(TEXT, link.kept[0].payload))
-
-
-async def _backwards(message: Message, link: Link) -> None:
-    """Ten messages, the newest first."""
-    link.kept.append(message)
-    if len(link.kept) >= 10:
-        while link.kept:
-            await link.send(frame(TEXT, link.kept.pop().payload))
-
-
-def _other_symbol(data: Any) -> None:
-    other = {"BTCUSDT": "ETHUSDT", "ETHUSDT": "BTCUSDT"}[data["s"]]
-    data["s"] = data["k"]["s"] = other
-
-
-def _other_outer_symbol(data: Any) -> None:
-    data["s"] = {"BTCUSDT": "ETHUSDT", "ETHUSDT": "BTCUSDT"}[data["s"]]
-
-
-def _revised(data: Any) -> None:
-    data["k"]["v"] = str(float(data["k"]["v"]) + 1.0)
-
-
-async def _without_closed(message: Message, link: Link) -> None:
-    if not message.is_closed:
-        await link.send(frame(TEXT, message.payload))
-
-
-async def _closed_only(message: Message, link: Link) -> None:
-    if message.is_closed:
-        await link.send(frame(TEXT, message.payload))
-
-
-async def _none(_: Message, __: Link) -> None:
-    """Silence."""
-
-
-def _order() -> Iterator[Kind]:
-    """True messages in the wrong number or order, or of the wrong candle."""
-    yield Kind("each message three times", _twice_over)
-    yield Kind("each message 200 times", _flood, minutes=1.2)
-    yield Kind("in pairs, the later first", _in_pairs)
-    yield Kind("ten at a time, backwards", _backwards)
-    yield Kind("old messages again and again", _again_and_again)
-    yield Kind("the first message over and over", _first_only)
-    yield Kind("5 s late", _late(5.0), count=20)
-    yield Kind("symbols swapped", instead(_other_symbol), lies=True)
-    yield Kind("outer symbols swapped", instead(_other_outer_symbol), lies=True)
-    yield Kind("forming candles called closed", instead(_put("k.x", True), closed=False), lies=True)
-    yield Kind("closed candles called forming", instead(_put("k.x", False), closed=True), quick=True)
-    yield Kind("closed candles revised at once", beside(_revised), lies=True)
-    yield Kind("closed candles revised beforehand", beside(_revised, first=True), lies=True)
-    yield Kind("no closed candle", _without_closed)
-    yield Kind("closed candles alone", _closed_only)
-    yield Kind("silence, with pongs", _none)
-    yield Kind("silence, without pongs", _none, pongs=False)
-
-
 def frame_kinds() -> Iterator[Kind]:
     """All of this file."""
     yield from _times()
     yield from _fields()
     yield from _shapes()
-    yield from _order()

@@ -1,4 +1,4 @@
-"""The man in the middle himself: sockets of his own between one session and the testnet, and when the damage is done.
+"""The man in the middle himself: sockets of his own between one session and the testnet.
 
 He passes everything on until the session has reached what its kind waits for; then he does the damage to what passes,
 until there was enough of it; then he passes everything on again. What was asked of him is written down.
@@ -18,13 +18,12 @@ import aiohttp
 
 from app.testnet.server import Testnet
 from tests.faults.middle import wire
+from tests.faults.middle.duration import LOOK_S, Damage
 from tests.faults.middle.kinds import Asked, Kind, Message
 from tests.faults.middle.wire import Answer
 
 FIRST_SYMBOL = "BTCUSDT"  # the one that loses its closed frames
 CLOSED_BEFORE = 3  # closed frames of that symbol until the damage begins
-_MINUTE_MS = 60_000
-_LOOK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,51 +34,6 @@ class Request:
     path: str
     status: int
     damaged: bool
-
-
-class Damage:
-    """When a kind's damage begins and when it has ended, by the exchange's clock."""
-
-    def __init__(self, kind: Kind, net: Testnet) -> None:
-        self._kind, self._net = kind, net
-        self.began_ms: int | None = None
-        self.ended_ms: int | None = None
-        self.done = 0
-        self.begun, self.ended = asyncio.Event(), asyncio.Event()
-
-    @property
-    def is_on(self) -> bool:
-        """Whether what passes now is damaged."""
-        if self.began_ms is None or self.ended_ms is not None:
-            return False
-        if self._net.now_ms() >= self.began_ms + int(self._kind.minutes * _MINUTE_MS):
-            self.end()
-            return False
-        return True
-
-    def begin(self) -> None:
-        """The session has reached what was waited for."""
-        if self.began_ms is None:
-            self.began_ms = self._net.now_ms()
-            self.begun.set()
-
-    def count(self) -> None:
-        """One more thing was damaged."""
-        self.done += 1
-        if self.done >= self._kind.count:
-            self.end()
-
-    def end(self) -> None:
-        """No more of it."""
-        if self.ended_ms is None:
-            self.ended_ms = self._net.now_ms()
-            self.ended.set()
-
-    async def watch(self) -> None:
-        """Ends it where nothing passes any more."""
-        while not self.ended.is_set():
-            await asyncio.sleep(_LOOK_S)
-            _ = self.is_on
 
 
 class SocketLink:
@@ -314,7 +268,7 @@ class Middle:
             if self._links:
                 await self._links[-1].send(self._withheld.pop(0))
             else:
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(LOOK_S)
 
     def _note(self, where: list[Request], path: str, answer: Answer, damaged: bool) -> None:
         at_s = time.monotonic() - self._zero_s
