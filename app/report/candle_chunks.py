@@ -8,7 +8,8 @@ of one symbol is in memory at a time, beside the chunks that the page gets.
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -163,30 +164,34 @@ def price_digits(columns: CandleColumns, least: int = 0, highest: float = 0.0) -
 
 def pack(columns: CandleColumns, step_ms: int, digits: int) -> Chunk:
     """At least one candle."""
-    opens, highs, lows, closes = (np.rint(prices * 10.0**digits) for prices in columns[1:5])
-    first_ms, count = int(columns.open_time_ms[0]), len(opens)
-    deltas = np.empty((6, count), np.int32)
-    deltas[0, 0], deltas[0, 1:] = 0, np.diff(columns.open_time_ms) // step_ms
-    deltas[1, 0], deltas[1, 1:] = opens[0], opens[1:] - closes[:-1]
-    deltas[2] = closes - opens
-    deltas[3] = highs - np.maximum(opens, closes)
-    deltas[4] = np.minimum(opens, closes) - lows
+    opens, highs, lows, closes = ((prices * 10.0**digits).round().astype(np.int32) for prices in columns[1:5])
+    times_ms = columns.open_time_ms
     with np.errstate(divide="ignore"):
-        steps = np.clip(np.rint(np.log(columns.volume) * VOLUME_STEPS) + VOLUME_OFFSET, 1, 1 << 20)
-    deltas[5] = np.where(columns.volume > 0.0, steps, 0)
+        volumes = np.log(columns.volume)
+    deltas = (
+        np.diff(times_ms, prepend=times_ms[:1]) // step_ms,
+        opens - np.append(np.int32(0), closes[:-1]),
+        closes - opens,
+        highs - np.maximum(opens, closes),
+        np.minimum(opens, closes) - lows,
+        np.where(columns.volume > 0.0, (volumes * VOLUME_STEPS + VOLUME_OFFSET).round().clip(1, 1 << 20), 0),
+    )
     # The bytes are noise but for long runs of zeros: looking for other repetitions takes four times as long and
-    # saves nothing.
+    # saves nothing. Each plane is flushed, so it gets a code of its own: a tenth smaller, and faster.
     deflate = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
-    packed = deflate.compress(_planes(deltas).data) + deflate.flush()
-    return Chunk(base64.b64encode(packed).decode(), count, first_ms, step_ms)
+    packed = []
+    for plane in chain.from_iterable(map(_planes, deltas)):
+        packed += [deflate.compress(plane), deflate.flush(zlib.Z_FULL_FLUSH)]
+    packed.append(deflate.flush())
+    return Chunk(base64.b64encode(b"".join(packed)).decode(), len(opens), int(times_ms[0]), step_ms)
 
 
-def _planes(deltas: "np.ndarray") -> "np.ndarray":
-    zigzag = ((deltas << 1) ^ (deltas >> 31)).view(np.uint32)
-    planes = np.empty((len(deltas), 4, deltas.shape[1]), np.uint8)
+def _planes(deltas: "np.ndarray") -> Iterator[bytes]:
+    zigzag = deltas.astype("<i4", copy=False)
+    zigzag = (zigzag << 1) ^ (zigzag >> 31)
+    most, places = int(zigzag.view("<u4").max()), zigzag.view(np.uint8).reshape(-1, 4)
     for place in range(4):
-        planes[:, place] = zigzag >> np.uint32(8 * place)
-    return planes
+        yield places[:, place].tobytes() if most >> 8 * place else bytes(len(deltas))
 
 
 def _overview_steps(candles: SymbolCandles, step_ms: int) -> list[int]:
