@@ -19,12 +19,18 @@ from app.runs.candle_source import SymbolCandles
 from app.runs.trade_read import TradeTable
 from app.times import DAY_MS, TIMEFRAMES_MS, month_bounds_ms
 
-COARSE_MAX = 2_000  # candles of a symbol at first sight
+COARSE_MAX = 2_000  # candles of a symbol at first sight; fewer where they would fill half of the page
+_COARSE_LEAST = 100
+_COARSE_BYTES = 10  # of one of them, on the page
 AROUND_CANDLES = 60  # on each side of a trade
 _STEPS_MS = (*TIMEFRAMES_MS.values(), *(days * DAY_MS for days in (2, 3, 7, 14, 28, 91, 364)))
 _PRICE_MAX = 1 << 29
 _DIGITS_MAX = 12
+_OWN_CODES = 1_000  # candles from which on a code for each plane of bytes is worth its room
 VOLUME_STEPS, VOLUME_OFFSET = 50, 2_000  # exp(1 / 50): 2 % from one step to the next, so at most 1 % off
+
+
+Spans = tuple[Int64Array, Int64Array]  # begins and ends in ms, ascending, none touching another
 
 
 class Chunk(NamedTuple):
@@ -58,78 +64,151 @@ class SymbolDetail(NamedTuple):
 def pack_symbols(
     candles: Mapping[str, SymbolCandles], step_ms: int, trades: TradeTable, budget_bytes: int
 ) -> list[SymbolDetail]:
-    """Everything that fits `budget_bytes` of text, overviews not counted."""
-    left = budget_bytes
-    scans = []
-    for symbol, own in candles.items():
-        scan = _SymbolScan(symbol, own, step_ms)
-        left -= scan.read(left)
-        scans.append(scan)
-    if left < 0:
-        _fit(scans, _near(candles, step_ms, trades), step_ms, budget_bytes)
+    """Everything that fits `budget_bytes` of text, the overviews among it."""
+    coarse_max = max(_COARSE_LEAST, min(COARSE_MAX, budget_bytes // (2 * _COARSE_BYTES * len(candles))))
+    scans = [_SymbolScan(symbol, own, step_ms, coarse_max) for symbol, own in candles.items()]
+    left = budget_bytes - _COARSE_BYTES * sum(scan.coarse_expected for scan in scans)
+    near = _near(candles, step_ms, trades)
+    _choose(scans, near, step_ms, left)
+    if any(scan.has_new_digits for scan in scans):
+        # Earlier prices have more decimals than those packed before them: rare, an exchange keeps its tick for years.
+        for scan in scans:
+            scan.begin_again()
+        _choose(scans, near, step_ms, left)
     return [scan.detail() for scan in scans]
 
 
 class _SymbolScan:
-    """One symbol on its way into the page: `read` looks at every candle once, and packs as long as there is room."""
+    """One symbol on its way into the page: `look` reads a month, `chosen` are those that the page gets."""
 
-    def __init__(self, symbol: str, candles: SymbolCandles, step_ms: int) -> None:
-        self.symbol, self._step_ms, self._source = symbol, step_ms, candles
-        self.digits = 0
-        self.least_bytes = float("inf")  # of a candle, in the month where they took least
+    def __init__(self, symbol: str, candles: SymbolCandles, step_ms: int, coarse_max: int) -> None:
+        self.symbol, self._step_ms, self.source = symbol, step_ms, candles
+        self._coarse_max, self._coarse_steps = coarse_max, _overview_steps(candles, step_ms, coarse_max)
+        self.coarse_expected = min(coarse_max, candles.last_ms // max(self._coarse_steps) + 1)
+        self._digits, self._top = 0, 0.0
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """As if no month had been looked at, but for the decimals."""
         self.counts: dict[str, int] = {}  # candles of each month
         self.chosen: dict[str, MonthDetail] = {}
-        self._coarse: dict[int, list[CandleColumns]] = {step: [] for step in _overview_steps(candles, step_ms)}
+        self.has_new_digits = False
+        self._coarse: dict[int, list[CandleColumns]] = {step: [] for step in self._coarse_steps}
 
-    def read(self, budget_bytes: int) -> int:
-        """Bytes of the months' texts; once they are more than the budget, none is kept and none is packed any more."""
-        top, used = 0.0, 0
-        for month in self._source.months:
-            columns = self._source.read(month)
-            top = max(top, float(columns.high.max()), -float(columns.low.min()))
-            digits = price_digits(columns, self.digits, top)
-            has_room = used <= budget_bytes
-            if digits != self.digits:
-                # Prices of another number of decimals than those before: rare, an exchange keeps its tick for years.
-                self.digits = digits
-                if has_room:
-                    used = sum(self._choose(other, self.read_month(other)) for other in self.counts)
-            self.counts[month] = len(columns.open_time_ms)
-            if has_room:
-                used += self._choose(month, columns)
-            for step, parts in self._coarse.items():
-                parts.append(coarsen(columns, step))
-            if used > budget_bytes:
-                self.chosen.clear()
-        return used
+    def look(self, month: str) -> CandleColumns:
+        """Its candles; their number, their decimals and coarse ones of them are kept."""
+        columns = self.source.read(month)
+        self._top = max(self._top, float(columns.high.max()), -float(columns.low.min()))
+        digits = price_digits(columns, self._digits, self._top)
+        self.has_new_digits |= digits != self._digits and bool(self.counts)
+        self._digits = digits
+        self.counts[month] = len(columns.open_time_ms)
+        for step, parts in self._coarse.items():
+            parts.append(coarsen(columns, step))
+        return columns
 
     def pack(self, columns: CandleColumns) -> Chunk:
         """Candles of one of its months."""
-        return pack(columns, self._step_ms, self.digits)
-
-    def read_month(self, month: str) -> CandleColumns:
-        """Its candles."""
-        return self._source.read(month)
+        return pack(columns, self._step_ms, self._digits)
 
     def detail(self) -> SymbolDetail:
         """What was chosen, months ascending."""
-        coarse = {step: coarsen(_joined(parts), step) for step, parts in self._coarse.items()}
-        fitting = [step for step, columns in coarse.items() if len(columns.open_time_ms) <= COARSE_MAX]
+        coarse = {step: coarsen(_joined(parts[::-1]), step) for step, parts in self._coarse.items()}
+        fitting = [step for step, columns in coarse.items() if len(columns.open_time_ms) <= self._coarse_max]
         step = fitting[0] if fitting else max(coarse)
         return SymbolDetail(
             symbol=self.symbol,
-            digits=self.digits,
+            digits=self._digits,
             candles=sum(self.counts.values()),
-            coarse=pack(coarse[step], step, self.digits),
-            months=[self.chosen[month] for month in self.counts if month in self.chosen],
-            months_left_out=[month for month in self.counts if month not in self.chosen],
+            coarse=pack(coarse[step], step, self._digits),
+            months=[self.chosen[month] for month in sorted(self.chosen)],
+            months_left_out=[month for month in sorted(self.counts) if month not in self.chosen],
         )
 
-    def _choose(self, month: str, columns: CandleColumns) -> int:
-        chunk = self.pack(columns)
-        self.least_bytes = min(self.least_bytes, len(chunk.text) / chunk.candles)
-        self.chosen[month] = MonthDetail(month, chunk, is_whole=True)
-        return len(chunk.text)
+
+def _choose(scans: Sequence[_SymbolScan], near: Mapping[str, Spans], step_ms: int, budget_bytes: int) -> None:
+    """Each month is read once, the latest first; a second time where the whole of it may fit after a part of it."""
+    by_symbol = {scan.symbol: scan for scan in scans}
+    latest_first = sorted(((month, scan.symbol) for scan in scans for month in scan.source.months), reverse=True)
+    expected = sum(scan.source.least for scan in scans)
+    rest = _Rest(near, step_ms, budget_bytes)
+    packed = taken = 0
+    fits = True
+    for number, (month, symbol) in enumerate(latest_first):
+        scan = by_symbol[symbol]
+        columns = scan.look(month)
+        if fits:
+            taken += rest.add_whole(scan, month, columns)
+            packed += scan.counts[month]
+            if rest.full or taken + max(expected - packed, 0) * taken / packed > budget_bytes:
+                # Not everything will fit, by what a candle has taken so far: what is around trades comes first.
+                fits = False
+                rest.begin_again(scans, budget_bytes)
+                for earlier, name in latest_first[:number]:
+                    rest.add_near(by_symbol[name], earlier)
+        if not fits:
+            rest.add_near(scan, month, columns)
+    if not fits:
+        rest.full.clear()
+        for month, symbol in latest_first:
+            rest.add_whole(by_symbol[symbol], month)
+
+
+class _Rest:
+    """What is left of the budget. Of each symbol the latest month comes first, until one does not fit: it is full."""
+
+    def __init__(self, near: Mapping[str, Spans], step_ms: int, budget_bytes: int) -> None:
+        self._near, self._step_ms, self._left = near, step_ms, budget_bytes
+        self._least_bytes = 0.0  # of a candle, in the chunk where they took least
+        self.full: set[str] = set()
+
+    def begin_again(self, scans: Sequence[_SymbolScan], budget_bytes: int) -> None:
+        """Nothing is chosen any more."""
+        self._left = budget_bytes
+        self.full.clear()
+        for scan in scans:
+            scan.chosen.clear()
+
+    def add_near(self, scan: _SymbolScan, month: str, columns: CandleColumns | None = None) -> None:
+        """The candles around trades, if they fit."""
+        if scan.symbol not in self._near or scan.symbol in self.full:
+            return
+        begins, ends = spans = _of_month(self._near[scan.symbol], month)
+        wanted = min(scan.counts[month], int((ends - begins).sum()) // self._step_ms)
+        if wanted and self._may_fit(scan, wanted):
+            inside = _inside(scan.source.read(month) if columns is None else columns, spans)
+            if len(inside.open_time_ms):
+                self._take(scan, month, inside)
+
+    def add_whole(self, scan: _SymbolScan, month: str, columns: CandleColumns | None = None) -> int:
+        """The whole month, if it fits; how much of the budget it took."""
+        have = scan.chosen.get(month)
+        candles = 0 if have is None else have.chunk.candles
+        if (
+            scan.symbol in self.full
+            or candles == scan.counts[month]
+            or not self._may_fit(scan, scan.counts[month] - candles)
+        ):
+            return 0
+        return self._take(scan, month, scan.source.read(month) if columns is None else columns)
+
+    def _may_fit(self, scan: _SymbolScan, candles: int) -> bool:
+        # What would not fit even if it packed twice as well as any so far is not read for it.
+        if candles * self._least_bytes / 2.0 > self._left:
+            self.full.add(scan.symbol)
+        return scan.symbol not in self.full
+
+    def _take(self, scan: _SymbolScan, month: str, columns: CandleColumns) -> int:
+        chunk, have = scan.pack(columns), scan.chosen.get(month)
+        bytes_each = len(chunk.text) / chunk.candles
+        self._least_bytes = min(self._least_bytes, bytes_each) if self._least_bytes else bytes_each
+        more = len(chunk.text) - (0 if have is None else len(have.chunk.text))
+        if more > self._left:
+            self.full.add(scan.symbol)
+            return 0
+        scan.chosen[month] = MonthDetail(month, chunk, is_whole=chunk.candles == scan.counts[month])
+        self._left -= more
+        return more
 
 
 def coarsen(columns: CandleColumns, step_ms: int) -> CandleColumns:
@@ -177,11 +256,13 @@ def pack(columns: CandleColumns, step_ms: int, digits: int) -> Chunk:
         np.where(columns.volume > 0.0, (volumes * VOLUME_STEPS + VOLUME_OFFSET).round().clip(1, 1 << 20), 0),
     )
     # The bytes are noise but for long runs of zeros: looking for other repetitions takes four times as long and
-    # saves nothing. Each plane is flushed, so it gets a code of its own: a tenth smaller, and faster.
+    # saves nothing. A plane that is flushed gets a code of its own: a tenth smaller, and faster.
     deflate = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
     packed = []
     for plane in chain.from_iterable(map(_planes, deltas)):
-        packed += [deflate.compress(plane), deflate.flush(zlib.Z_FULL_FLUSH)]
+        packed.append(deflate.compress(plane))
+        if len(opens) >= _OWN_CODES:
+            packed.append(deflate.flush(zlib.Z_FULL_FLUSH))
     packed.append(deflate.flush())
     return Chunk(base64.b64encode(b"".join(packed)).decode(), len(opens), int(times_ms[0]), step_ms)
 
@@ -194,19 +275,16 @@ def _planes(deltas: "np.ndarray") -> Iterator[bytes]:
         yield places[:, place].tobytes() if most >> 8 * place else bytes(len(deltas))
 
 
-def _overview_steps(candles: SymbolCandles, step_ms: int) -> list[int]:
+def _overview_steps(candles: SymbolCandles, step_ms: int, most: int) -> list[int]:
     # Without a gap the number of buckets follows from the times of the ends; with gaps a finer step may do.
     steps = [step for step in _STEPS_MS if step >= step_ms and step % step_ms == 0] or [step_ms]
-    enough = [step for step in steps if candles.last_ms // step - candles.first_ms // step < COARSE_MAX]
+    enough = [step for step in steps if candles.last_ms // step - candles.first_ms // step < most]
     last = enough[0] if enough else steps[-1]
-    return [step for step in steps if step <= last and (candles.least * step_ms <= COARSE_MAX * step or step == last)]
+    return [step for step in steps if step <= last and (candles.least * step_ms <= most * step or step == last)]
 
 
 def _joined(parts: Sequence[CandleColumns]) -> CandleColumns:
     return CandleColumns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-Spans = tuple[Int64Array, Int64Array]  # begins and ends in ms, ascending, none touching another
 
 
 def _near(candles: Mapping[str, SymbolCandles], step_ms: int, trades: TradeTable) -> dict[str, Spans]:
@@ -240,42 +318,3 @@ def _of_month(spans: Spans, month: str) -> Spans:
     first_ms, end_ms = month_bounds_ms(month)
     own = slice(int(spans[1].searchsorted(first_ms, side="right")), int(spans[0].searchsorted(end_ms)))
     return np.clip(spans[0][own], first_ms, end_ms), np.clip(spans[1][own], first_ms, end_ms)
-
-
-def _fit(scans: Sequence[_SymbolScan], near: Mapping[str, Spans], step_ms: int, budget_bytes: int) -> None:
-    """Candles around trades, then whole months; of each symbol the latest first, until one does not fit any more."""
-    left = budget_bytes
-    for scan in scans:
-        scan.chosen.clear()
-    by_symbol = {scan.symbol: scan for scan in scans}
-    # A month that would not fit even if it packed twice as well as any so far is not read for it.
-    least_bytes = min(scan.least_bytes for scan in scans) / 2.0
-    latest_first = sorted(((month, scan.symbol) for scan in scans for month in scan.counts), reverse=True)
-    for only_near in (True, False):
-        full: set[str] = set()
-        for month, symbol in latest_first:
-            scan = by_symbol[symbol]
-            have = scan.chosen.get(month)
-            if symbol in full or (have is not None and have.is_whole) or (only_near and symbol not in near):
-                continue
-            bytes_before = 0 if have is None else len(have.chunk.text)
-            wanted = scan.counts[month]
-            if only_near:
-                begins, ends = spans = _of_month(near[symbol], month)
-                wanted = min(wanted, int((ends - begins).sum()) // step_ms)
-            if wanted * least_bytes - bytes_before > left:
-                full.add(symbol)
-            if not wanted or symbol in full:
-                continue
-            columns = scan.read_month(month)
-            if only_near:
-                columns = _inside(columns, spans)
-                if not len(columns.open_time_ms):
-                    continue
-            chunk = scan.pack(columns)
-            more = len(chunk.text) - bytes_before
-            if more > left:
-                full.add(symbol)
-                continue
-            scan.chosen[month] = MonthDetail(month, chunk, is_whole=chunk.candles == scan.counts[month])
-            left -= more

@@ -126,13 +126,13 @@ def test_without_room_the_candles_around_trades_come_first() -> None:
     whole = pack_symbols(of(columns), MINUTE_MS, trades(), 10_000_000)[0]
     sizes = {own.month: len(own.chunk.text) for own in whole.months}
     both = trades(("A/B", 100, 200), ("C/D", 5_000, 5_001))
-    (detail,) = pack_symbols(of(columns), MINUTE_MS, both, 4_000)
+    (detail,) = pack_symbols(of(columns), MINUTE_MS, both, 5_000)
     assert detail.months_left_out == ["2025-02"]
     (part,) = detail.months
     assert not part.is_whole
     times = [row[0] for row in unpacked(part.chunk, detail.digits)]
     assert times == [START_MS + minute * MINUTE_MS for minute in range(40, 260)]
-    (more,) = pack_symbols(of(columns), MINUTE_MS, both, sizes["2025-02"] + 4_000)
+    (more,) = pack_symbols(of(columns), MINUTE_MS, both, sizes["2025-02"] + 23_000)
     assert [(own.month, own.is_whole) for own in more.months] == [("2025-01", False), ("2025-02", True)]
 
 
@@ -180,7 +180,7 @@ def test_one_candle_in_a_month_of_gaps_is_around_a_trade_too() -> None:
     minutes = (columns.open_time_ms - START_MS) // MINUTE_MS
     columns = columns.take((minutes < 100) | (minutes >= 900))
     both = trades(("A/B", 300, 301), ("A/B", 600, 700), ("A/B", 850, 860))
-    (detail,) = pack_symbols(of(columns), MINUTE_MS, both, 2_000)
+    (detail,) = pack_symbols(of(columns), MINUTE_MS, both, 2_400)
     (part,) = detail.months
     assert [row[0] for row in unpacked(part.chunk, 2)] == [START_MS + minute * MINUTE_MS for minute in range(900, 920)]
 
