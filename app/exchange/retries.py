@@ -30,7 +30,7 @@ _SAID_WAIT_S = 5.0  # shorter waits are nobody's concern
 class RetryPolicy:
     """How patient to be. `patience_s` is the longest wait that an exchange may ask for before it is given up.
 
-    `is_live`: every fault is raised to who asks again anyway; a refusal, also of the address, pauses the limiter before.
+    `is_live`: every fault is raised to who asks again anyway; a refusal, also of the address, pauses the limiter first.
     """
 
     tries: int = 8
