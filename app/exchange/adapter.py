@@ -1,8 +1,8 @@
 """The ccxt adapter: one exchange, asked for markets, its clock and candles; its faults as our own errors.
 
-The rule: nothing of ccxt gets out of here, no error and no object, and every answer is read or refused. It does not
-pace, repeat or page (history.py does). ccxt is imported only when an exchange is opened; what its Binance classes get
-wrong for Binance US is put right in one small subclass (docs/decisions/007).
+Nothing of ccxt gets out of here, no error and no object; every answer is read or refused. Pacing, repeating and paging
+are the business of history.py. ccxt is imported only when an exchange is opened; what its Binance classes get wrong for
+Binance US is put right in binance_fixes.py (docs/decisions/007).
 """
 
 import contextlib

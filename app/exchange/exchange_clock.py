@@ -1,10 +1,10 @@
 """The exchange's time as it tells it: its clock where it was asked, frames as far as that bears them out.
 
-The rule: the time is never this machine's, and never an offset to it; between two tellings it stands still. The local
-monotonic clock only says which claim nobody can believe before the exchange is asked again: one that lies further ahead
-than the last answer and the seconds since allow. Where the exchange's clock disagrees with its own candles (a frame of
-a forming candle after its close), the candles are right. An answer that neither the answers before nor the frames bear
-out is believed when it was repeated for a while and no frame spoke against it. It asks nobody.
+The time is never this machine's, nor an offset to it; between two tellings it stands still. The local monotonic clock
+only says which claim nobody can believe before the exchange is asked again: one that lies further ahead than the last
+answer and the seconds since allow. Where the exchange's clock disagrees with its own candles (a frame of a forming
+candle after its close), the candles are right. An answer that neither the answers before nor the frames bear out is
+believed when it was repeated for a while and no frame spoke against it.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 """HistoricalDataProvider: what the candle cache lacks, fetched from an exchange, and what it has nothing for.
 
-The rule: only what is missing is asked for, in as few requests as hold it, all series under one limiter; whenever
-this ends, the cache holds nothing but checked, closed candles, the same as an import of them. It decides nothing
-about a run. ccxt is imported when the first request is due and not before.
+Only what is missing is asked for, in as few requests as hold it, all series under one limiter. Whenever this ends, the
+cache holds nothing but checked, closed candles, the same as an import of them. ccxt is imported when the first request
+is due and not before.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The request budget of one exchange: asyncio-throttle's sliding window with weights, pauses and the server's count.
 
-The rule: requests start in the order in which they asked, at most `rate` weight in any second, none before a pause
-is over, and none that would take the server's own count of its minute over its limit. It knows no request.
+Requests start in the order in which they asked, at most `rate` weight in any second, none before a pause is over, and
+none that would take the server's own count of its minute over its limit.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """One answer of candles: rows as an exchange sent them, checked, as columns.
 
-The rule: an answer is used only if every row in it can be a candle. Rows outside the bounds that were asked for (a
-forming candle among them) are left out; agreeing duplicates are merged, disorder is sorted; anything else that is
-wrong makes the whole answer one to be asked for again. It asks for nothing itself.
+An answer is used only if every row in it can be a candle. Rows outside the bounds that were asked for (a forming candle
+among them) are left out; agreeing duplicates are merged, disorder is sorted; anything else that is wrong makes the
+whole answer one to be asked for again.
 """
 
 from collections.abc import Sequence

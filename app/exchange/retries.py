@@ -1,7 +1,7 @@
 """Asking again: which fault of an exchange is worth another try, how long to wait, and when to give up.
 
-The rule: a bounded number of tries, waits with full jitter that grow (so that many clients do not come back at
-once), a server's own wait honoured by everybody who shares the limiter, and no second try for what would fail again.
+A bounded number of tries, waits with full jitter that grow (so that many clients do not come back at once), a server's
+own wait kept by everybody who shares the limiter, and no second try for what would fail again.
 A live session's requests have a policy of their own. Whoever asks there asks again by itself, with waits of its own, so
 every fault is raised at once; where the exchange refused, all are made to wait before.
 """

@@ -1,8 +1,8 @@
 """One series fetched: the pages that are missing, the holes asked about a second time, the youngest candle settled.
 
-The rule: a candle is stored when it is closed by the exchange's clock and a checked answer held it; an open time
-counts as absent when a second answer, with other bounds and with the known candles around it, has none there either.
-Whatever ends this early, what came before is stored. It makes no connection: requests go through the Asker.
+A candle is stored when it is closed by the exchange's clock and a checked answer held it. An open time counts as absent
+when a second answer, with other bounds and with the known candles around it, has none there either. Whatever ends this
+early, what came before is stored.
 """
 
 import asyncio

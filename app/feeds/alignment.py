@@ -1,8 +1,8 @@
 """The aligner: final candles of all symbols in, the session's events out, in the order that RULES.md ("Live") gives.
 
-The rule: slices in strictly rising close time, each with all candles that the exchange has for it; one that waited too
-long for a symbol goes without it, and what that symbol has then comes late, in order, before its next slice. No slice
-for a time at which nobody has a candle. It asks nobody; time is what it is told.
+Slices come in strictly rising close time, each with all candles that the exchange has for it. One that waited too long
+for a symbol goes without it; what that symbol has then comes late, in order, before its next slice. There is no slice
+for a time at which nobody has a candle.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """One symbol's missing candles, asked for by REST until the exchange has said what it has, however long that takes.
 
-The rule: a row is final if the exchange shows a later one, or the same again some time after its close; an open time
-has no candle when two answers with other bounds, which hold the known candles around and a later one, have none there
-(four, where there is no later one), and the exchange has shown that time went on. An answer that leaves out what is
-known counts for nothing. It hands out nothing itself.
+A row is final if the exchange shows a later one, or the same again some time after its close. An open time has no
+candle when two answers with other bounds, which hold the known candles around and a later one, have none there (four,
+where no later one of that symbol is shown), and REST has shown a candle of some symbol that is as late. An answer that
+leaves out what is known counts for nothing.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
 """One symbol's candles on their way to a slice: which are final, which the exchange has none for, which are open.
 
-The rule: a candle is final by the exchange's word (its closed flag, or a checked answer after its close), it is handed
-out once and in order, and a copy of it is dropped; other values for one handed out are a revision, told once. It asks
-nobody, knows no time and invents nothing.
+A candle is final by the exchange's word: its closed flag, or a checked answer after its close. It is handed out once
+and in order, and a copy of it is dropped; other values for one that was handed out are a revision, told once.
 """
 
 from collections import deque

@@ -1,9 +1,8 @@
 """The exchange's websocket: every frame of the session's candles as it comes, over one link that is dialled again.
 
-The rule: one subscription for all symbols, frames copied at once with their closed flag; a frame that cannot be read is
-counted, told once in a while and skipped, and only a row of them ends the link; a link that says nothing is dead; it is
-redialled without limit, after waits with full jitter, never more often than Binance allows. It keeps no candle and
-decides nothing. ccxt.pro is imported when the link is opened, and nothing of it gets out of here.
+One subscription holds all symbols. A frame that cannot be read is counted, told once in a while and skipped; many in a
+row end the link, as silence does. It is dialled again without limit, after waits with full jitter, never more often
+than Binance allows. ccxt.pro is imported when the link is opened, and nothing of it gets out of here.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""What a live feed is told at its start, and what it tells of itself as it goes.
-
-Plain values: they decide nothing and know no part of the feed.
-"""
+"""What a live feed is told at its start, and what it tells of itself as it goes: plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """Lines for an operator about what happens again and again: each kind at once, then at most once in a while.
 
-The next line of a kind says how many were left out. It decides nothing.
+The next line of a kind says how many were left out.
 """
 
 from collections.abc import Callable

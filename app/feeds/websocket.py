@@ -1,8 +1,7 @@
 """WebsocketFeed: the exchange's live candles as a feed, put together from its parts.
 
-The rule: warm-up, then what closed since, then the stream, without a hole or a double; a slice goes when it is whole by
-the exchange's word. What goes into the queue depends on what the exchange said. The parts decide: live_stream.py says
-what came, finality.py and backfill.py what is true, alignment.py when it goes.
+First the warm-up, then what has closed since, then the stream, without a hole or a double. The parts decide: link.py
+says what came, time_watch.py what time it is, finality.py and backfill.py what is true, alignment.py when a slice goes.
 """
 
 import asyncio
@@ -11,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from app import times
-from app.errors import ExchangeError, RefusedError, first_cause
+from app.errors import ExchangeError, first_cause
 from app.exchange.history import HistoricalDataProvider
 from app.exchange.page import Page
 from app.exchange.retries import Tell
@@ -24,6 +23,7 @@ from app.feeds.live_state import FeedTimes, LinkState, LiveStart
 from app.feeds.repeated_lines import RepeatedLines
 from app.feeds.replay import ReplayFeed
 from app.feeds.time_watch import TimeWatch
+from app.feeds.warm_up import fetch_warm_up
 from app.models.events import LateCandle, RevisedCandle
 from app.models.market import Slice
 from app.times import timeframe_ms
@@ -121,7 +121,9 @@ class WebsocketFeed:
         start, step_ms = self._start, self._step_ms
         slot_ms = start.start_ms
         if start.warmup_start_ms is not None:
-            slot_ms = await self._warm_until(start.warmup_start_ms)
+            slot_ms = await fetch_warm_up(
+                self._provider, self._symbols, self._timeframe, start.warmup_start_ms, start.start_ms
+            )
         elif start.last_close_ms is not None:
             slot_ms = start.last_close_ms
         for symbol in self._symbols:
@@ -131,7 +133,7 @@ class WebsocketFeed:
             if seen_ms is not None:
                 self._tracks[symbol].resume_after(seen_ms)
         if start.warmup_start_ms is not None and start.warmup_start_ms < slot_ms:
-            await self._put_warmup(queue, start.warmup_start_ms, slot_ms)
+            await self._put_warm_up(queue, start.warmup_start_ms, slot_ms)
         self._backfills = [self._backfill(track) for track in self._tracks.values()]
         return Aligner(
             list(self._tracks.values()),
@@ -141,28 +143,12 @@ class WebsocketFeed:
             end_ms=self._end_ms,
         )
 
-    async def _warm_until(self, warmup_start_ms: int) -> int:
-        """Fetches the warm-up; up to where the cache has all of it: what is too young for it, the live part brings."""
-        start_ms = self._start.start_ms
-        if warmup_start_ms >= start_ms:
-            return start_ms
-        try:
-            report = await self._provider.fetch(self._symbols, self._timeframe, warmup_start_ms, start_ms)
-        except RefusedError:
-            # Fewer candles than the warm-up wants, or none, is no fault once the exchange has said so.
-            missing = self._provider.missing(self._symbols, self._timeframe, warmup_start_ms, start_ms)
-            if any(ranges and ranges[0][0] < start_ms - 2 * self._step_ms for ranges in missing.values()):
-                raise
-            return min([start_ms, *(ranges[0][0] for ranges in missing.values() if ranges)])
-        unsettled = [series.unsettled[0][0] for series in report.series if series.unsettled]
-        return min([start_ms, *unsettled])
-
-    async def _put_warmup(self, queue: EventQueue, warmup_start_ms: int, end_ms: int) -> None:
+    async def _put_warm_up(self, queue: EventQueue, begin_ms: int, end_ms: int) -> None:
         history = ReplayFeed(
             self._provider.cache,
             self._symbols,
             self._timeframe,
-            warmup_start_ms=warmup_start_ms,
+            warmup_start_ms=begin_ms,
             start_ms=end_ms,
             end_ms=end_ms,
         )
