@@ -1,4 +1,7 @@
-"""What a live feed is told at its start, and what it tells of itself as it goes: plain values."""
+"""What a live feed is told at its start, and what it tells of itself as it goes.
+
+Plain values, for whoever starts or watches a session.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""The warm-up of a live session: fetched into the cache before the first slice."""
+"""The warm-up of a live session, fetched into the cache before the first slice.
+
+Fewer candles than it wants are no fault if the exchange has no more.
+"""
 
 from collections.abc import Sequence
 

@@ -70,28 +70,6 @@ async def test_markets_are_what_the_exchange_accepts(exchange: CandleExchange) -
     }
 
 
-@pytest.mark.parametrize(
-    ("filter_", "key", "value", "name"),
-    [
-        ("PRICE_FILTER", "tickSize", "-0.01", "price tick"),
-        ("PRICE_FILTER", "tickSize", "1e999", "price tick"),
-        ("LOT_SIZE", "stepSize", "NaN", "quantity step"),
-        ("LOT_SIZE", "minQty", "-1", "least quantity"),
-    ],
-)
-async def test_limits_that_cannot_be_are_an_answer_to_be_asked_for_again(
-    filter_: str, key: str, value: str, name: str, exchange: CandleExchange, server: Loopback
-) -> None:
-    info = json.loads(json.dumps(EXCHANGE_INFO))
-    for one in info["symbols"][0]["filters"]:
-        if one["filterType"] == filter_:
-            one[key] = value
-    server.replies["exchangeInfo"] = Reply(body=info)
-    with pytest.raises(UnavailableError, match=rf"answered \S+ as the {name} of BTC/USDT"):
-        await exchange.markets(BTC, "1m")
-    assert await exchange.markets(["ETH/USDT"], "1m"), "what is not asked for is nobody's business"
-
-
 async def test_the_limit_a_minute_is_the_one_the_exchange_names(exchange: CandleExchange, server: Loopback) -> None:
     assert exchange.weight_a_minute() is None
     await exchange.markets(BTC, "1m")
@@ -134,20 +112,8 @@ async def test_the_servers_time(exchange: CandleExchange, server: Loopback) -> N
     assert await exchange.server_time_ms() == START_MS
     seconds, microseconds = START_MS // 1000, START_MS * 1000
     odd: tuple[object, ...] = (
-        "soon",
-        0,
-        -5,
-        -START_MS,
-        10**14,
-        seconds,
-        microseconds,
-        float("nan"),
-        1e400,
-        None,
-        [START_MS],
-        {},
-        True,
-    )
+        "soon", 0, -5, -START_MS, 10**14, seconds, microseconds, float("nan"), 1e400, None, [START_MS], {}, True,
+    )  # fmt: skip
     for answer in ({}, [1], *({"serverTime": one} for one in odd)):
         server.replies["time"] = Reply(body=answer)
         with pytest.raises(UnavailableError):
