@@ -110,9 +110,8 @@ async def test_who_paces_and_how_many_candles_an_answer_holds() -> None:
 async def test_the_servers_time(exchange: CandleExchange, server: Loopback) -> None:
     server.replies["time"] = Reply(body={"serverTime": START_MS})
     assert await exchange.server_time_ms() == START_MS
-    seconds, microseconds = START_MS // 1000, START_MS * 1000
     odd: tuple[object, ...] = (
-        "soon", 0, -5, -START_MS, 10**14, seconds, microseconds, float("nan"), 1e400, None, [START_MS], {}, True,
+        "soon", 0, -5, -START_MS, 10**14, START_MS // 1000, START_MS * 1000, float("nan"), 1e400, None, [START_MS], {}, True,
     )  # fmt: skip
     for answer in ({}, [1], *({"serverTime": one} for one in odd)):
         server.replies["time"] = Reply(body=answer)
