@@ -3,12 +3,15 @@
 The rule: what a test does not name is a plain round number (a long of 1 from 100 with its stop at 90), no costs.
 """
 
+import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.models.orders import Reason, Side
+from app.runs.fill_columns import Fills
 from app.runs.trade_log import TradeLog
-from app.runs.trade_table import Fills, Trades, read_fills, trades_of
+from app.runs.trade_table import Trades, read_fills, trades_of
 from tests.made import BTC, MINUTE_MS, fill
 
 HOUR_MS = 60 * MINUTE_MS
@@ -81,6 +84,12 @@ def write_log(path: Path, *trades: Made) -> Path:
         log.write(row)
     log.close()
     return path
+
+
+def read_trade_log(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a trade log as text, in file order."""
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
 
 
 def read(folder: Path, *trades: Made) -> tuple[Fills, Trades]:

@@ -14,10 +14,10 @@ from arro3.io import read_parquet
 from app.candles.cache import CandleCache
 from app.research.windows import Span
 from app.runs.equity import EquityLog
+from app.runs.fill_columns import COLUMNS
 from app.runs.metrics import RunFiles, run_metrics
 from app.runs.run_folder import EQUITY, writing
 from app.runs.tally import TradeTotals
-from app.runs.trade_log import COLUMNS
 from app.runs.trade_table import read_fills, trades_of
 from app.settings.profile import Settings
 from app.times import parse_time_ms

@@ -18,11 +18,12 @@ import numpy as np
 from app.errors import DataError
 from app.research.loaded_candles import LoadedCandles
 from app.runs.daily import EquityPath, EquityRows, EquityScan
+from app.runs.fill_columns import Fills
 from app.runs.memory_log import MemoryEquityLog, MemoryTradeLog
 from app.runs.quotients import Floats
 from app.runs.recorder import RunRecorder
 from app.runs.run_folder import RunFolder
-from app.runs.trade_table import Fills, Trades, trades_of
+from app.runs.trade_table import Trades, trades_of
 from app.session.period import Period
 from app.session.plan import RunPlan
 from app.session.session import Session, build_runtime, outside_of_a_loop

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.errors import DataError
-from app.runs.trade_table import Fills, Labels, Trades, read_fills, trades_of
+from app.runs.fill_columns import ACTION, FILL, NUMBER, OPTIONAL, SIDE, TEXT, Fills, Labels
+from app.runs.trade_table import Trades, read_fills, trades_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NUMBERS = (
-    "price", "quantity", "commission", "slippage", "balance", "equity", "realized_pnl", "stop_loss", "take_profit",
-    "candle_volume", "mae", "mfe",
-)  # fmt: skip
-_TEXTS = ("symbol", "action", "side", "reason", "sized_by", "tag")
+_NUMBERS = [column.name for column in FILL if column.kind in (NUMBER, OPTIONAL)]
+_TEXTS = [column.name for column in FILL if column.kind in (TEXT, ACTION, SIDE)]
 _PARQUET = b"PAR1"
 
 

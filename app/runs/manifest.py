@@ -9,9 +9,10 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.candles.cache import MonthFile
+if TYPE_CHECKING:
+    from app.candles.cache import MonthFile
 
 FORMAT = 1
 VERSION = "0.1.0"  # of Onetape; pyproject.toml has the same
@@ -24,7 +25,7 @@ def build_manifest(
     start: str,
     end: str,
     strategy_sha256: str,
-    months: Sequence[MonthFile],
+    months: "Sequence[MonthFile]",
     versions: Mapping[str, str],
     outputs: Mapping[str, Path],
 ) -> dict[str, Any]:

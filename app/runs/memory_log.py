@@ -1,13 +1,12 @@
 """Logs of a run that leaves no files: the same rows as the files would hold, kept in memory for one trial.
 
-The rule: the digest of the trade log is that of the bytes that the file would have, and the metrics come from the
-same numbers. Memory grows with the run (24 bytes a slice, a fill a few hundred); files are for runs that are kept.
+The digest of the trade log is that of the bytes that the file would have, and the metrics come from the same numbers.
+Memory grows with the run (24 bytes a slice, a fill a few hundred).
 """
 
 import hashlib
-import math
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,9 @@ import numpy as np
 from app.models.orders import Fill
 from app.runs.daily import EquityRows
 from app.runs.equity import EquityLog
-from app.runs.quotients import Bools, Floats, Ints
-from app.runs.trade_log import COLUMNS, TradeLog, csv_row
-from app.runs.trade_table import Fills, Labels
+from app.runs.fill_columns import COLUMNS, Fills, csv_row, fills_of
+from app.runs.quotients import Floats
+from app.runs.trade_log import TradeLog
 
 
 class MemoryTradeLog(TradeLog):
@@ -90,45 +89,3 @@ class MemoryEquityLog(EquityLog):
 
     def close(self) -> None:
         """Nothing to release."""
-
-
-def fills_of(fills: Sequence[Fill]) -> Fills:
-    """The table that `read_fills` would read from the log of these fills."""
-
-    def numbers(take: Callable[[Fill], float | None]) -> Floats:
-        values = (math.nan if (number := take(fill)) is None else number for fill in fills)
-        return np.fromiter(values, np.float64, len(fills))
-
-    def flags(take: Callable[[Fill], bool]) -> Bools:
-        return np.fromiter(map(take, fills), np.bool_, len(fills))
-
-    def integers(take: Callable[[Fill], int]) -> Ints:
-        return np.fromiter(map(take, fills), np.int64, len(fills))
-
-    return Fills(
-        time_ms=integers(lambda fill: fill.time_ms),
-        opens=flags(lambda fill: fill.opens),
-        sign=numbers(lambda fill: float(fill.side)),
-        symbol=_labels(fill.symbol for fill in fills),
-        reason=_labels(fill.reason.value for fill in fills),
-        tag=_labels(fill.tag for fill in fills),
-        trade_id=integers(lambda fill: fill.trade_id),
-        price=numbers(lambda fill: fill.price),
-        quantity=numbers(lambda fill: fill.quantity),
-        commission=numbers(lambda fill: fill.commission),
-        slippage=numbers(lambda fill: fill.slippage),
-        realized_pnl=numbers(lambda fill: fill.realized_pnl),
-        stop=numbers(lambda fill: fill.stop),
-        target=numbers(lambda fill: fill.target),
-        candle_volume=numbers(lambda fill: fill.candle_volume),
-        both_levels=flags(lambda fill: fill.both_levels),
-        target_touched=flags(lambda fill: fill.target_touched),
-        mae=numbers(lambda fill: fill.mae),
-        mfe=numbers(lambda fill: fill.mfe),
-    )
-
-
-def _labels(texts: Iterable[str]) -> Labels:
-    seen: dict[str, int] = {}
-    codes = [seen.setdefault(text, len(seen)) for text in texts]
-    return Labels(np.array(codes, np.int64), list(seen))

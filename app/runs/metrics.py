@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from app.runs.daily import EquityPath, EquityRows, EquityScan, equity_blocks
+from app.runs.fill_columns import Fills, Labels
 from app.runs.quotients import Floats, Ints, ratio
 from app.runs.ratios import monthly, risk_ratios
 from app.runs.trade_stats import excursions, exposed_ms, group_statistics, trade_statistics
-from app.runs.trade_table import Fills, Labels, Trades, among, read_fills, trades_of
+from app.runs.trade_table import Trades, among, read_fills, trades_of
 from app.runs.uncertainty import turnover_before_slippage, uncertainty
 from app.times import iso_ms
 

@@ -12,9 +12,8 @@ from app.models.market import Slice
 from app.models.orders import Decision, Fill
 from app.runs.equity import EquityLog
 from app.runs.run_folder import writing
-from app.runs.signal_log import SignalLog
 from app.runs.tally import Tally
-from app.runs.trade_log import TradeLog
+from app.runs.trade_log import SignalLog, TradeLog
 from app.trading.account import EquityRows
 
 _FLUSH_ROWS = 128  # while rows and candles are still in the processor's cache

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 from app.errors import ConfigError, DataError
 from app.feeds.tape import has_tape
-from app.runs import manifest, results, signal_log, trade_log
+from app.runs import manifest, results
+from app.runs.fill_columns import COLUMNS
 from app.runs.run_folder import MANIFEST, RESULTS
+from app.runs.trade_log import SIGNAL_COLUMNS
 from app.times import parse_time_ms, timeframe_ms
 
 Row = Mapping[str, str]
@@ -123,7 +125,7 @@ class Run:
 
     def signals(self) -> Iterator[SignalRow]:
         """In the order of the decisions."""
-        for row, place in _rows(self.file("signals"), signal_log.COLUMNS):
+        for row, place in _rows(self.file("signals"), SIGNAL_COLUMNS):
             yield SignalRow(_time_ms(row, place), row)
 
     def fills(self) -> Iterator[FillRow]:
@@ -131,7 +133,7 @@ class Run:
         signals = self.signals()
         decided: dict[str, tuple[str, int]] = {}  # symbol -> order and time of the newest entry that was read
         trades: dict[str, int] = {}
-        for row, place in _rows(self.file("trades"), trade_log.COLUMNS):
+        for row, place in _rows(self.file("trades"), COLUMNS):
             time_ms = _time_ms(row, place)
             if row["action"] == "OPEN":
                 entry_ms = _entry_ms(row, decided, signals)

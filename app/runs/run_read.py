@@ -19,10 +19,11 @@ from app.errors import DataError
 from app.runs import manifest as manifest_file
 from app.runs import results as results_file
 from app.runs.daily import EquityRows, equity_blocks
+from app.runs.fill_columns import Fills
 from app.runs.quotients import Floats, Ints
 from app.runs.run_folder import EQUITY, MANIFEST, RESULTS, SIGNALS
 from app.runs.trade_read import TradeLogContent, TradeTable, read_trades, trade_table
-from app.runs.trade_table import Fills, no_fills
+from app.runs.trade_table import no_fills
 from app.times import parse_time_ms
 
 Json = Mapping[str, Any]

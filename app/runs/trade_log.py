@@ -1,29 +1,55 @@
-"""The trade log: one CSV row per fill, in the order in which the fills were made, the same in every mode.
+"""The two CSV logs of a run, written row by row: its fills, and its signals with what became of each.
 
-Numbers are written so that reading them back gives the same double. Rows go to disk as they come; nothing of the
-log is kept in memory. Columns are RULES.md's, then Onetape's own.
+Header first; a row is handed to the kernel when asked to, and nothing of a log is kept in memory. Numbers are the
+shortest text that reads back to the same double.
 """
 
-import csv
-from collections.abc import Iterator
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TextIO
 
 import msgspec
 
-from app.models.orders import Fill
-from app.runs.row_log import RowLog, quoted
+from app.errors import DataError
+from app.models.orders import Decision, EntryOrder, Fill
+from app.runs.fill_columns import COLUMNS, Fills, csv_row, quoted
 from app.times import iso_ms
 
-if TYPE_CHECKING:
-    from app.runs.trade_table import Fills
-
 _encode = msgspec.json.Encoder().encode
-COLUMNS = (
-    "timestamp", "symbol", "action", "side", "price", "quantity", "commission", "slippage", "balance", "equity",
-    "realized_pnl", "reason", "trade_id", "stop_loss", "take_profit", "order_id", "sized_by", "both_levels", "tag",
-    "candle_volume", "mae", "mfe", "target_touched",
+SIGNAL_COLUMNS = (
+    "timestamp", "symbol", "action", "outcome", "order_id", "quantity", "reference", "stop", "target", "sized_by",
+    "tag",
 )  # fmt: skip
+
+
+class RowLog:
+    """Writes one file; `close()` when the run is over. `kept_bytes` of one that is there stay, the rest is cut off.
+
+    DataError where there are not so many, or of other columns.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], kept_bytes: int | None = None) -> None:
+        self.path = path
+        header = ",".join(columns) + "\n"
+        if kept_bytes is None:
+            self._file: TextIO = path.open("w", encoding="utf-8", newline="")
+            self._file.write(header)
+            return
+        _cut(path, header, kept_bytes)
+        self._file = path.open("a", encoding="utf-8", newline="")
+
+    def flush(self) -> None:
+        """Everything to the kernel, where it survives this process."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Everything to the kernel; idempotent."""
+        self._file.close()
+
+    def written_bytes(self) -> int:
+        """How long the file is, by what the kernel has of it."""
+        return os.fstat(self._file.fileno()).st_size
 
 
 class TradeLog(RowLog):
@@ -37,7 +63,7 @@ class TradeLog(RowLog):
         """Append one fill."""
         self._file.write(csv_row(fill))
 
-    def source(self) -> "Fills":
+    def source(self) -> Fills:
         """What the metrics read: the fills of the finished log, read back once for all who ask."""
         from app.runs.trade_table import read_fills
 
@@ -46,36 +72,33 @@ class TradeLog(RowLog):
         return self._table
 
 
-def csv_row(fill: Fill) -> str:
-    """One line of the trade log, numbers as the shortest text that reads back as the same double."""
-    # A JSON list without its brackets: msgspec prints a double fifteen times as fast as repr(), equally short.
-    numbers = _encode(
-        (
-            fill.price,
-            fill.quantity,
-            fill.commission,
-            fill.slippage,
-            fill.balance,
-            fill.equity,
-            fill.realized_pnl,
-            fill.stop,
-            fill.target,
-            fill.candle_volume,
-            fill.mae,
-            fill.mfe,
+class SignalLog(RowLog):
+    """One row for each LONG, SHORT and EXIT, in the order of the decisions: what `compare` and `why` read.
+
+    `timestamp` is the close time of the slice decided on; the order's columns are empty where there is none.
+    """
+
+    def __init__(self, path: Path, kept_bytes: int | None = None) -> None:
+        super().__init__(path, SIGNAL_COLUMNS, kept_bytes)
+
+    def write(self, decision: Decision) -> None:
+        """Append one signal."""
+        order = decision.order
+        entry = ",,,,"
+        if isinstance(order, EntryOrder):
+            numbers = _encode((order.quantity, order.reference, order.stop, order.target))[1:-1].decode()
+            entry = f"{numbers},{order.sized_by}"
+        self._file.write(
+            f"{iso_ms(decision.time_ms)},{quoted(decision.symbol)},{decision.action},{decision.outcome},"
+            f"{'' if order is None else order.order_id},{entry},{quoted(decision.tag)}\n"
         )
-    )
-    money, stop, target, *seen = numbers[1:-1].decode().rsplit(",", 5)
-    volume, mae, mfe = ("" if number == "null" else number for number in seen)
-    return (
-        f"{iso_ms(fill.time_ms)},{quoted(fill.symbol)},{'OPEN' if fill.opens else 'CLOSE'},"
-        f"{'LONG' if fill.side > 0 else 'SHORT'},{money},{fill.reason},{fill.trade_id},"
-        f"{stop},{target},{fill.order_id or ''},{fill.sized_by or ''},{int(fill.both_levels)},"
-        f"{quoted(fill.tag)},{volume},{mae},{mfe},{int(fill.target_touched)}\n"
-    )
 
 
-def read_trade_log(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a trade log as text, in file order."""
-    with path.open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+def _cut(path: Path, header: str, kept_bytes: int) -> None:
+    size = path.stat().st_size if path.exists() else 0
+    if size < kept_bytes:
+        raise DataError(f"{path} is shorter ({size:,} bytes) than when its rows were written ({kept_bytes:,})")
+    with path.open("r+b") as file:
+        if file.readline() != header.encode():
+            raise DataError(f"{path} has other columns than this Onetape writes: it cannot be continued by it")
+        file.truncate(kept_bytes)

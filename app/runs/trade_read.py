@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from app.errors import DataError
+from app.runs.fill_columns import Fills
 from app.runs.quotients import Bools, Floats, Ints
-from app.runs.trade_table import Fills, fills_until_fault, no_fills
+from app.runs.trade_table import fills_until_fault, no_fills
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,8 @@ class TradeTable:
 
     @property
     def risk(self) -> Floats:
-        """`|entry price - stop| * quantity`; NaN without a stop on the losing side of the entry."""
-        distance = self.entry.sign * (self.entry.price - self.entry.stop)
-        return np.where(distance > 0.0, np.abs(distance), np.nan) * self.entry.quantity
+        """R's unit; NaN without a stop on the losing side of the entry."""
+        return self.entry.initial_risk
 
     def exits_inside(self, slippage_rate: float, *, at_close: bool) -> Bools:
         """Whether an exit is stamped with the close of its own candle, not with the open of it (RULES, Fills).

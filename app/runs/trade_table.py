@@ -1,89 +1,27 @@
-"""Fills and trades of a finished run as arrays, read from its trade log.
+"""Fills and closed trades of a finished run as arrays, read from its trade log: whole, or up to the first fault.
 
-The rule: the log is the truth, so a report made later has the figures of the run. Rows are read in blocks; a last
-line that was cut half-way is left out and said. An older log without some of the columns has NaN there. No pandas.
+A report made later has the figures of the run, because both read the log. Rows are read in blocks; a last line that
+was cut half-way is left out and said. No pandas.
 """
 
 import csv
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 
 from app.errors import DataError
+from app.runs.fill_columns import NEEDED, Fills, Names, fills_of_rows, joined
 from app.runs.quotients import Bools, Floats, Ints
 
 _BLOCK_ROWS = 1_024
-_NUMBERS = ("price", "quantity", "commission", "slippage", "realized_pnl", "stop_loss", "take_profit")
-_LATER_NUMBERS = ("candle_volume", "mae", "mfe")  # logs of 0.1 end before these
-_MAY_BE_EMPTY = ("stop_loss", "take_profit", *_LATER_NUMBERS)
-_TEXTS = ("symbol", "action", "side", "reason", "tag")
-_NEEDED = ("timestamp", *_TEXTS, *_NUMBERS, "trade_id", "both_levels")
 _OF_TRADES = (
-    "timestamp",
-    "symbol",
-    "action",
-    "side",
-    "price",
-    "quantity",
-    "equity",
-    "realized_pnl",
-    "reason",
-    "trade_id",
-)
+    "timestamp", "symbol", "action", "side", "price", "quantity", "equity", "realized_pnl", "reason", "trade_id",
+)  # fmt: skip
 _NO_NUMBER = "holds what is no number or time"
-
-
-@dataclass(frozen=True)
-class Labels:
-    """A column of text: `codes[i]` is the place of row i's text in `names`."""
-
-    codes: Ints
-    names: Sequence[str]
-
-    def only(self, where: Bools | Ints | slice) -> "Labels":
-        """These rows; the names stay."""
-        return Labels(self.codes[where], self.names)
-
-    def equal(self, name: str) -> Bools:
-        """Rows with this text."""
-        found: Bools = self.codes == (self.names.index(name) if name in self.names else -1)
-        return found
-
-
-@dataclass(frozen=True)
-class Fills:
-    """One entry per row of the log, in its order; `sign` is +1 for a long, `cut` tells of a half-written last line."""
-
-    time_ms: Ints
-    opens: Bools
-    sign: Floats
-    symbol: Labels
-    reason: Labels
-    tag: Labels
-    trade_id: Ints
-    price: Floats
-    quantity: Floats
-    commission: Floats
-    slippage: Floats
-    realized_pnl: Floats
-    stop: Floats
-    target: Floats
-    candle_volume: Floats
-    both_levels: Bools
-    target_touched: Bools
-    mae: Floats
-    mfe: Floats
-    cut: bool = False
-
-    def only(self, where: Bools | Ints | slice) -> "Fills":
-        """These rows."""
-        rows: dict[str, Any] = {name: _rows(getattr(self, name), where) for name in _columns(self)}
-        return replace(self, **rows)
 
 
 @dataclass(frozen=True)
@@ -118,9 +56,8 @@ class Trades:
 
     @property
     def initial_risk(self) -> Floats:
-        """`|entry price - stop| * quantity`, R's unit; NaN where the entry filled at or beyond its own stop (a gap)."""
-        distance = self.entry.sign * (self.entry.price - self.entry.stop)
-        return np.where(distance > 0.0, distance, np.nan) * self.entry.quantity
+        """R's unit; NaN where the entry filled at or beyond its own stop."""
+        return self.entry.initial_risk
 
 
 def read_fills(path: Path) -> Fills:
@@ -129,11 +66,11 @@ def read_fills(path: Path) -> Fills:
         ends_whole = _ends_with_newline(file)
         reader = csv.reader(file)
         header = next(reader, [])
-        missing = [name for name in _NEEDED if name not in header]
+        missing = [name for name in NEEDED if name not in header]
         if missing:
             raise DataError(f"{path} is no trade log: it has no column {missing[0]}")
         blocks = list(_blocks(path, reader, header, ends_whole))
-    return replace(_joined(blocks), cut=not ends_whole)
+    return replace(joined(blocks), cut=not ends_whole)
 
 
 def fills_until_fault(path: Path) -> tuple[Fills, str | None]:
@@ -148,7 +85,7 @@ def fills_until_fault(path: Path) -> tuple[Fills, str | None]:
         missing = [name for name in _OF_TRADES if name not in header]
         if missing:
             raise DataError(f"has no column {', '.join(missing)}")
-        names: dict[str, dict[str, int]] = {text: {} for text in _TEXTS}
+        names: Names = {}
         blocks, line, problem = [no_fills()], 2, None
         rows, damaged = _take(reader)
         while rows or damaged:
@@ -161,14 +98,14 @@ def fills_until_fault(path: Path) -> tuple[Fills, str | None]:
             block, earlier = _until_fault(rows, header, names, line)
             blocks.append(block)
             if earlier is not None:
-                return _joined(blocks), earlier
+                return joined(blocks), earlier
             line, rows, damaged = line + len(rows), following, next_damaged
-    return _joined(blocks), problem
+    return joined(blocks), problem
 
 
 def no_fills() -> Fills:
     """An empty table."""
-    return _block({}, {text: {} for text in _TEXTS})
+    return fills_of_rows({}, {})
 
 
 def trades_of(fills: Fills, path: Path) -> Trades:
@@ -193,7 +130,7 @@ def among(values: Ints, some: Ints) -> Bools:
 
 
 def _blocks(path: Path, reader: Iterator[list[str]], header: list[str], ends_whole: bool) -> Iterator[Fills]:
-    names: dict[str, dict[str, int]] = {text: {} for text in _TEXTS}
+    names: Names = {}
     line, rows = 2, list(islice(reader, _BLOCK_ROWS))
     while True:
         following = list(islice(reader, _BLOCK_ROWS))
@@ -221,9 +158,7 @@ def _take(reader: Iterator[list[str]]) -> tuple[list[list[str]], bool]:
     return rows, False
 
 
-def _until_fault(
-    rows: list[list[str]], header: list[str], names: dict[str, dict[str, int]], line: int
-) -> tuple[Fills, str | None]:
+def _until_fault(rows: list[list[str]], header: list[str], names: Names, line: int) -> tuple[Fills, str | None]:
     problem = None
     for number, row in enumerate(rows):
         if len(row) != len(header):
@@ -240,72 +175,8 @@ def _until_fault(
         raise
 
 
-def _rows_block(rows: list[list[str]], header: list[str], names: dict[str, dict[str, int]]) -> Fills:
-    return _block(dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}, names)
-
-
-def _block(columns: dict[str, tuple[str, ...]], names: dict[str, dict[str, int]]) -> Fills:
-    count = len(columns.get("timestamp", ()))
-
-    def numbers(name: str) -> Floats:
-        texts = columns.get(name)
-        if texts is None:
-            return np.full(count, math.nan)
-        if name in _MAY_BE_EMPTY and "" in texts:
-            return np.array([float(text) if text else math.nan for text in texts], np.float64)
-        return np.fromiter(map(float, texts), np.float64, count)
-
-    def flags(name: str) -> Bools:
-        return np.array([text == "1" for text in columns.get(name, ("",) * count)], np.bool_)
-
-    def labels(name: str) -> Labels:
-        seen = names[name]
-        codes = [seen.setdefault(text, len(seen)) for text in columns.get(name, ("",) * count)]
-        return Labels(np.array(codes, np.int64), list(seen))
-
-    money = {name: numbers(name) for name in (*_NUMBERS, *_LATER_NUMBERS)}
-    times = np.array([text.rstrip("Z") for text in columns.get("timestamp", ())], "datetime64[ms]")
-    return Fills(
-        time_ms=times.astype(np.int64),
-        opens=np.array([text == "OPEN" for text in columns.get("action", ())], np.bool_),
-        sign=np.array([1.0 if text == "LONG" else -1.0 for text in columns.get("side", ())], np.float64),
-        symbol=labels("symbol"),
-        reason=labels("reason"),
-        tag=labels("tag"),
-        trade_id=np.array([int(text) for text in columns.get("trade_id", ())], np.int64),
-        price=money["price"],
-        quantity=money["quantity"],
-        commission=money["commission"],
-        slippage=money["slippage"],
-        realized_pnl=money["realized_pnl"],
-        stop=money["stop_loss"],
-        target=money["take_profit"],
-        both_levels=flags("both_levels"),
-        target_touched=flags("target_touched"),
-        candle_volume=money["candle_volume"],
-        mae=money["mae"],
-        mfe=money["mfe"],
-    )
-
-
-def _joined(blocks: list[Fills]) -> Fills:
-    last = blocks[-1]  # its names are those of all blocks
-
-    def whole(name: str) -> Any:
-        parts = [getattr(block, name) for block in blocks]
-        if isinstance(parts[0], Labels):
-            return Labels(np.concatenate([part.codes for part in parts]), parts[-1].names)
-        return np.concatenate(parts)
-
-    return replace(last, **{name: whole(name) for name in _columns(last)})
-
-
-def _columns(table: Fills) -> list[str]:
-    return [field.name for field in fields(table) if field.name != "cut"]
-
-
-def _rows(column: Any, where: Bools | Ints | slice) -> Any:
-    return column.only(where) if isinstance(column, Labels) else column[where]
+def _rows_block(rows: list[list[str]], header: list[str], names: Names) -> Fills:
+    return fills_of_rows(dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}, names)
 
 
 def _ends_with_newline(file: TextIO) -> bool:

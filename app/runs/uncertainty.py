@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from app.runs.fill_columns import Fills
 from app.runs.quotients import Floats, ratio
-from app.runs.trade_table import Fills, Trades
+from app.runs.trade_table import Trades
 
 COST_MULTIPLES = (0, 1, 2, 3)
 _LARGE_SHARE = 0.01

@@ -30,7 +30,7 @@ from app.times import file_time, parse_time_ms, timeframe_ms
 
 if TYPE_CHECKING:
     from app.exchange.fetch_report import FetchProgress, FetchReport
-    from app.runs.trade_table import Fills
+    from app.runs.fill_columns import Fills
 
 
 class BacktestResults(RunResults):

@@ -23,8 +23,7 @@ from app.runs.manifest import VERSION, build_manifest
 from app.runs.recorder import LogLengths, Progress, RunRecorder
 from app.runs.results import RunFacts, Shortfall, build_results
 from app.runs.run_folder import RunFolder, writing
-from app.runs.signal_log import SignalLog
-from app.runs.trade_log import TradeLog
+from app.runs.trade_log import SignalLog, TradeLog
 from app.runtime.runtime import TradingRuntime
 from app.session.period import Period, grid_candles
 from app.settings.profile import Settings

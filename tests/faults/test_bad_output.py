@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.runs.trade_log import read_trade_log
 from tests.faults.conftest import END, START, Place
+from tests.made_trades import read_trade_log
 
 LOG = "run/config_backtest_2025-03-31T1200_2025-04-01T1200.csv"
 BUSY = """

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from app.runs.trade_log import read_trade_log
 from tests.faults.conftest import Place
+from tests.made_trades import read_trade_log
 
 HEAD = "from app.strategies.base import FLAT, Signal, Strategy, long\nclass Mine(Strategy):\n    lookback = 0\n"
 ANSWER = "    async def on_candle(self, candle, view):\n        return {answer}\n"

@@ -13,7 +13,7 @@ from typing import Any
 
 from arro3.io import read_parquet
 
-from app.runs.trade_log import read_trade_log
+from tests.made_trades import read_trade_log
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = ("--config", "config/sample/live.yaml", "--cache", "data/sample")

@@ -10,10 +10,10 @@ from arro3.io import read_parquet
 from app.errors import DataError
 from app.feeds.base import EventQueue
 from app.models.market import Slice
-from app.runs.trade_log import read_trade_log
 from app.session.session import Session
 from app.times import iso_ms
 from tests.integration.sessions import Files, ListFeed, make_session, market_slices, run_to_end
+from tests.made_trades import read_trade_log
 
 HALF = 323  # slices; a moment with open positions
 

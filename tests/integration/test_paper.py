@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from app.feeds.tape import read_tape
-from app.runs.trade_log import read_trade_log
 from tests.fetching import run, running_testnet
 from tests.integration.processes import PATIENCE_S, PROJECT, results_of, until
+from tests.made_trades import read_trade_log
 from tests.storm.live import SYMBOLS, LiveCase, profile
 
 FAST = LiveCase(candles=16, speed=180.0)

@@ -12,11 +12,11 @@ from typing import Any
 
 from arro3.io import read_parquet
 
-from app.runs.trade_log import read_trade_log
 from app.session.backtest import BacktestResults, ConfigBacktestRunner
 from app.settings.profile import load_settings
 from app.strategies.loader import check_settings, startup_candles
 from app.times import iso_ms, timeframe_ms
+from tests.made_trades import read_trade_log
 from tests.parity.market import Market, fill_cache
 from tests.parity.seeded_strategy import reference_strategy
 from tests.reference.simulator import Config, Result, simulate

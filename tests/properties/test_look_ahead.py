@@ -11,10 +11,10 @@ from arro3.io import read_parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.runs.trade_log import read_trade_log
 from app.session.backtest import ConfigBacktestRunner
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS
+from tests.made_trades import read_trade_log
 from tests.parity.both import SEEDED
 from tests.parity.market import Market, fill_cache, made_up
 from tests.parity.variants import EASY

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.models.orders import Bound, Fill, Reason, Side
-from app.runs.trade_log import COLUMNS, TradeLog, read_trade_log
+from app.runs.fill_columns import COLUMNS
+from app.runs.trade_log import TradeLog
 from app.times import parse_time_ms
+from tests.made_trades import read_trade_log
 
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)
 FILLS = st.builds(

@@ -24,7 +24,7 @@ from app.report.candle_chunks import (
     price_digits,
 )  # fmt: skip
 from app.runs.candle_source import SymbolCandles
-from app.runs.memory_log import fills_of
+from app.runs.fill_columns import fills_of
 from app.runs.trade_read import TradeTable, trade_table
 from app.times import parse_time_ms
 from tests.made import MINUTE_MS, fill

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.models.orders import Reason
 from app.report.figures import histogram, scatter
-from app.runs.memory_log import fills_of
+from app.runs.fill_columns import fills_of
 from app.runs.trade_read import TradeTable, trade_table
 from tests.made import fill
 

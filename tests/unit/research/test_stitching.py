@@ -10,9 +10,9 @@ from app.candles.cache import CandleCache
 from app.research.stitching import stitch
 from app.research.walk_forward import Best, walk_windows
 from app.research.windows import Window
-from app.runs.trade_log import read_trade_log
 from app.runs.trade_table import read_fills, trades_of
 from app.times import parse_time_ms
+from tests.made_trades import read_trade_log
 from tests.walks import CACHE, best_of, walk
 
 

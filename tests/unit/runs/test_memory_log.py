@@ -9,9 +9,10 @@ import numpy as np
 
 from app.models.orders import Reason, Side
 from app.runs.equity import EquityLog
+from app.runs.fill_columns import Labels
 from app.runs.memory_log import MemoryEquityLog, MemoryTradeLog
 from app.runs.trade_log import TradeLog
-from app.runs.trade_table import Labels, read_fills
+from app.runs.trade_table import read_fills
 from tests.made import fill
 
 FILLS = [

@@ -9,8 +9,9 @@ from app.errors import OutputError
 from app.models.market import Slice
 from app.runs.equity import EquityLog
 from app.runs.recorder import RunRecorder
-from app.runs.trade_log import TradeLog, read_trade_log
+from app.runs.trade_log import TradeLog
 from tests.made import BTC, ETH, MINUTE_MS, candle, fill, slice_of
+from tests.made_trades import read_trade_log
 
 Told = list[tuple[int, int]]
 

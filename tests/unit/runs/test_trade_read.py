@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from app.models.orders import Reason, Side
-from app.runs.trade_log import COLUMNS, TradeLog
+from app.runs.fill_columns import COLUMNS
+from app.runs.trade_log import TradeLog
 from app.runs.trade_read import TradeLogContent, read_trades
 from tests.made import MINUTE_MS, fill
 

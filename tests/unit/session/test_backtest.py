@@ -11,7 +11,7 @@ from arro3.io import read_parquet
 
 from app import ConfigBacktestRunner, run_config_backtest, validate_all_configs
 from app.errors import ConfigError, DataError, OutputError
-from app.runs.trade_log import read_trade_log
+from tests.made_trades import read_trade_log
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG, CACHE = ROOT / "config/sample/live.yaml", ROOT / "data/sample"
