@@ -17,7 +17,7 @@ from app.models.events import Event, LateCandle
 from app.models.market import Slice
 from app.models.orders import Decision, Fill
 from app.proof.comparison import Comparison, compare
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.session.backtest import BacktestResults, ConfigBacktestRunner
 from app.session.paper import PaperRunner
 from app.session.tape_replay import TapeRunner

@@ -22,7 +22,7 @@ from app.models.events import Event, Kill, LateCandle, Resume
 from app.models.market import Slice
 from app.proof.comparison import compare
 from app.proof.differences import Cause
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.session.backtest import BacktestResults
 from app.session.control import send_command
 from app.session.paper import PaperRunner

@@ -26,7 +26,7 @@ def run_compare(args: argparse.Namespace) -> int:
     """Compare and print; the exit status."""
     from app.proof.compare_report import comparison_json, render_comparison
     from app.proof.comparison import compare
-    from app.runs.run_files import Run
+    from app.runs.reader import Run
     from app.runs.run_folder import to_json
 
     comparison = compare(Run.open(args.run_a), Run.open(args.run_b), caches_of(args.caches))

@@ -45,7 +45,7 @@ def run_monte_carlo(args: argparse.Namespace) -> int:
     """Draw, write and print; the exit status."""
     from app.research.monte_carlo import METHODS, Asked, monte_carlo
     from app.research.research_pages import monte_carlo_page
-    from app.runs.run_files import Run
+    from app.runs.reader import Run
     from app.runs.run_folder import to_json, write_json, writing
 
     methods = METHODS if args.method == "all" else [name.strip() for name in args.method.split(",")]

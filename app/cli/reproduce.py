@@ -31,7 +31,7 @@ def run_reproduce(args: argparse.Namespace) -> int:
     import asyncio
 
     from app.proof.reproduce import holder_of, reproduce
-    from app.runs.run_files import Run
+    from app.runs.reader import Run
     from app.runs.run_folder import to_json
 
     run = Run.open(args.run_folder)

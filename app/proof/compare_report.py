@@ -12,7 +12,7 @@ from app.proof.comparison import Comparison
 from app.proof.differences import Difference
 from app.report.pairing import Divergence, Kind
 from app.report.text_table import text_table
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.times import iso_ms
 
 FORMAT = 1

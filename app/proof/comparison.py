@@ -16,7 +16,7 @@ from app.models.orders import Reason, Refusal
 from app.proof.differences import NAMES, Cause, Difference, InputComparison
 from app.proof.static_causes import static_differences
 from app.report.pairing import Divergence, Kind, Outputs, compare_outputs
-from app.runs.run_files import FillRow, Run
+from app.runs.reader import FillRow, Run
 from app.runs.run_inputs import Inputs, inputs_of, named
 from app.times import month_bounds_ms
 

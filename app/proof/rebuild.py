@@ -14,7 +14,7 @@ from app.errors import DataError
 from app.feeds.tape import Epoch, Tape, has_tape, read_tape
 from app.models.events import EndOfData, Event, LateCandle
 from app.models.market import Candle, Slice
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.runs.run_inputs import Inputs, inputs_of, named, replayed_tape
 from app.session.epochs import state_of
 from app.session.state import SessionState

@@ -15,7 +15,7 @@ from app.candles.manifest_candles import finer_of
 from app.errors import ConfigError, DataError, OnetapeError
 from app.proof.static_causes import differing_settings
 from app.runs.manifest import code_sha256
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.runs.run_inputs import replayed_tape
 from app.session.backtest import ConfigBacktestRunner
 from app.session.tape_replay import TapeRunner

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.proof.differences import Cause, Difference
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.settings.profile import InstrumentSettings
 from app.times import iso_ms, parse_time_ms
 

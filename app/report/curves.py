@@ -14,7 +14,7 @@ import numpy as np
 from app.runs.daily import EquityScan
 from app.runs.quotients import Floats, Ints
 from app.runs.ratios import DAYS_NEEDED, sharpe
-from app.runs.run_read import EquityCurve
+from app.runs.run_on_disk import EquityCurve
 
 _STRETCHES = 900
 

@@ -19,7 +19,7 @@ from app.report.rendering import packed_columns, write_page
 from app.report.run_page import PageContent, page_pieces
 from app.runs.candle_source import RunCandles, candles_of
 from app.runs.fill_columns import Fills
-from app.runs.run_read import RunOnDisk, read_run
+from app.runs.run_on_disk import RunOnDisk, read_run
 from app.runs.trade_read import TradeTable
 from app.settings.shipped import RUN_CACHES
 from app.times import parse_time_ms, timeframe_ms

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import TypeVar
 
-from app.runs.run_files import EquityRow, FillRow, Run, SignalRow
+from app.runs.reader import EquityRow, FillRow, Run, SignalRow
 
 T = TypeVar("T")
 _SIGNAL = ("action", "tag")

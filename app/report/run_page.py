@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from app.report import sections
 from app.report.rendering import cell, document, key_table, pairs, script_files, script_json, table
-from app.runs.run_read import RunOnDisk
+from app.runs.run_on_disk import RunOnDisk
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SCRIPTS = ("packing.js", "theme.js", "lines.js", "trade_marks.js", "candles.js", "trades.js", "report.js")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.report.formats import ABSENT, at, label, time_text, tone, value_text
-from app.runs.run_read import RunOnDisk
+from app.runs.run_on_disk import RunOnDisk
 
 Json = Mapping[str, Any]
 

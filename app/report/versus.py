@@ -17,8 +17,8 @@ from app.report.making import page_title, period_text
 from app.report.pairing import paired
 from app.report.rendering import cell, document, head_cell, script_files, script_json, write_page
 from app.report.sections import Cell, notices, settings_rows
-from app.runs.run_files import FillRow, Run
-from app.runs.run_read import RunOnDisk, read_run
+from app.runs.reader import FillRow, Run
+from app.runs.run_on_disk import RunOnDisk, read_run
 from app.times import iso_ms
 
 _LISTED = 500

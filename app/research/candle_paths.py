@@ -21,7 +21,7 @@ from app.research.resampled_candles import CandleMoves, moves_of
 from app.research.resampled_ledger import Block, Method, Question
 from app.research.trial import TrialResult, run_trial
 from app.research.workers import LocalWorkers
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.runs.run_inputs import named, settings_of, warmup_of
 from app.settings.profile import Settings, load_settings
 

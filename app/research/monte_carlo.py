@@ -16,7 +16,7 @@ from app.errors import ConfigError, DataError
 from app.research.candle_paths import CANDLES, candle_block
 from app.research.resampled_ledger import DAYS, SHUFFLE, TRADES, Block, Ledger, Question, days, shuffle, trades
 from app.runs.daily import EquityScan, equity_blocks
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.runs.trade_table import read_fills, trades_of
 from app.times import parse_time_ms
 

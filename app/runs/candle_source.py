@@ -16,7 +16,7 @@ from app.candles.month_file import CandleColumns
 from app.errors import DataError
 from app.models.events import Event, LateCandle
 from app.models.market import Candle, Slice
-from app.runs.run_read import RunOnDisk
+from app.runs.run_on_disk import RunOnDisk
 from app.times import month_bounds_ms, month_of, parse_time_ms, timeframe_ms
 
 

@@ -172,7 +172,7 @@ def _equity(run: "RunResults", span: tuple[int, int]) -> tuple[Ints, Floats, Flo
 
 def _candles(run: "RunResults", symbol: str, cache: Path | None) -> tuple[CandleColumns | None, str]:
     from app.runs.candle_source import candles_of
-    from app.runs.run_read import NO_TRADES, RunOnDisk
+    from app.runs.run_on_disk import NO_TRADES, RunOnDisk
 
     places = (cache,) if cache is not None else (DEFAULT_CACHE, SAMPLE_CACHE)
     on_disk = RunOnDisk(run.folder, dict(run), run.manifest, NO_TRADES, None, ())

@@ -15,7 +15,7 @@ from app.feeds.replay import ReplayFeed
 from app.feeds.tape import has_tape, read_tape
 from app.models.events import Event
 from app.models.market import Slice
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.settings.profile import Settings, load_settings
 from app.strategies.loader import check_settings, startup_candles
 

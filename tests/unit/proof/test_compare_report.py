@@ -7,7 +7,7 @@ from pathlib import Path
 from app.candles.cache import CandleCache
 from app.proof.compare_report import comparison_json, render_comparison
 from app.proof.comparison import Comparison, compare
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.runs.run_folder import to_json
 from tests.proof_runs import changed, dearer, edit_row, market, replay, session, slices_of, trades_of
 

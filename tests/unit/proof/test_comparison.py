@@ -7,7 +7,7 @@ import pytest
 from app.candles.cache import CandleCache
 from app.proof.comparison import Comparison, compare
 from app.proof.differences import Cause
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from tests.candle_columns import MINUTE_MS
 from tests.proof_runs import (
     END_MS,

@@ -18,7 +18,7 @@ from app.proof.differences import Cause
 from app.proof.rebuild import source_of
 from app.proof.reproduce import Reproduction, reproduce
 from app.proof.watching import Seen, look
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.runs.run_inputs import inputs_of
 from app.session.tape_replay import TapeRunner
 from app.times import parse_time_ms

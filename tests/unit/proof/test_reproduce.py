@@ -10,7 +10,7 @@ from app.errors import DataError, StrategyError
 from app.models.events import Event, LateCandle, MarkedSlice
 from app.models.market import Slice
 from app.proof.reproduce import Reproduction, reproduce
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from tests.parity.market import fill_cache
 from tests.proof_runs import START_MS, changed, dearer, edit, edit_row, market, replay, session, slices_of, trades_of
 

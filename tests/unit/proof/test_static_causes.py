@@ -8,7 +8,7 @@ import pytest
 
 from app.proof.differences import Cause
 from app.proof.static_causes import differing_settings, static_differences
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.settings.profile import load_settings
 from tests.proof_runs import CONFIG
 

@@ -12,7 +12,7 @@ from app.errors import DataError, StrategyError
 from app.models.events import Event, Stop
 from app.proof.rebuild import source_of
 from app.proof.watching import Seen, look
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.times import parse_time_ms
 from app.trading.paper_trader import ExitRule
 from tests.candle_columns import MINUTE_MS

@@ -9,7 +9,7 @@ from app.report.curves import EquityLine, SharpeLine, curve_facts, equity_line
 from app.runs.daily import EquityRows
 from app.runs.quotients import Floats, Ints
 from app.runs.ratios import sharpe
-from app.runs.run_read import EquityCurve
+from app.runs.run_on_disk import EquityCurve
 from app.times import DAY_MS
 
 
@@ -38,7 +38,7 @@ def test_it_is_the_same_line_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPat
         for begin in range(0, rows, block):
             yield own.times_ms[begin : begin + block], own.equity[begin : begin + block]
 
-    monkeypatch.setattr("app.runs.run_read.equity_blocks", in_blocks)
+    monkeypatch.setattr("app.runs.run_on_disk.equity_blocks", in_blocks)
     assert line_of(whole, 1000.0) == expected
 
 

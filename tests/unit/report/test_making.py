@@ -12,7 +12,7 @@ from app.errors import DataError
 from app.report import making
 from app.report.making import PAGE_BYTES, make_report, page, trade_columns
 from app.runs.candle_source import RunCandles
-from app.runs.run_read import read_run
+from app.runs.run_on_disk import read_run
 from app.runs.trade_table import read_fills
 from app.times import parse_time_ms
 from tests.proof_runs import rows_of, trades_of

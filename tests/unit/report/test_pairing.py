@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.report.pairing import Divergence, Kind, Outputs, compare_outputs, paired
-from app.runs.run_files import FillRow, Run
+from app.runs.reader import FillRow, Run
 from tests.proof_runs import changed as with_changed
 from tests.proof_runs import dearer, decided_minute, edit_row, first_entry, market, replay, rows_of, trades_of
 

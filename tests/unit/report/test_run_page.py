@@ -3,7 +3,7 @@
 import pytest
 
 from app.report.run_page import PageContent, page_pieces
-from app.runs.run_read import RunOnDisk, read_run
+from app.runs.run_on_disk import RunOnDisk, read_run
 from tests.report_runs import made_run
 
 EVIL = "</script><img src=x>"

@@ -7,7 +7,7 @@ import pytest
 
 from app.report import sections
 from app.report.formats import at
-from app.runs.run_read import RunOnDisk, read_run
+from app.runs.run_on_disk import RunOnDisk, read_run
 from tests.report_runs import made_run
 
 

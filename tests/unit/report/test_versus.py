@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.report.versus import differing_settings, figure_rows, make_versus, trade_differences
-from app.runs.run_read import read_run
+from app.runs.run_on_disk import read_run
 from tests.proof_runs import market, replay
 
 

@@ -19,7 +19,7 @@ from app.research.bootstrap import draws_of
 from app.research.candle_paths import CANDLES, CandlePaths, PathOutcome, PathTask, candle_block
 from app.research.resampled_candles import moves_of
 from app.research.resampled_ledger import Question
-from app.runs.run_files import Run
+from app.runs.reader import Run
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG, CACHE = ROOT / "config/sample/live.yaml", ROOT / "data/sample"

@@ -12,7 +12,7 @@ from app import run_config_backtest
 from app.candles.cache import CandleCache
 from app.errors import ConfigError, DataError
 from app.research.monte_carlo import METHODS, Asked, ledger_of, monte_carlo
-from app.runs.run_files import Run
+from app.runs.reader import Run
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG, CACHE = ROOT / "config/sample/live.yaml", ROOT / "data/sample"

@@ -9,7 +9,7 @@ from app.candles.cache import CandleCache
 from app.models.events import Event, LateCandle
 from app.models.market import Slice
 from app.runs.candle_source import candles_of
-from app.runs.run_read import NO_TRADES, read_run
+from app.runs.run_on_disk import NO_TRADES, read_run
 from tests.proof_runs import START_MS, SYMBOLS, market, session, slices_of
 from tests.report_runs import made_run
 

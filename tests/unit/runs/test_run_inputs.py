@@ -9,7 +9,7 @@ from app.candles.manifest_candles import ManifestCandles
 from app.errors import DataError
 from app.models.events import EndOfData
 from app.models.market import Slice
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.runs.run_inputs import inputs_of, named, settings_of, warmup_of
 from tests.proof_runs import SYMBOLS, WARMUP, changed, dearer, edit, market, replay, session, slices_of
 

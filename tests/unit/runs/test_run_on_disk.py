@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.errors import DataError
-from app.runs.run_read import read_run
+from app.runs.run_on_disk import read_run
 from tests.proof_runs import COUNT, SYMBOLS, rows_of, trades_of
 from tests.report_runs import copy_of, edit_json, made_run
 

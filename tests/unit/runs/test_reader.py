@@ -6,7 +6,7 @@ import pytest
 from arro3.io import read_parquet
 
 from app.errors import DataError
-from app.runs.run_files import Run
+from app.runs.reader import Run
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS
 from tests.proof_runs import (
