@@ -6,7 +6,6 @@ shorter table. pandas is imported by the functions, so that a program that asks 
 
 import hashlib
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,12 +114,6 @@ def read_fills_whole(path: Path) -> Fills:
     if fills.cut:
         raise DataError(f"{path} was cut: its last line is not whole; `python -m app report` shows what is left")
     return fills
-
-
-def outputs_sha256(manifest: Mapping[str, Any], key: str) -> str | None:
-    """The hash that the manifest has of a file; None where it has none."""
-    found = manifest.get("outputs_sha256")
-    return str(found[key]) if isinstance(found, Mapping) and key in found else None
 
 
 def _number(text: str) -> float:

@@ -44,7 +44,7 @@ def build_manifest(
         "code_sha256": code_sha256(),
         "versions": {"python": platform.python_version(), **versions},
         "seed": None,  # nothing in a run is random
-        "outputs_sha256": {name: _sha256_file(path) for name, path in outputs.items()},
+        "outputs_sha256": {name: sha256_of(path) for name, path in outputs.items()},
     }
 
 
@@ -62,6 +62,13 @@ def sha256_json(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _sha256_file(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def written_sha256(manifest: Mapping[str, Any], key: str) -> str | None:
+    """The hash of an output (`trades`, `signals`, `equity`) as the run wrote it; None where the manifest has none."""
+    found = manifest.get("outputs_sha256")
+    return str(found[key]) if isinstance(found, Mapping) and key in found else None

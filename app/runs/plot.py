@@ -16,7 +16,8 @@ from app.candles.cache import CandleCache
 from app.candles.month_file import CandleColumns
 from app.candles.resample import resample
 from app.errors import ConfigError, DataError
-from app.runs.frames import closed_trades, equity_columns, outputs_sha256
+from app.runs.frames import closed_trades, equity_columns
+from app.runs.manifest import written_sha256
 from app.runs.quotients import Bools, Floats, Ints
 from app.runs.run_folder import EQUITY
 from app.runs.trade_table import Trades
@@ -158,7 +159,7 @@ def _span_ms(start: str | int | None, end: str | int | None) -> tuple[int, int]:
 
 
 def _equity(run: "RunResults", span: tuple[int, int]) -> tuple[Ints, Floats, Floats]:
-    columns = equity_columns(run.folder / EQUITY, outputs_sha256(run.manifest, "equity"))
+    columns = equity_columns(run.folder / EQUITY, written_sha256(run.manifest, "equity"))
     times_ms, equity = columns["timestamp_ms"], columns["equity"]
     first = run.get("performance", {}).get("starting_balance")
     drawdown_pct = drawdowns_pct(equity, first)

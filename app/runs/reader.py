@@ -1,21 +1,20 @@
-"""A finished run as its folder holds it: results, manifest, and the rows of its logs, one at a time.
+"""The reader of run folders: what a run is (results, manifest, settings, epochs, tape, files) and its rows, one by one.
 
-The rule: whatever cannot be compared (no run, an unfinished one, an older format, a damaged file) is one clear
-DataError; rows are read as they are asked for and nothing is written.
+Every way to look at a run opens its files here; each fault is one line. A run to be compared is finished and of this
+format, in a DataError otherwise; what `load_run` and the page take besides is said there. Nothing is written.
 """
 
 import csv
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from app.errors import ConfigError, DataError
-from app.feeds.tape import has_tape
+from app.errors import ConfigError, DataError, NewerFormatError
 from app.runs import manifest, results
 from app.runs.fill_columns import COLUMNS
+from app.runs.manifest import sha256_of, written_sha256
 from app.runs.run_folder import MANIFEST, RESULTS
 from app.runs.trade_log import SIGNAL_COLUMNS
 from app.times import parse_time_ms, timeframe_ms
@@ -39,23 +38,79 @@ class FillRow(NamedTuple):
     row: Row
 
 
+def read_json(path: Path, newest: int, *, exactly: bool = False) -> dict[str, Any]:
+    """The object in a file whose format is at most the newest known one, or `exactly` it; DataError in one line."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    is_object = isinstance(content, dict)
+    found = content.get("format", None if exactly else 0) if is_object else None
+    if exactly and found != newest:
+        raise DataError(f"{path} has format {found}, this Onetape reads {newest}; run it again")
+    if not is_object:
+        raise DataError(f"{path} does not hold what it should: it is no JSON object")
+    if not isinstance(found, int) or found > newest:
+        raise NewerFormatError(
+            f"{path} has format {found}, this Onetape reads up to {newest}: use the one that wrote it"
+        )
+    return dict(content)
+
+
+def read_results(path: Path, *, exactly: bool = False) -> dict[str, Any]:
+    """The content of a results.json."""
+    return read_json(path, results.FORMAT, exactly=exactly)
+
+
+def read_manifest(path: Path, *, exactly: bool = False) -> dict[str, Any]:
+    """The content of a manifest.json."""
+    return read_json(path, manifest.FORMAT, exactly=exactly)
+
+
 @dataclass(frozen=True)
-class Run:
-    """One finished run."""
+class OpenedRun:
+    """What the two JSON files of a run folder say."""
 
     folder: Path
     results: Mapping[str, Any]
     manifest: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.resolve().name
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The three files of settings, defaults included; of a session with several epochs those of the last.
+
+        Empty without a manifest.
+        """
+        found = self.manifest.get("settings")
+        return found if isinstance(found, dict) else {}
+
+    def file(self, key: str) -> Path:
+        """`trades`, `signals` or `equity`."""
+        return self.folder / str(self.results["files"][key])
+
+    def is_untouched(self, key: str) -> bool:
+        """Whether a file is still the one that the run wrote, by the manifest's hash."""
+        return sha256_of(self.file(key)) == written_sha256(self.manifest, key)
+
+
+@dataclass(frozen=True)
+class Run(OpenedRun):
+    """A finished run that can be compared and run again."""
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
         """The run of a folder; DataError says why there is none that can be looked at."""
         path = folder / RESULTS
         if not path.exists():
-            begun = folder.is_dir() and (has_tape(folder) or any(folder.glob("*.csv")))
+            begun = folder.is_dir() and (_has_tape(folder) or any(folder.glob("*.csv")))
             why = "its run has not finished: it has" if begun else "it is no run folder: it holds"
             raise DataError(f"{folder}: {why} no {RESULTS}")
-        run = cls(folder, _read_json(path, results.FORMAT), _read_json(folder / MANIFEST, manifest.FORMAT))
+        run = cls(folder, read_results(path, exactly=True), read_manifest(folder / MANIFEST, exactly=True))
         if run.results.get("status") == "failed":
             raise DataError(f"{folder}: its run failed half-way, there is nothing to hold it against")
         for key in ("trades", "equity", "signals"):
@@ -64,15 +119,6 @@ class Run:
             if not run.file(key).is_file():
                 raise DataError(f"{run.file(key)} is not there")
         return run
-
-    def file(self, key: str) -> Path:
-        """`trades`, `signals` or `equity`."""
-        return self.folder / str(self.results["files"][key])
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """The three files of settings, defaults included; of a session with several epochs those of the last."""
-        return dict(self.manifest["settings"])
 
     @property
     def epochs(self) -> Sequence[Mapping[str, Any]]:
@@ -110,18 +156,13 @@ class Run:
     @property
     def is_live(self) -> bool:
         """Whether it has a tape of its own."""
-        return has_tape(self.folder)
+        return _has_tape(self.folder)
 
     @property
     def period_ms(self) -> tuple[int, int]:
         """Start and end that the manifest names."""
         period = self.manifest["period"]
         return parse_time_ms(period["start"]), parse_time_ms(period["end"])
-
-    def is_untouched(self, key: str) -> bool:
-        """Whether a file is still the one that the run wrote, by the manifest's hash."""
-        written: Mapping[str, str] = self.manifest.get("outputs_sha256", {})
-        return sha256_of(self.file(key)) == written.get(key)
 
     def signals(self) -> Iterator[SignalRow]:
         """In the order of the decisions."""
@@ -153,10 +194,12 @@ class Run:
             yield from zip(*columns, strict=True)
 
 
-def sha256_of(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _has_tape(folder: Path) -> bool:
+    if not (folder / "tape").is_dir():
+        return False  # a backtest's: the tape's reader need not be imported for it
+    from app.feeds.tape import has_tape
+
+    return has_tape(folder)
 
 
 def _entry_ms(row: Row, decided: dict[str, tuple[str, int]], signals: Iterator[SignalRow]) -> int | None:
@@ -190,14 +233,3 @@ def _time_ms(row: Row, place: str) -> int:
         return parse_time_ms(row["timestamp"])
     except ConfigError:
         raise DataError(f"{place}: {row['timestamp']!r} is no time") from None
-
-
-def _read_json(path: Path, expected: int) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != expected:
-        raise DataError(f"{path} has format {found}, this Onetape reads {expected}; run it again")
-    return dict(content)

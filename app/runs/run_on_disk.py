@@ -1,13 +1,10 @@
 """What a run folder holds, read as far as it goes: results, manifest, trades, equity; and what is missing, in words.
 
-The rule: whatever is there is shown, whatever is not is said at the top of the page; only a folder with nothing to
-show, or one of a newer format, is a DataError. No figure is computed.
+Only a folder with nothing to show, or one of a newer format, is a DataError. No figure is computed.
 """
 
 import csv
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from app.errors import DataError
-from app.runs import manifest as manifest_file
-from app.runs import results as results_file
+from app.errors import DataError, NewerFormatError
 from app.runs.daily import EquityRows, equity_blocks
 from app.runs.fill_columns import Fills
+from app.runs.manifest import sha256_of, written_sha256
 from app.runs.quotients import Floats, Ints
+from app.runs.reader import OpenedRun, read_manifest, read_results
 from app.runs.run_folder import EQUITY, MANIFEST, RESULTS, SIGNALS
 from app.runs.trade_read import TradeLogContent, TradeTable, read_trades, trade_table
 from app.runs.trade_table import no_fills
@@ -53,38 +50,26 @@ class EquityCurve:
 
 
 @dataclass(frozen=True)
-class RunOnDisk:
-    """A run as its folder has it; what could not be read is empty and named in `problems`."""
+class RunOnDisk(OpenedRun):
+    """A run as far as its folder can be read; what could not be is empty and named in `problems`."""
 
-    folder: Path
-    results: Json
-    manifest: Json
     trades: TradeTable
     equity: EquityCurve | None
     problems: Sequence[str]
 
     @property
-    def name(self) -> str:
-        """The folder's own name."""
-        return self.folder.resolve().name
-
-    @property
     def symbols(self) -> Sequence[str]:
         """In config order; of the trades where nothing names them."""
-        named = self.results.get("symbols") or self.settings.get("live", {}).get("symbols")
-        return list(named or self.trades.symbols)
+        return list(self._named("symbols") or self.trades.symbols)
 
     @property
     def timeframe(self) -> str | None:
         """Of the session."""
-        found = self.results.get("timeframe") or self.settings.get("live", {}).get("timeframe")
+        found = self._named("timeframe")
         return None if found is None else str(found)
 
-    @property
-    def settings(self) -> Json:
-        """The three files of settings; empty without a manifest."""
-        found = self.manifest.get("settings")
-        return found if isinstance(found, dict) else {}
+    def _named(self, key: str) -> Any:
+        return self.results.get(key) or self.settings.get("live", {}).get(key)
 
 
 def read_run(folder: Path, fills: Fills | None = None) -> RunOnDisk:
@@ -95,8 +80,8 @@ def read_run(folder: Path, fills: Fills | None = None) -> RunOnDisk:
     if not folder.is_dir():
         raise DataError(f"{folder} is no run folder; give the folder that a run wrote, with its results.json")
     problems: list[str] = []
-    results = _read_json(folder / RESULTS, results_file.FORMAT, problems)
-    manifest = _read_json(folder / MANIFEST, manifest_file.FORMAT, problems)
+    results = _as_far(folder / RESULTS, read_results, problems)
+    manifest = _as_far(folder / MANIFEST, read_manifest, problems)
     log_path = _trade_log(folder, results)
     if log_path is None and not results:
         raise DataError(f"{folder} holds no run: neither {RESULTS} nor a trade log is in it")
@@ -118,22 +103,17 @@ def read_run(folder: Path, fills: Fills | None = None) -> RunOnDisk:
     return RunOnDisk(folder, results, manifest, log.trades, equity, problems)
 
 
-def _read_json(path: Path, newest: int, problems: list[str]) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+def _as_far(path: Path, read: Callable[[Path], dict[str, Any]], problems: list[str]) -> dict[str, Any]:
+    if not path.exists():
         problems.append(f"{path.name} is missing.")
         return {}
-    except (OSError, ValueError) as error:
-        problems.append(f"{path.name} cannot be read: {error}.")
+    try:
+        return read(path)
+    except NewerFormatError:
+        raise
+    except DataError as error:
+        problems.append(f"{str(error).replace(str(path), path.name, 1)}.")
         return {}
-    if not isinstance(content, dict):
-        problems.append(f"{path.name} does not hold what it should.")
-        return {}
-    found = content.get("format", 0)
-    if not isinstance(found, int) or found > newest:
-        raise DataError(f"{path} has format {found}, this Onetape reads up to {newest}: use the one that wrote it")
-    return content
 
 
 def _trade_log(folder: Path, results: Json) -> Path | None:
@@ -146,9 +126,8 @@ def _trade_log(folder: Path, results: Json) -> Path | None:
 
 def _equity(folder: Path, manifest: Json) -> EquityCurve | None:
     path = folder / EQUITY
-    written = manifest.get("outputs_sha256", {}).get("equity")
     # The decoder panics on damage, so it sees only the file that the run wrote.
-    if written is None or not path.is_file() or _sha256(path) != written:
+    if not path.is_file() or sha256_of(path) != written_sha256(manifest, "equity"):
         return None
     return EquityCurve.of(path)
 
@@ -160,8 +139,3 @@ def _after_fills(log: Path, fills: int) -> EquityCurve | None:
     times = sorted(newest)  # several fills at one time: the last one stands
     equity = np.array([newest[time_ms] for time_ms in times], np.float64)
     return EquityCurve.of(EquityRows(np.array(times, np.int64), equity), from_fills=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,15 +4,14 @@
 results.json and none is computed anew; pandas and plotly are imported when they are asked for.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.errors import DataError
-from app.runs import manifest as manifest_file
-from app.runs import results as results_file
+from app.runs.manifest import written_sha256
+from app.runs.reader import read_manifest, read_results
 from app.runs.run_folder import EQUITY, MANIFEST, RESULTS
 
 if TYPE_CHECKING:
@@ -96,9 +95,9 @@ class RunResults(Mapping[str, Any]):
     @property
     def equity(self) -> "pd.DataFrame":
         """Columns equity and balance, indexed by the close time of each slice (UTC)."""
-        from app.runs.frames import equity_frame, outputs_sha256
+        from app.runs.frames import equity_frame
 
-        return equity_frame(self.folder / EQUITY, outputs_sha256(self.manifest, "equity"))
+        return equity_frame(self.folder / EQUITY, written_sha256(self.manifest, "equity"))
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -116,7 +115,7 @@ class RunResults(Mapping[str, Any]):
     def manifest(self) -> dict[str, Any]:
         """What is needed to run it again: settings, hashes, versions; empty where the folder has none."""
         path = self.folder / MANIFEST
-        return _read_json(path, manifest_file.FORMAT) if path.exists() else {}
+        return read_manifest(path) if path.exists() else {}
 
     def plot(
         self,
@@ -154,20 +153,7 @@ def load_run(folder: str | Path) -> RunResults:
         begun = (place / MANIFEST).exists() or any(place.glob("*.csv"))
         why = "its run has not finished, or broke off: it has" if begun else "it is no run folder: it holds"
         raise DataError(f"{place}: {why} no {RESULTS}")
-    return RunResults(_read_json(path, results_file.FORMAT), place)
-
-
-def _read_json(path: Path, newest: int) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path} does not hold what it should: it is no JSON object")
-    found = content.get("format", newest)
-    if not isinstance(found, int) or found > newest:
-        raise DataError(f"{path} has format {found}, this Onetape reads up to {newest}: use the one that wrote it")
-    return content
+    return RunResults(read_results(path), place)
 
 
 def _flat(prefix: str, block: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,8 @@ import pytest
 from app.errors import DataError
 from app.models.orders import Side
 from app.runs.equity import EquityLog
-from app.runs.frames import closed_trades_frame, equity_frame, fills_frame, outputs_sha256
+from app.runs.frames import closed_trades_frame, equity_frame, fills_frame
+from app.runs.manifest import written_sha256
 from tests.made import BTC, ETH
 from tests.made_trades import HOUR_MS, Made, write_log
 
@@ -132,6 +133,6 @@ def test_equity_that_is_not_the_run_s_own_never_reaches_the_decoder(tmp_path: Pa
 
 
 def test_a_manifest_may_lack_the_hash() -> None:
-    assert outputs_sha256({"outputs_sha256": {"equity": "ab"}}, "equity") == "ab"
-    assert outputs_sha256({"outputs_sha256": {}}, "equity") is None
-    assert outputs_sha256({}, "equity") is None
+    assert written_sha256({"outputs_sha256": {"equity": "ab"}}, "equity") == "ab"
+    assert written_sha256({"outputs_sha256": {}}, "equity") is None
+    assert written_sha256({}, "equity") is None
