@@ -14,7 +14,8 @@ from typing import Any
 
 from app.cli.arguments import caches_argument, caches_of, stopping
 from app.errors import ConfigError, StoppedError
-from app.report.text_table import figure, text_table
+from app.report.formats import figure
+from app.report.text_table import text_table
 
 FILE, PAGE = "monte_carlo.json", "monte_carlo.html"
 _TEXT_WIDTH, _SHARE = 110, "{:.1f} %"

@@ -21,7 +21,8 @@ from app.log import make_log
 from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.orders import Decision, Fill
 from app.report.console import report_text
-from app.report.live_screen import clock_text, fill_words
+from app.report.formats import clock_text
+from app.report.live_screen import fill_words
 from app.report.output_thread import Aside
 from app.report.progress import wanted
 from app.report.session_log import SessionLog

@@ -4,12 +4,13 @@ Both name the runs A and B, the first divergence with the columns that differ, i
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
 from app.proof.comparison import Comparison
 from app.proof.differences import Difference
+from app.report.formats import counts_text
 from app.report.pairing import Divergence, Kind
 from app.report.text_table import text_table
 from app.runs.reader import Run
@@ -87,8 +88,8 @@ def _first(comparison: Comparison) -> Iterator[str]:
 def _verdict(comparison: Comparison) -> Iterator[str]:
     yield _line("Class", str(comparison.cause))
     yield _line("Evidence", comparison.evidence)
-    yield _line("Also before it", _told(comparison.also_before))
-    yield _line("Later, by itself", _told(comparison.later))
+    yield _line("Also before it", counts_text(comparison.also_before) or _NOTHING)
+    yield _line("Later, by itself", counts_text(comparison.later) or _NOTHING)
     yield _line("Explained", "yes" if comparison.is_explained else "NO: something has no cause in what went in")
 
 
@@ -111,10 +112,6 @@ def _kind(run: Run) -> str:
 def _counted(kind: Kind, count: int) -> str:
     name = "equity row" if kind is Kind.EQUITY else kind.value
     return f"{count:,} {name}{'' if count == 1 else 's'}"
-
-
-def _told(counts: Mapping[Any, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count) or _NOTHING
 
 
 def _counts(counts: "Counter[Any]") -> dict[str, int]:

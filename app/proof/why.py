@@ -12,6 +12,7 @@ from app.models.market import Candle, Slice
 from app.models.orders import Action, Bound, EntryOrder, Reason, Refusal, Side, Signal
 from app.proof.rebuild import Source
 from app.proof.watching import Filled, Seen
+from app.report.formats import exact
 from app.session.session import instruments
 from app.times import iso_ms
 from app.trading.instruments import Instrument
@@ -52,7 +53,7 @@ def sections(source: Source, seen: Seen) -> list[Section]:
         Section("Candle", list(_candle(seen))),
         Section("Before it", list(_before(seen))),
         Section("Fills in it", [line for filled in seen.fills for line in _fill(source, filled)]),
-        Section("Indicators", [(name, _number(value)) for name, value in seen.indicators.items()]),
+        Section("Indicators", [(name, exact(value)) for name, value in seen.indicators.items()]),
         Section("Conditions", list(_conditions(seen))),
         Section("What the strategy saw", list(_view(seen))),
         Section("Signal", list(_signal(seen))),
@@ -79,7 +80,7 @@ def _candle(seen: Seen) -> Iterator[tuple[str, str]]:
         return
     yield "candle", f"{candle.symbol} {candle.timeframe}, opens {iso_ms(candle.open_time_ms)}"
     for name in ("open", "high", "low", "close", "volume"):
-        yield name, _number(getattr(candle, name))
+        yield name, exact(getattr(candle, name))
     if seen.is_late:
         yield "late", "it was handled too late for an entry"
     if seen.is_stale:
@@ -91,11 +92,11 @@ def _candle(seen: Seen) -> Iterator[tuple[str, str]]:
 def _before(seen: Seen) -> Iterator[tuple[str, str]]:
     if seen.before is not None:
         one = seen.before
-        levels = f"stop {_number(one.stop)}, target {_number(one.target)}"
-        held = f"{one.side.name} {_number(one.quantity)} from {_number(one.entry_price)}, {levels}"
+        levels = f"stop {exact(one.stop)}, target {exact(one.target)}"
+        held = f"{one.side.name} {exact(one.quantity)} from {exact(one.entry_price)}, {levels}"
         yield "position", f"{held}, trade {one.trade_id}"
     if seen.pending is not None:
-        yield "entry order", f"{seen.pending.side.name} {_number(seen.pending.quantity)}, order {seen.pending.order_id}"
+        yield "entry order", f"{seen.pending.side.name} {exact(seen.pending.quantity)}, order {seen.pending.order_id}"
     if seen.closing is not None:
         yield "close order", f"{seen.closing.reason}, order {seen.closing.order_id}"
 
@@ -103,7 +104,7 @@ def _before(seen: Seen) -> Iterator[tuple[str, str]]:
 def _conditions(seen: Seen) -> Iterator[tuple[str, str]]:
     for one in seen.conditions:
         held = "yes" if one.held else "NO"
-        yield one.name, f"{held.ljust(5)}{_number(one.value)}, must be {one.limit}"
+        yield one.name, f"{held.ljust(5)}{exact(one.value)}, must be {one.limit}"
 
 
 def _view(seen: Seen) -> Iterator[tuple[str, str]]:
@@ -111,7 +112,7 @@ def _view(seen: Seen) -> Iterator[tuple[str, str]]:
     if seen.conditions or seen.asked is None:
         return
     yield "explanation", "the strategy gives none: it may have a method explain(candle, view)"
-    yield "equity", _number(seen.equity)
+    yield "equity", exact(seen.equity)
     for candle in seen.lookback:
         yield f"candle {iso_ms(candle.open_time_ms)}", _prices(candle)
 
@@ -126,11 +127,11 @@ def _signal(seen: Seen) -> Iterator[tuple[str, str]]:
         yield "signal", "none (FLAT)"
         return
     brought = [
-        f"{name} {_number(value)}"
+        f"{name} {exact(value)}"
         for name, value in (("atr", signal.atr), ("stop", signal.stop), ("target", signal.target))
         if value is not None
     ]
-    factor = [] if signal.size_factor == 1.0 else [f"size factor {_number(signal.size_factor)}"]
+    factor = [] if signal.size_factor == 1.0 else [f"size factor {exact(signal.size_factor)}"]
     tag = [f"tag {signal.tag!r}"] if signal.tag else []
     yield "signal", " ".join((signal.action.value, ", ".join([*brought, *factor, *tag]))).strip()
     if isinstance(seen.event, Slice) and seen.event.warmup:
@@ -143,45 +144,45 @@ def _sizing(
     """As far as it was computed: what is None was not reached."""
     if sizing.reference is None or sizing.distance is None:
         return
-    reference, sign = _number(sizing.reference), "-" if sizing.side is Side.LONG else "+"
+    reference, sign = exact(sizing.reference), "-" if sizing.side is Side.LONG else "+"
     other = "+" if sign == "-" else "-"
     yield "reference", f"{reference}, the mark"
     if signal.stop is not None:
         yield (
             "stop distance",
-            f"from {reference} to the signal's own stop {_number(signal.stop)} = {_number(sizing.distance)}",
+            f"from {reference} to the signal's own stop {exact(signal.stop)} = {exact(sizing.distance)}",
         )
     else:
-        atr = f"atr_stop_multiplier {_number(risk['atr_stop_multiplier'])} x ATR {_number(signal.atr)}"
-        yield "stop distance", f"{atr} = {_number(sizing.distance)}"
+        atr = f"atr_stop_multiplier {exact(risk['atr_stop_multiplier'])} x ATR {exact(signal.atr)}"
+        yield "stop distance", f"{atr} = {exact(sizing.distance)}"
     if sizing.stop is None or sizing.target is None:
         return
-    tick = "" if rules.price_tick is None else f", rounded away to the tick {_number(rules.price_tick)}"
-    distance = _number(sizing.distance)
+    tick = "" if rules.price_tick is None else f", rounded away to the tick {exact(rules.price_tick)}"
+    distance = exact(sizing.distance)
     stop = "the signal's own" if signal.stop is not None else f"{reference} {sign} {distance}"
     target = "the signal's own"
     if signal.target is None:
-        target = f"{reference} {other} reward_risk_ratio {_number(risk['reward_risk_ratio'])} x {distance}"
-    yield "stop", f"{stop}{tick} = {_number(sizing.stop)}"
-    yield "target", f"{target}{tick} = {_number(sizing.target)}"
+        target = f"{reference} {other} reward_risk_ratio {exact(risk['reward_risk_ratio'])} x {distance}"
+    yield "stop", f"{stop}{tick} = {exact(sizing.stop)}"
+    yield "target", f"{target}{tick} = {exact(sizing.target)}"
     if sizing.equity is None:
         return
-    equity, room = _number(sizing.equity), _number(sizing.room)
+    equity, room = exact(sizing.equity), exact(sizing.room)
     yield "equity", equity
-    yield "room", f"max_exposure {_number(max_exposure)} x {equity} - exposure {_number(sizing.exposure)} = {room}"
+    yield "room", f"max_exposure {exact(max_exposure)} x {equity} - exposure {exact(sizing.exposure)} = {room}"
     bounds = {
-        Bound.RISK: f"{equity} x {_number(risk['risk_per_trade'])} / {distance} = {_number(sizing.by_risk)}",
-        Bound.POSITION: f"{equity} x {_number(risk['max_position_pct'])} / {reference} = {_number(sizing.by_position)}",
-        Bound.ROOM: f"{room} / {reference} = {_number(sizing.by_room)}",
+        Bound.RISK: f"{equity} x {exact(risk['risk_per_trade'])} / {distance} = {exact(sizing.by_risk)}",
+        Bound.POSITION: f"{equity} x {exact(risk['max_position_pct'])} / {reference} = {exact(sizing.by_position)}",
+        Bound.ROOM: f"{room} / {reference} = {exact(sizing.by_room)}",
     }
     for bound, text in bounds.items():
         yield f"by {bound}", f"{text}{'  <- the least' if bound is sizing.sized_by else ''}"
-    factor = "" if sizing.size_factor == 1.0 else f" x size factor {_number(sizing.size_factor)}"
-    down = f"{_number(sizing.limit)}{factor}, down to the step {_number(rules.quantity_step)}"
-    yield "quantity", f"{down} = {_number(sizing.quantity)} (minimum {_number(rules.min_quantity)})"
+    factor = "" if sizing.size_factor == 1.0 else f" x size factor {exact(sizing.size_factor)}"
+    down = f"{exact(sizing.limit)}{factor}, down to the step {exact(rules.quantity_step)}"
+    yield "quantity", f"{down} = {exact(sizing.quantity)} (minimum {exact(rules.min_quantity)})"
     if sizing.notional is not None:
-        worth = f"{_number(sizing.quantity)} x {reference} = {_number(sizing.notional)}"
-        yield "notional", f"{worth} (minimum {_number(rules.min_notional)})"
+        worth = f"{exact(sizing.quantity)} x {reference} = {exact(sizing.notional)}"
+        yield "notional", f"{worth} (minimum {exact(rules.min_notional)})"
 
 
 def _gate(source: Source, seen: Seen) -> Iterator[tuple[str, str]]:
@@ -189,7 +190,7 @@ def _gate(source: Source, seen: Seen) -> Iterator[tuple[str, str]]:
     yield "kill switch", "TRIPPED" if seen.halted else "not tripped"
     yield "open and pending", f"{seen.taken}, must be below max_open_positions {safety.max_open_positions}"
     drawdown, daily_loss = seen.losses
-    yield "drawdown", f"{drawdown:.4%} of the peak {_number(seen.peak)}, {_limit(safety.max_drawdown)}"
+    yield "drawdown", f"{drawdown:.4%} of the peak {exact(seen.peak)}, {_limit(safety.max_drawdown)}"
     yield "loss of the day", f"{daily_loss:.4%}, {_limit(safety.max_daily_loss)}"
     late = [what for what, holds in (("late", seen.is_late), ("stale", seen.is_stale)) if holds]
     yield "feed", " and ".join(late) or "in time"
@@ -208,7 +209,7 @@ def _outcome(source: Source, seen: Seen) -> Iterator[tuple[str, str]]:
     if order is None:
         yield decision.outcome, "the entry order that was waiting is cancelled"
         return
-    what = f"{order.side.name} {_number(order.quantity)}" if isinstance(order, EntryOrder) else "close the position"
+    what = f"{order.side.name} {exact(order.quantity)}" if isinstance(order, EntryOrder) else "close the position"
     yield f"order {order.order_id}", f"{what}, at the market"
     if seen.later is not None:
         yield from _fill(source, seen.later)
@@ -234,15 +235,15 @@ def _fill(source: Source, filled: Filled) -> Iterator[tuple[str, str]]:
     yield "rule", rule
     buys = (fill.side is Side.LONG) == fill.opens
     if fill.slippage == 0.0:
-        yield "price", f"{_number(fill.price)}, without slippage"
+        yield "price", f"{exact(fill.price)}, without slippage"
     else:
         sign = "+" if buys else "-"
-        yield "price", f"{before} x (1 {sign} slippage {_number(mode.slippage_rate)}) = {_number(fill.price)}"
-    yield "commission", f"of {_number(fill.price)} x {_number(fill.quantity)}: {_number(fill.commission)}"
+        yield "price", f"{before} x (1 {sign} slippage {exact(mode.slippage_rate)}) = {exact(fill.price)}"
+    yield "commission", f"of {exact(fill.price)} x {exact(fill.quantity)}: {exact(fill.commission)}"
     if not fill.opens:
         yield (
             "realized PnL",
-            f"{_number(fill.realized_pnl)}, both commissions included; balance {_number(fill.balance)}",
+            f"{exact(fill.realized_pnl)}, both commissions included; balance {exact(fill.balance)}",
         )
 
 
@@ -250,28 +251,20 @@ def _rule(filled: Filled, fill_at_close: bool) -> tuple[str, str]:
     """The price before slippage, and which rule of RULES.md made the fill."""
     fill, candle, out = filled.fill, filled.candle, filled.exit
     if out is not None and candle is not None:
-        levels = f"stop {_number(fill.stop)}, target {_number(fill.target)}; the candle {_prices(candle)}"
+        levels = f"stop {exact(fill.stop)}, target {exact(fill.target)}; the candle {_prices(candle)}"
         both = "; the target was reached in the same candle, the stop wins" if out.both_levels else ""
-        return _number(out.price), f"{out.rule}: {levels}{both}"
+        return exact(out.price), f"{out.rule}: {levels}{both}"
     ended = fill.reason in (Reason.END_OF_DATA, Reason.SHUTDOWN)
     if candle is None or ended or fill_at_close:
         why = "closed at the last mark, where the session ended" if ended else "filled at once, at the mark"
         return "the mark", why
-    return _number(
-        candle.open
-    ), f"a market order, at the open of the next traded candle ({iso_ms(candle.open_time_ms)})"
+    return exact(candle.open), f"a market order, at the open of the next traded candle ({iso_ms(candle.open_time_ms)})"
 
 
 def _prices(candle: Candle) -> str:
     values = (("open", candle.open), ("high", candle.high), ("low", candle.low), ("close", candle.close))
-    return ", ".join(f"{name} {_number(value)}" for name, value in values)
+    return ", ".join(f"{name} {exact(value)}" for name, value in values)
 
 
 def _limit(limit: float | None) -> str:
     return "no limit" if limit is None else f"trips at {limit:.2%}"
-
-
-def _number(value: float | str | None) -> str:
-    if isinstance(value, str):
-        return value
-    return "none yet" if value is None else f"{value:,.10g}"

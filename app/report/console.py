@@ -12,7 +12,7 @@ from typing import Any
 
 from app.report.console_blocks import Block, Grid, Lines, Row, Summary, Table, plain_text
 from app.report.console_metrics import metric_tables
-from app.times import parse_time_ms, short_time
+from app.report.formats import counts_text, money, percent, time_text
 
 _COUNT_WIDTH = 10
 Results = Mapping[str, Any]
@@ -55,7 +55,7 @@ def _head(results: Results, elapsed_s: float | None) -> Iterator[str]:
     kill_switch = results["kill_switch"]
     if kill_switch:
         yield (
-            f"KILL SWITCH tripped {_time(kill_switch['time'])}: {kill_switch['why']}; "
+            f"KILL SWITCH tripped {time_text(kill_switch['time'])}: {kill_switch['why']}; "
             f"{kill_switch['untraded_pct']:.1f} % of the period went untraded"
         )
     if results["status"] == "stopped":
@@ -66,23 +66,23 @@ def _summary(results: Results, folder: Path) -> Iterator[tuple[str, str]]:
     performance = results["performance"]
     candles = results["candles_processed"]["total"]
     period = results["period"]
-    yield ("Period", f"{_time(period['start'])} to {_time(period['end'])} UTC, {results['timeframe']}")
+    yield ("Period", f"{time_text(period['start'])} to {time_text(period['end'])} UTC, {results['timeframe']}")
     yield (
         "Candles processed",
         f"{candles:,} (warm-up {results['warmup_candles']:,}, missing {results['missing_candles']:,})",
     )
     yield ("Signals generated", f"{results['signals_generated']:,}")
     yield ("Orders submitted", f"{results['orders_submitted']:,}")
-    yield ("Starting balance", _money(performance["starting_balance"]))
-    yield ("Final balance", _money(performance["final_balance"]))
-    yield ("Final equity", _money(performance["final_equity"]))
-    yield ("Realized PnL", _money(performance["realized_pnl"], sign="+"))
+    yield ("Starting balance", money(performance["starting_balance"]))
+    yield ("Final balance", money(performance["final_balance"]))
+    yield ("Final equity", money(performance["final_equity"]))
+    yield ("Realized PnL", money(performance["realized_pnl"], "+"))
     yield ("Total return", f"{performance['total_return_pct']:+.2f} %")
     yield ("Total trades", f"{performance['total_trades']:,}")
     yield ("Winning trades", f"{performance['winning_trades']:,}")
     yield ("Losing trades", f"{performance['losing_trades']:,}")
-    yield ("Win rate", _percent(performance["win_rate"]))
-    yield ("Peak equity", _money(performance["peak_equity"]))
+    yield ("Win rate", percent(performance["win_rate"]))
+    yield ("Peak equity", money(performance["peak_equity"]))
     yield ("Max drawdown", f"{performance['max_drawdown_pct']:.2f} %")
     yield ("Trade log saved", str(folder / results["files"]["trades"]))
 
@@ -96,18 +96,18 @@ def _funnel(results: Results) -> Iterator[Row]:
         ("refused by risk", "refused_by_risk"),
         ("refused by the gate", "refused_by_gate"),
     ):
-        yield _row(label, sum(funnel[key].values()), _reasons(funnel[key]))
+        yield _row(label, sum(funnel[key].values()), counts_text(funnel[key]))
     sized_by = {name: count for name, count in funnel["sized_by"].items() if count}
-    yield _row("orders submitted", funnel["orders_submitted"], f"sized by {_reasons(sized_by)}" if sized_by else "")
+    yield _row("orders submitted", funnel["orders_submitted"], f"sized by {counts_text(sized_by)}" if sized_by else "")
     cancelled = {why: count for why, count in funnel["cancelled"].items() if count and why != "session_end"}
-    yield _row("cancelled", sum(cancelled.values()), _reasons(cancelled))
+    yield _row("cancelled", sum(cancelled.values()), counts_text(cancelled))
     yield _row("unfilled at the end", funnel["unfilled_at_end"], "")
     yield _row("entries filled", funnel["entries_filled"], "")
 
 
 def _exits(results: Results) -> Iterator[Row]:
     for reason, totals in results["exits"].items():
-        detail = f"win rate {_percent(totals['win_rate'])}, PnL {_money(totals['realized_pnl'], sign='+')}"
+        detail = f"win rate {percent(totals['win_rate'])}, PnL {money(totals['realized_pnl'], '+')}"
         yield _row(reason, totals["total_trades"], detail)
     both = results["stop_and_target_in_one_candle"]
     yield _row("stop and target", both, "trades with both levels in one candle, counted as stopped")
@@ -115,21 +115,21 @@ def _exits(results: Results) -> Iterator[Row]:
 
 def _costs(results: Results) -> Iterator[Row]:
     costs = results["costs"]
-    yield Row("commission", _money(costs["commission"]))
-    yield Row("slippage", _money(costs["slippage"]))
+    yield Row("commission", money(costs["commission"]))
+    yield Row("slippage", money(costs["slippage"]))
     short = results["short"]
     if short["total_trades"]:
         yield _row(
             "shorts", short["total_trades"],
-            f"PnL {_money(short['realized_pnl'], sign='+')}; a spot exchange could not place these",
+            f"PnL {money(short['realized_pnl'], '+')}; a spot exchange could not place these",
         )  # fmt: skip
 
 
 def _per_symbol(results: Results) -> Grid:
     rows = tuple(
         (
-            symbol, f"{own['candles']:,}", f"{own['total_trades']:,}", _percent(own["win_rate"]),
-            _money(own["realized_pnl"], sign="+"),
+            symbol, f"{own['candles']:,}", f"{own['total_trades']:,}", percent(own["win_rate"]),
+            money(own["realized_pnl"], "+"),
         )
         for symbol, own in results["per_symbol"].items()
     )  # fmt: skip
@@ -141,7 +141,7 @@ def _shortfalls(results: Results) -> Iterator[str]:
     for shortfall in results["shortfalls"]:
         parts = []
         if shortfall["missing_candles"]:
-            first, last = _time(shortfall["first_open"]), _time(shortfall["last_open"])
+            first, last = time_text(shortfall["first_open"]), time_text(shortfall["last_open"])
             parts.append(
                 f"{shortfall['missing_candles']:,} missing: {shortfall['gaps']:,} gaps between the first candle, "
                 f"{first}, and the last, {last}"
@@ -153,19 +153,3 @@ def _shortfalls(results: Results) -> Iterator[str]:
 
 def _row(label: str, count: int, detail: str) -> Row:
     return Row(label, f"{count:,}", detail, _COUNT_WIDTH)
-
-
-def _reasons(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-
-
-def _money(value: float, sign: str = "") -> str:
-    return f"{value:{sign},.2f}"
-
-
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.2f} %"
-
-
-def _time(iso: str | None) -> str:
-    return "n/a" if iso is None else short_time(parse_time_ms(iso))

@@ -1,12 +1,13 @@
-"""Figures of results.json as people read them; the unit follows from the name: `_pct`, `_s`, `_days`, a count, money.
+"""Numbers, times and counts as people read them, on the console and on the page: one set for all that reports.
 
-The rule: nothing is computed, and what is undefined or absent is n/a, never 0.
+`value_text` finds the unit of a figure of results.json by its name: `_pct`, `_s`, `_days`, a count, money. What is
+undefined or absent is n/a, never 0.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from app.times import parse_time_ms, short_time
+from app.times import DAY_MS, iso_ms, parse_time_ms, short_time
 
 ABSENT = "n/a"
 _WORDS = {
@@ -19,6 +20,31 @@ _MONEY = (
     "win", "trade", "costs",
 )  # fmt: skip
 _RATIOS = ("_r", "factor", "ratio", "_times", "_bps")
+
+
+def figure(value: float | None, form: str = "{:.2f}", absent: str = ABSENT) -> str:
+    """A number in a form; `absent` where it is not known."""
+    return absent if value is None else form.format(value)
+
+
+def money(value: float | None, sign: str = "") -> str:
+    """Two decimals; `+` prints the sign of a gain, too."""
+    return figure(value, f"{{:{sign},.2f}}")
+
+
+def percent(value: float | None, sign: str = "") -> str:
+    """Of a number that is percent already."""
+    return figure(value, f"{{:{sign}.2f}} %")
+
+
+def exact(value: float | str | None) -> str:
+    """As many digits as tell a price or a size apart; text as it is."""
+    return value if isinstance(value, str) else figure(value, "{:,.10g}", "none yet")
+
+
+def counts_text(counts: Mapping[Any, int]) -> str:
+    """`name 3, other 1`, without those that are zero."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
 
 
 def value_text(key: str, value: Any) -> str:
@@ -60,6 +86,36 @@ def duration_text(seconds: float) -> str:
             parts.append(f"{left // length_s:,} {unit}")
             left %= length_s
     return " ".join(parts[:2]) or "0 s"
+
+
+def rounded_duration(seconds: float | None) -> str:
+    """The largest unit of which there are two: `3.2 days`, `15.1 h`, `119 s`."""
+    for unit, length in (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds is not None and seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return figure(seconds, "{:,.0f} s")
+
+
+def countdown(seconds: float) -> str:
+    """`1:06:38`, `0:07`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def clock_text(time_ms: int) -> str:
+    """Hours and minutes, UTC."""
+    return minute_text(time_ms)[-5:]
+
+
+def minute_text(time_ms: int) -> str:
+    """`2025-10-30 00:00`, always without seconds."""
+    return iso_ms(time_ms)[:16].replace("T", " ")
+
+
+def moment_text(time_ms: int) -> str:
+    """`2025-10-30 00:00`, with seconds where there are any."""
+    return short_time(time_ms) if time_ms % DAY_MS else f"{short_time(time_ms)} 00:00"
 
 
 def time_text(iso: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.models.market import Candle
 from app.models.orders import Fill
-from app.times import DAY_MS, short_time
+from app.report.formats import clock_text, counts_text, figure, moment_text
 
 Line = list[tuple[str, str]]  # pieces of text with a rich style
 _LABEL = 11
@@ -64,7 +64,7 @@ def fill_words(fill: Fill) -> str:
 
 def _head(shown: Shown, status: Mapping[str, Any]) -> Line:
     last = status["last_slice_ms"]
-    until = "no slice yet" if last is None else f"{_moment(last)} UTC"
+    until = "no slice yet" if last is None else f"{moment_text(last)} UTC"
     return [("Onetape paper", "bold"), (f"  {status['exchange']} {status['timeframe']}  {until}  {shown.folder}", "")]
 
 
@@ -101,7 +101,7 @@ def _account(shown: Shown, status: Mapping[str, Any]) -> Iterator[Line]:
     ]
     if status["halted"]:
         trip = status["halts"][-1]
-        since = f" since {_moment(trip['time_ms'])}" if trip["time_ms"] else " since before the first slice"
+        since = f" since {moment_text(trip['time_ms'])}" if trip["time_ms"] else " since before the first slice"
         yield [_label("HALTED", _BAD), (trip["why"], _BAD), (since, "")]
         yield [_label(""), (f"`python -m app resume {shown.folder} --why ...` releases it", _WARN)]
 
@@ -110,30 +110,30 @@ def _symbols(shown: Shown, status: Mapping[str, Any], width: int) -> list[Line]:
     """A row a symbol: its last candle, its position; columns that do not fit are left out."""
     link = status["link"] or {"late": (), "missing": ()}
     positions = {one["symbol"]: one for one in status["positions"]}
-    marks = {}
-    for symbol in status["symbols"]:
-        state = (
-            "late" if symbol in link["late"] else "stale" if symbol in shown.stale else
-            "asked" if symbol in link["missing"] else ""
-        )  # fmt: skip
-        marks[symbol] = state
+    symbols = list(status["symbols"])
+    marks = {
+        symbol: "late" if symbol in link["late"] else "stale" if symbol in shown.stale else
+        "asked" if symbol in link["missing"] else ""
+        for symbol in symbols
+    }  # fmt: skip
+    candles, held = [shown.candles.get(one) for one in symbols], [positions.get(one) for one in symbols]
     columns: list[tuple[str, list[str], int]] = [
-        ("symbol", list(status["symbols"]), 0),
-        ("candle", [_candle_time(shown.candles.get(one), marks[one]) for one in status["symbols"]], 0),
-        ("close", [_figure(shown.candles.get(one), "close", ",.8g") for one in status["symbols"]], 0),
-        ("volume", [_figure(shown.candles.get(one), "volume", ",.5g") for one in status["symbols"]], 3),
-        ("position", [_position(positions.get(one), one in status["pending"]) for one in status["symbols"]], 0),
-        ("entry", [_price(positions.get(one), "entry") for one in status["symbols"]], 2),
-        ("stop", [_price(positions.get(one), "stop") for one in status["symbols"]], 1),
-        ("target", [_price(positions.get(one), "target") for one in status["symbols"]], 1),
-        ("unrealised", [_unrealised(positions.get(one)) for one in status["symbols"]], 0),
+        ("symbol", symbols, 0),
+        ("candle", [_candle_time(one, marks[symbol]) for one, symbol in zip(candles, symbols, strict=True)], 0),
+        ("close", [figure(None if one is None else one.close, "{:,.8g}", "") for one in candles], 0),
+        ("volume", [figure(None if one is None else one.volume, "{:,.5g}", "") for one in candles], 3),
+        ("position", [_position(positions.get(one), one in status["pending"]) for one in symbols], 0),
+        ("entry", [_held(one, "entry") for one in held], 2),
+        ("stop", [_held(one, "stop") for one in held], 1),
+        ("target", [_held(one, "target") for one in held], 1),
+        ("unrealised", [_held(one, "unrealised", "{:+,.2f}") for one in held], 0),
     ]
     widths = [max(len(title), *map(len, cells)) for title, cells, _ in columns]
     while sum(widths) + 2 * (len(widths) - 1) > width and any(rank for _, _, rank in columns):
         worst = max(range(len(columns)), key=lambda place: columns[place][2])
         del columns[worst], widths[worst]
     lines: list[Line] = [[(_row([title for title, _, _ in columns], widths), _DIM)]]
-    for place, symbol in enumerate(status["symbols"]):
+    for place, symbol in enumerate(symbols):
         row = _row([cells[place] for _, cells, _ in columns], widths)
         lines.append([(row, _row_style(marks[symbol], positions.get(symbol)))])
     return lines
@@ -167,7 +167,7 @@ def _funnel(status: Mapping[str, Any]) -> Iterator[Line]:
 
 
 def _counted(name: str, total: int, reasons: Mapping[str, int]) -> str:
-    detail = ", ".join(f"{why} {count:,}" for why, count in reasons.items() if count)
+    detail = counts_text(reasons)
     return f"{name} {total:,}{f' ({detail})' if detail else ''}"
 
 
@@ -187,29 +187,11 @@ def _candle_time(candle: Candle | None, mark: str) -> str:
     return f"{text} {mark}" if mark else text
 
 
-def _figure(candle: Candle | None, name: str, layout: str) -> str:
-    return "" if candle is None else format(getattr(candle, name), layout)
-
-
 def _position(position: Mapping[str, Any] | None, pending: bool) -> str:
     if position is not None:
         return f"{position['side']} {position['quantity']:g}"
     return "order pending" if pending else "-"
 
 
-def _price(position: Mapping[str, Any] | None, name: str) -> str:
-    return "" if position is None else f"{position[name]:,.8g}"
-
-
-def _unrealised(position: Mapping[str, Any] | None) -> str:
-    return "" if position is None else f"{position['unrealised']:+,.2f}"
-
-
-def clock_text(time_ms: int) -> str:
-    """Hours and minutes, UTC."""
-    seconds = time_ms % DAY_MS // 1000
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}"
-
-
-def _moment(time_ms: int) -> str:
-    return short_time(time_ms) if time_ms % DAY_MS else f"{short_time(time_ms)} 00:00"
+def _held(position: Mapping[str, Any] | None, name: str, form: str = "{:,.8g}") -> str:
+    return "" if position is None else form.format(position[name])

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from app import times
+from app.report.formats import countdown
 from app.runs.recorder import Progress
 from app.session.period import Period
 
@@ -63,15 +64,9 @@ class BacktestProgress:
 def progress_text(done: float, candles: int, elapsed_s: float) -> str:
     """` 42 %, 812,345 candles/s, 0:07 left`; `done` is 0 to 1, the time left is that of the pace so far."""
     pace = f"{100.0 * done:3.0f} %, {candles / elapsed_s:,.0f} candles/s"
-    return pace if done == 0.0 else f"{pace}, {_duration(elapsed_s * (1.0 - done) / done)} left"
+    return pace if done == 0.0 else f"{pace}, {countdown(elapsed_s * (1.0 - done) / done)} left"
 
 
 def wanted() -> bool:
     """A bar belongs on a terminal only, and beside a report that goes there too."""
     return sys.stderr.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -7,7 +7,7 @@ Data only: no markup.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.report.formats import ABSENT, at, label, time_text, tone, value_text
+from app.report.formats import ABSENT, at, counts_text, label, money, time_text, tone, value_text
 from app.runs.run_on_disk import RunOnDisk
 
 Json = Mapping[str, Any]
@@ -174,7 +174,7 @@ def funnel(results: Json) -> Table | None:
 
 
 def _stage(name: str, count: Any, reasons: Json | None, lead: str = "") -> list[Cell]:
-    parts = ", ".join(f"{reason} {number:,}" for reason, number in (reasons or {}).items() if number)
+    parts = counts_text(reasons or {})
     return [Cell(label(name)), Cell(value_text(name, count)), Cell(lead + parts if parts else "")]
 
 
@@ -211,14 +211,10 @@ def candle_sentences(results: Json) -> list[str]:
         f"Stop and target fell into one candle in {_text(results, 'uncertainty.both_levels')} trades, taken as stops.",
         f"A target was touched but not passed in {_text(results, 'uncertainty.targets_touched')} trades.",
         f"The run paid {known.get('actual_bps') or 0.0:,.2f} basis points of every fill's value in commission and "
-        f"slippage; it would break even at {_bps(known.get('break_even_bps'))}.",
+        f"slippage; it would break even at {money(known.get('break_even_bps'))}.",
         f"{_text(results, 'uncertainty.over_1pct_of_volume')} of {_text(results, 'uncertainty.volume_known')} trades "
         "were larger than 1 % of the volume of their entry's candle.",
     ]
-
-
-def _bps(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:,.2f}"
 
 
 class MonthCell(NamedTuple):

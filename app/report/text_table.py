@@ -27,8 +27,3 @@ def limited(lines: Sequence[str]) -> Iterator[str]:
     yield from (f"    {line}" for line in lines[:LISTED_MAX])
     if len(lines) > LISTED_MAX:
         yield f"    and {len(lines) - LISTED_MAX:,} more"
-
-
-def figure(value: float | None, form: str = "{:.2f}", absent: str = "n/a") -> str:
-    """A number as text; `absent` where it is not known."""
-    return absent if value is None else form.format(value)

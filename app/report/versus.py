@@ -12,14 +12,13 @@ from typing import Any
 
 from app.errors import DataError
 from app.report.curves import equity_line
-from app.report.formats import ABSENT, at, label, tone, value_text
+from app.report.formats import ABSENT, at, label, minute_text, tone, value_text
 from app.report.making import page_title, period_text
 from app.report.pairing import paired
 from app.report.rendering import cell, document, head_cell, script_files, script_json, write_page
 from app.report.sections import Cell, notices, settings_rows
 from app.runs.reader import FillRow, Run
 from app.runs.run_on_disk import RunOnDisk, read_run
-from app.times import iso_ms
 
 _LISTED = 500
 _FIGURES = (
@@ -152,13 +151,13 @@ def trade_differences(a: Path, b: Path) -> TradeDifferences:
     try:
         for one, other in paired(Run.open(a).fills(), Run.open(b).fills(), _key):
             present = one or other
-            if present is None or _told(one) == _told(other):
+            if present is None or _fill_text(one) == _fill_text(other):
                 equal += 1
                 continue
             differing += 1
             row = present.row
             entry = TradeDifference(
-                iso_ms(present.time_ms)[:16].replace("T", " "), row["symbol"], row["action"], _told(one), _told(other)
+                minute_text(present.time_ms), row["symbol"], row["action"], _fill_text(one), _fill_text(other)
             )
             listed.append((present.time_ms, entry))
     except DataError as error:
@@ -171,14 +170,14 @@ def _key(fill: FillRow) -> tuple[str, int, str]:
     return fill.row["symbol"], fill.decided_ms, fill.row["action"]
 
 
-def _told(fill: FillRow | None) -> str:
+def _fill_text(fill: FillRow | None) -> str:
     if fill is None:
         return "not there"
     row = fill.row
-    money = f", PnL {float(row['realized_pnl']):+,.2f}" if row["action"] == "CLOSE" else ""
-    when = iso_ms(fill.time_ms)[:16].replace("T", " ")
+    pnl = f", PnL {float(row['realized_pnl']):+,.2f}" if row["action"] == "CLOSE" else ""
     return (
-        f"{row['side'].lower()} {float(row['quantity']):g} at {float(row['price']):g}, {row['reason']}{money}, {when}"
+        f"{row['side'].lower()} {float(row['quantity']):g} at {float(row['price']):g}, {row['reason']}{pnl}, "
+        f"{minute_text(fill.time_ms)}"
     )
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.report.text_table import figure, text_table
+from app.report.formats import figure
+from app.report.text_table import text_table
 from app.research.landscape import HeatMap, Neighbourhood, heat_map, importance, most_important
 from app.research.overfitting import DeflatedSharpe, Overfitting, deflated_sharpe, overfitting
 from app.research.study import Study, Trial

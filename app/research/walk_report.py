@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from app.candles.cache import CandleCache
-from app.report.text_table import figure, text_table
+from app.report.formats import figure
+from app.report.text_table import text_table
 from app.research.stitching import stitch
 from app.research.walk_forward import FORMAT, Walk, efficiency
 from app.research.windows import Span

@@ -2,7 +2,24 @@
 
 import pytest
 
-from app.report.formats import at, duration_text, label, time_text, tone, value_text
+from app.report.formats import (
+    at,
+    clock_text,
+    countdown,
+    counts_text,
+    duration_text,
+    exact,
+    figure,
+    label,
+    minute_text,
+    moment_text,
+    money,
+    percent,
+    rounded_duration,
+    time_text,
+    tone,
+    value_text,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -46,3 +63,16 @@ def test_what_is_not_there() -> None:
     assert at({"a": {"b": 1}}, "a.b") == 1
     assert [at({"a": {"b": 1}}, path) for path in ("a.c", "a.b.c", "x.y")] == [None, None, None]
     assert (time_text(None), time_text("2025-10-30T00:01:00.000Z")) == ("n/a", "2025-10-30 00:01")
+
+
+def test_numbers_counts_and_times() -> None:
+    assert [money(-1234.5), money(2.0, "+"), money(None)] == ["-1,234.50", "+2.00", "n/a"]
+    assert [percent(1234.5), percent(2.0, "+"), percent(None)] == ["1234.50 %", "+2.00 %", "n/a"]
+    assert [exact(4079.94), exact(None), exact("held")] == ["4,079.94", "none yet", "held"]
+    assert [figure(0.0), figure(None, absent="-")] == ["0.00", "-"]
+    assert counts_text({"late": 1, "none": 0, "stale": 2_000}) == "late 1, stale 2,000"
+    spans = (None, 119.0, 120.0, 7_199.0, 86_400.0, 172_800.0)
+    assert [rounded_duration(one) for one in spans] == ["n/a", "119 s", "2.0 min", "120.0 min", "24.0 h", "2.0 days"]
+    assert [countdown(one) for one in (7.4, 3_998.0)] == ["0:07", "1:06:38"]
+    assert [minute_text(86_400_000), clock_text(86_461_000)] == ["1970-01-02 00:00", "00:01"]
+    assert [moment_text(one) for one in (86_400_000, 86_461_000)] == ["1970-01-02 00:00", "1970-01-02 00:01:01"]

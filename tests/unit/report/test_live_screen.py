@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.report.live_screen import Line, Shown, clock_text, fill_text, screen
+from app.report.formats import clock_text
+from app.report.live_screen import Line, Shown, fill_text, screen
 from tests.live_sessions import link, live, market
 from tests.made import fill
 
