@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from app.research.search import Search, SearchOptions
     from app.research.study import Leader
     from app.research.workbench import Workers
-    from app.runs.trade_table import Fills
+    from app.runs.fill_columns import Fills
     from app.session.backtest import ConfigBacktestRunner
 
 
