@@ -12,8 +12,7 @@ from app.cli.arguments import make_runner, report_line
 from app.errors import DataError
 from app.log import Log, make_log
 from app.report.console import report_text
-from app.report.fetch_progress import FetchBar, teller
-from app.report.progress import BacktestProgress, wanted
+from app.report.progress import BacktestProgress, FetchBar, teller, wanted
 from app.runs.run_folder import to_json
 from app.session.backtest import BacktestResults
 from app.times import timeframe_ms

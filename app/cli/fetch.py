@@ -37,7 +37,7 @@ def add_fetch_parser(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def run_fetch(args: argparse.Namespace) -> int:
     """The command; 0 also where the exchange has gaps, which the table names."""
-    from app.report.fetch_progress import FetchBar, teller
+    from app.report.progress import FetchBar, teller
 
     start_ms = parse_time_ms(args.start)
     end_ms = None if args.end is None else parse_time_ms(args.end)

@@ -1,70 +1,127 @@
-"""The progress bar of a backtest: on a terminal, for runs of more than a second; nothing in a pipe.
+"""Progress bars of a backtest and of a fetch: on a terminal, for what takes a while; in a pipe only a fetch's notes.
 
-Shows how far the replay is, its candles a second and the time left at the pace so far. rich is imported only when the
-bar first shows. It reads the clock to decide that, and changes nothing in the run.
+They read the clock to draw seldom, and change nothing in what they show. rich is imported when a bar first shows.
 """
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from app import times
 from app.report.formats import countdown
-from app.runs.recorder import Progress
-from app.session.period import Period
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-_SHOW_AFTER_S = 1.0
+    from app.runs.recorder import Progress
+    from app.session.period import Period
+
 _REDRAW_S = 0.1
+_NOTE_EVERY_S = 1.0
 
 
-class BacktestProgress:
-    """Makes the recorder's progress callback for a period; `close()` removes the bar."""
+class _Bar:
+    """A bar on standard error; `close()` takes it off the screen."""
 
-    def __init__(self) -> None:
+    def __init__(self, verb: str, show_after_s: float, time_left: bool) -> None:
+        self._verb, self._show_after_s, self._time_left = verb, show_after_s, time_left
         self._bar: Bar | None = None
-        self._began_s = times.monotonic_s()
         self._drawn_s = 0.0
 
-    def __call__(self, period: Period) -> Progress:
+    def close(self) -> None:
+        """The bar vanishes; the report says what came."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _is_due(self, now_s: float, began_s: float) -> bool:
+        if now_s - began_s < self._show_after_s or now_s - self._drawn_s < _REDRAW_S:
+            return False
+        self._drawn_s = now_s
+        return True
+
+    def _draw(self, done: float, total: float, text: str) -> None:
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn(self._verb), BarColumn(), TextColumn("{task.description}"))
+            left = (TimeRemainingColumn(),) if self._time_left else ()
+            self._bar = Progress(*columns, *left, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._bar.add_task(text, total=total)
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=text)
+
+
+class BacktestProgress(_Bar):
+    """How far the replay is: makes the recorder's progress callback for a period."""
+
+    def __init__(self) -> None:
+        super().__init__("replaying", 1.0, time_left=False)
+
+    def __call__(self, period: "Period") -> "Progress":
         """The callback for one run."""
-        self._began_s = times.monotonic_s()
+        began_s = times.monotonic_s()
         span_ms = max(1, period.end_ms - period.start_ms)
 
         def advance(close_ms: int, candles: int) -> None:
             now_s = times.monotonic_s()
-            elapsed_s = now_s - self._began_s
-            if elapsed_s < _SHOW_AFTER_S or now_s - self._drawn_s < _REDRAW_S:
-                return
-            self._drawn_s = now_s
-            done = min(1.0, max(0.0, (close_ms - period.start_ms) / span_ms))
-            self._draw(done, progress_text(done, candles, elapsed_s))
+            if self._is_due(now_s, began_s):
+                done = min(1.0, max(0.0, (close_ms - period.start_ms) / span_ms))
+                self._draw(done, 1.0, progress_text(done, candles, now_s - began_s))
 
         return advance
-
-    def close(self) -> None:
-        """Take the bar off the screen."""
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _draw(self, done: float, text: str) -> None:
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            columns = (TextColumn("replaying"), BarColumn(), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._bar.add_task(text, total=1.0)
-        self._bar.update(self._bar.task_ids[0], completed=done, description=text)
 
 
 def progress_text(done: float, candles: int, elapsed_s: float) -> str:
     """` 42 %, 812,345 candles/s, 0:07 left`; `done` is 0 to 1, the time left is that of the pace so far."""
     pace = f"{100.0 * done:3.0f} %, {candles / elapsed_s:,.0f} candles/s"
     return pace if done == 0.0 else f"{pace}, {countdown(elapsed_s * (1.0 - done) / done)} left"
+
+
+class Counts(Protocol):
+    """Candles settled of those wanted, and when that began (monotonic)."""
+
+    wanted: int
+    done: int
+    began_s: float
+
+
+class FetchBar(_Bar):
+    """How much of a fetch has come, called with the counts as they grow; and its notes."""
+
+    def __init__(self) -> None:
+        super().__init__("fetching", 0.5, time_left=True)
+        self._shown = sys.stderr.isatty()
+
+    def __call__(self, counts: Counts) -> None:
+        """Draw, if it is time to."""
+        now_s = times.monotonic_s()
+        if self._shown and self._is_due(now_s, counts.began_s):
+            rate = counts.done / (now_s - counts.began_s)
+            text = f"{counts.done:,} of {counts.wanted:,} candles, {rate:,.0f}/s"
+            self._draw(counts.done, counts.wanted, text)
+
+    def say(self, text: str) -> None:
+        """A note; above the bar where there is one."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            print(text, file=sys.stderr)
+
+
+def teller(bar: FetchBar) -> Callable[[str], None]:
+    """Notes of waits and retries, at most one a second: many requests can meet the same fault at once."""
+    said_s = [float("-inf")]
+
+    def tell(text: str) -> None:
+        now_s = times.monotonic_s()
+        if now_s - said_s[0] >= _NOTE_EVERY_S:
+            said_s[0] = now_s
+            bar.say(f"onetape: {text}")
+
+    return tell
 
 
 def wanted() -> bool:
