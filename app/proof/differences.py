@@ -1,7 +1,7 @@
 """What two runs were fed and built with, held against each other: each difference with its class and its evidence.
 
-The rule: a difference is a fact of the tapes, candles or manifests, with the values of both runs; whether it led to
-anything is not asked here. Both inputs are read once, side by side; kept is only what has no partner yet.
+A difference is a fact of the tapes, candles or manifests, with the values of both runs; whether it led to anything is
+not asked here. Both inputs are read once, side by side; kept is only what has no partner yet.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from app.models.events import Command, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.market import Candle, Slice
+from app.report.pairing import by_time
 from app.times import iso_ms
 
 NAMES = ("A", "B")
@@ -83,7 +84,7 @@ class InputComparison:
         """All differences, by time; those from the start on first."""
         first: list[_Beat | None] = [None, None]
         last: list[_Beat | None] = [None, None]
-        for pair, one_ended in _paired(self._beats(a), self._beats(b)):
+        for pair, one_ended in by_time(self._beats(a), self._beats(b), lambda beat: beat.close_ms):
             for side, beat in enumerate(pair):
                 if beat is not None and beat.slice is not None:
                     first[side], last[side] = first[side] or beat, beat
@@ -224,25 +225,6 @@ class InputComparison:
 
     def _add(self, cause: Cause, key: Key, said: str) -> None:
         self._found.append(Difference(cause, key[1], key[0], said, of_candle=True))
-
-
-Pair = tuple[_Beat | None, _Beat | None]
-
-
-def _paired(a: Iterator[_Beat], b: Iterator[_Beat]) -> Iterator[tuple[Pair, bool]]:
-    """Both by close time, each in its order, None where one has no slice of that time; whether one has ended."""
-    left, right = next(a, None), next(b, None)
-    while left is not None or right is not None:
-        ended = left is None or right is None
-        if right is None or (left is not None and left.close_ms < right.close_ms):
-            yield (left, None), ended
-            left = next(a, None)
-        elif left is None or right.close_ms < left.close_ms:
-            yield (None, right), ended
-            right = next(b, None)
-        else:
-            yield (left, right), ended
-            left, right = next(a, None), next(b, None)
 
 
 def _marks(slice_: Slice | None, symbols: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Pairs the signals, orders, fills and equity rows of two runs and finds where they first differ.
 
-The rule: a signal has its partner by symbol and slice, a fill by the order it fills, so a fill at another time is still
-the same fill. Logs are read side by side; kept is only what has no partner yet.
+A signal has its partner by symbol and slice, a fill by the order it fills, so a fill at another time is still the same
+fill. Logs are read side by side; kept is only what has no partner yet.
 """
 
 from collections import Counter, defaultdict, deque
@@ -15,7 +15,7 @@ from app.runs.reader import EquityRow, FillRow, Run, SignalRow
 
 T = TypeVar("T")
 _SIGNAL = ("action", "tag")
-_INSIDE = ("stop_loss", "take_profit")  # made before the slice is decided on; everything else after it
+_LEVEL_EXITS = ("stop_loss", "take_profit")  # made before the slice is decided on; everything else after it
 
 
 class Kind(StrEnum):
@@ -89,7 +89,7 @@ def compare_outputs(a: Run, b: Run, on_fills: Callable[[FillRow, FillRow], None]
     if outputs.identical["equity"]:
         outputs.equity_rows = sum(1 for _ in a.equity())
     else:
-        for row, partner in _by_time(a.equity(), b.equity()):
+        for (row, partner), _ in by_time(a.equity(), b.equity(), lambda row: row[0]):
             outputs.equity_rows += 1
             if row != partner:
                 outputs.add(_equity_divergence(row, partner))
@@ -151,7 +151,7 @@ def _fill_divergence(a: FillRow | None, b: FillRow | None) -> Divergence | None:
     if not there:
         return None
     earlier = min(there, key=lambda fill: fill.time_ms)
-    rank = 0 if earlier.row["reason"] in _INSIDE else 3
+    rank = 0 if earlier.row["reason"] in _LEVEL_EXITS else 3
     rows = [None if one is None else one.row for one in (a, b)]
     return Divergence(Kind.FILL, earlier.time_ms, rank, earlier.row["symbol"], *rows)
 
@@ -164,15 +164,15 @@ def _equity_divergence(a: EquityRow | None, b: EquityRow | None) -> Divergence |
     return Divergence(Kind.EQUITY, present[0], 1, "", *rows)
 
 
-def _by_time(a: Iterator[EquityRow], b: Iterator[EquityRow]) -> Iterator[tuple[EquityRow | None, EquityRow | None]]:
+def by_time(
+    a: Iterator[T], b: Iterator[T], time_of: Callable[[T], int]
+) -> Iterator[tuple[tuple[T | None, T | None], bool]]:
+    """Pairs of one time, both ascending, None where one has nothing of that time; and whether one has ended."""
     left, right = next(a, None), next(b, None)
     while left is not None or right is not None:
-        if right is None or (left is not None and left[0] < right[0]):
-            yield left, None
-            left = next(a, None)
-        elif left is None or right[0] < left[0]:
-            yield None, right
-            right = next(b, None)
-        else:
-            yield left, right
-            left, right = next(a, None), next(b, None)
+        first_ms = min(time_of(one) for one in (left, right) if one is not None)
+        mine = left if left is not None and time_of(left) == first_ms else None
+        theirs = right if right is not None and time_of(right) == first_ms else None
+        yield (mine, theirs), left is None or right is None
+        left = left if mine is None else next(a, None)
+        right = right if theirs is None else next(b, None)
