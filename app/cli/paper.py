@@ -23,7 +23,7 @@ from app.models.orders import Decision, Fill
 from app.report.console import report_text
 from app.report.formats import clock_text
 from app.report.live_screen import fill_words
-from app.report.output_thread import Aside
+from app.report.output_thread import OutputThread
 from app.report.progress import wanted
 from app.report.session_log import SessionLog
 from app.runs.run_folder import to_json
@@ -58,10 +58,10 @@ def run_paper(args: argparse.Namespace) -> int:
         exchange_url=args.exchange_url,
         new_epoch=args.new_epoch,
     )
-    aside = Aside()
-    teller = SessionTeller(aside, lines=not args.json)
+    output = OutputThread()
+    teller = SessionTeller(output, lines=not args.json)
     if args.log_json or args.log_file is not None:
-        teller.log = SessionLog(make_log(as_json=args.log_json, file=args.log_file, on_terminal=False), aside)
+        teller.log = SessionLog(make_log(as_json=args.log_json, file=args.log_file, on_terminal=False), output)
     runner.on_session, runner.tell = teller.begin, teller.say
     if wanted() and not args.json and not args.log_json:
         from app.report.live_view import LiveView
@@ -74,9 +74,9 @@ def run_paper(args: argparse.Namespace) -> int:
         print("onetape: stopped before the session ran; nothing was traded since it last did", file=sys.stderr)
         return _INTERRUPTED
     finally:
-        aside.close()
-    if aside.lost:
-        print(f"onetape: {aside.lost} lines were lost ({aside.fault or 'too many waited'})", file=sys.stderr)
+        output.close()
+    if output.lost:
+        print(f"onetape: {output.lost} lines were lost ({output.fault or 'too many waited'})", file=sys.stderr)
     line = "" if args.no_report else report_line(results.folder, [runner.cache])
     sys.stdout.write(to_json(dict(results)) if args.json else report_text(results, results.folder) + line)
     return 0
@@ -109,10 +109,10 @@ async def run_on(
 class SessionTeller:
     """Whom a session tells what happens: a screen, or lines on standard output, and a log where one is wanted."""
 
-    def __init__(self, aside: Aside, *, lines: bool) -> None:
+    def __init__(self, output: OutputThread, *, lines: bool) -> None:
         self.screen: LiveView | None = None
         self.log: SessionLog | None = None
-        self._aside, self._lines = aside, lines
+        self._output, self._lines = output, lines
         self._view: SessionView | None = None
 
     def begin(self, view: SessionView, continued: bool) -> None:
@@ -148,7 +148,7 @@ class SessionTeller:
         if self.screen is not None:
             self.screen.note(text)
         else:
-            self._aside.do(partial(print, f"onetape: {text}", file=sys.stderr, flush=True))
+            self._output.do(partial(print, f"onetape: {text}", file=sys.stderr, flush=True))
 
     def failed(self, view: SessionView, why: str) -> None:
         """The session broke off: what it holds stays, and the next start goes on with it."""
@@ -168,7 +168,7 @@ class SessionTeller:
         if self.screen is not None:
             self.screen.note(f"{clock_text(time_ms)} {line}" if time_ms else line)
         elif self._lines:
-            self._aside.do(partial(print, f"{iso_ms(time_ms)} {line}" if time_ms else line, flush=True))
+            self._output.do(partial(print, f"{iso_ms(time_ms)} {line}" if time_ms else line, flush=True))
 
 
 def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> list[str]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from app.cli.arguments import caches_argument, caches_of
 
 if TYPE_CHECKING:
+    from app.proof.observation import Seen
     from app.proof.rebuild import Source
-    from app.proof.watching import Seen
     from app.proof.why import Section
 
 _LABEL_WIDTH = 30
@@ -36,8 +36,8 @@ def run_why(args: argparse.Namespace) -> int:
     """Rebuild, look and print."""
     import asyncio
 
+    from app.proof.observation import look
     from app.proof.rebuild import source_of
-    from app.proof.watching import look
     from app.proof.why import sections
     from app.runs.run_folder import to_json
     from app.times import parse_time_ms

@@ -10,8 +10,8 @@ from typing import Any
 
 from app.models.market import Candle, Slice
 from app.models.orders import Action, Bound, EntryOrder, Reason, Refusal, Side, Signal
+from app.proof.observation import Filled, Seen
 from app.proof.rebuild import Source
-from app.proof.watching import Filled, Seen
 from app.report.formats import exact
 from app.session.session import instruments
 from app.times import iso_ms

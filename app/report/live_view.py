@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from app import times
 from app.report.live_screen import Shown, screen
-from app.report.output_thread import Aside
+from app.report.output_thread import OutputThread
 from app.session.view import SessionView
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class LiveView:
         self._console = console
         self._view: SessionView | None = None
         self._notes: deque[str] = deque(maxlen=_NOTES_KEPT)
-        self._aside = Aside()
+        self._output = OutputThread()
         self._live: Live | None = None
         self._size = (0, 0)
         self._frames, self._frame_s = 0, 0.0
@@ -53,14 +53,14 @@ class LiveView:
             yield
         finally:
             drawing.cancel()
-            self._aside.do(self._close)
-            self._aside.close(1.0)
+            self._output.do(self._close)
+            self._output.close(1.0)
 
     async def _draw_often(self) -> None:
         while True:
-            if self._aside.waiting == 0:  # else the terminal has not taken the last one yet
+            if self._output.waiting == 0:  # else the terminal has not taken the last one yet
                 with contextlib.suppress(Exception):
-                    self._aside.do(partial(self._draw, self._look()))
+                    self._output.do(partial(self._draw, self._look()))
             await asyncio.sleep(_DRAW_S)
 
     def _look(self) -> Shown:

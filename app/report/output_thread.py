@@ -12,7 +12,7 @@ _WAITING_MAX = 10_000
 _CLOSE_S = 2.0
 
 
-class Aside:
+class OutputThread:
     """Makes calls, one after the other. `lost` are those that failed or were too many, `fault` is the first failure."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Aside:
             return
         self._calls.put(call)
         if self._thread is None:
-            self._thread = Thread(target=self._run, name="onetape-aside", daemon=True)
+            self._thread = Thread(target=self._run, name="onetape-output", daemon=True)
             self._thread.start()
 
     @property

@@ -11,16 +11,16 @@ from app.log import Log
 from app.models.events import Event, LateCandle, MarkedSlice, RevisedCandle, Stop
 from app.models.market import Slice
 from app.models.orders import Decision, Fill
-from app.report.output_thread import Aside
+from app.report.output_thread import OutputThread
 from app.session.view import SessionView
 from app.times import iso_ms
 
 
 class SessionLog:
-    """Follows one session and tells `log` of it, through `aside`."""
+    """Follows one session and tells `log` of it, through `output`."""
 
-    def __init__(self, log: Log, aside: Aside) -> None:
-        self._log, self._aside = log, aside
+    def __init__(self, log: Log, output: OutputThread) -> None:
+        self._log, self._output = log, output
         self._connected: bool | None = None
         self._stale: tuple[str, ...] = ()
         self._halted = False
@@ -122,4 +122,4 @@ class SessionLog:
         self._halted = safety.halted
 
     def _tell(self, name: str, **values: object) -> None:
-        self._aside.do(lambda: self._log(name, **values))
+        self._output.do(lambda: self._log(name, **values))

@@ -17,7 +17,7 @@ import numpy as np
 
 from app.errors import DataError
 from app.research.loaded_candles import LoadedCandles
-from app.runs.daily import EquityPath, EquityRows, EquityScan
+from app.runs.daily import EquityPath, EquityScan, EquitySeries
 from app.runs.fill_columns import Fills
 from app.runs.memory_log import MemoryEquityLog, MemoryTradeLog
 from app.runs.quotients import Floats
@@ -42,7 +42,7 @@ class TrialResult:
     results: dict[str, Any]
     trades_sha256: str
     fills: Fills
-    rows: EquityRows
+    rows: EquitySeries
     balances: Floats
     start_ms: int
 

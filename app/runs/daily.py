@@ -18,7 +18,7 @@ from app.times import DAY_MS
 _BLOCK_ROWS = 65_536
 
 
-class EquityRows(NamedTuple):
+class EquitySeries(NamedTuple):
     """Equity rows in memory, close times strictly rising: of a trial, which leaves no file."""
 
     times_ms: Ints
@@ -118,9 +118,9 @@ class EquityScan:
         self._is_under = bool(under[-1])
 
 
-def equity_blocks(rows: Path | EquityRows) -> Iterator[tuple[Ints, Floats]]:
+def equity_blocks(rows: Path | EquitySeries) -> Iterator[tuple[Ints, Floats]]:
     """Close times and equities of `equity.parquet`, block by block; rows in memory are one block."""
-    if isinstance(rows, EquityRows):
+    if isinstance(rows, EquitySeries):
         yield rows
         return
     for batch in read_parquet(rows, batch_size=_BLOCK_ROWS):

@@ -20,7 +20,7 @@ from app.errors import DataError
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-    from app.runs.daily import EquityRows
+    from app.runs.daily import EquitySeries
 
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 _BLOCK_ROWS = 8_192
@@ -111,7 +111,7 @@ class EquityLog:
             self._kept.close()
             _kept_path(self.path).unlink()
 
-    def source(self) -> "Path | EquityRows":
+    def source(self) -> "Path | EquitySeries":
         """Where the metrics read the rows."""
         return self.path
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from app.models.orders import Fill
-from app.runs.daily import EquityRows
+from app.runs.daily import EquitySeries
 from app.runs.equity import EquityLog
 from app.runs.fill_columns import COLUMNS, Fills, csv_row, fills_of
 from app.runs.quotients import Floats
@@ -79,9 +79,9 @@ class MemoryEquityLog(EquityLog):
             self.max_drawdown = float(np.max(1.0 - equity / peaks))
             self.peak = float(peaks[-1])
 
-    def source(self) -> EquityRows:
+    def source(self) -> EquitySeries:
         """What the metrics read."""
-        return EquityRows(np.array(self._times, np.int64), np.array(self._equity_column, np.float64))
+        return EquitySeries(np.array(self._times, np.int64), np.array(self._equity_column, np.float64))
 
     def balances(self) -> Floats:
         """One a row."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from app.runs.daily import EquityPath, EquityRows, EquityScan, equity_blocks
+from app.runs.daily import EquityPath, EquityScan, EquitySeries, equity_blocks
 from app.runs.fill_columns import Fills, Labels
 from app.runs.quotients import Floats, Ints, ratio
 from app.runs.ratios import monthly, risk_ratios
@@ -34,7 +34,7 @@ class RunFiles:
     """
 
     trades: Path | Fills
-    equity: Path | EquityRows
+    equity: Path | EquitySeries
     starting_balance: float
     final_equity: float
     start_ms: int

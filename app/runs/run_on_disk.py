@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from app.errors import DataError, NewerFormatError
-from app.runs.daily import EquityRows, equity_blocks
+from app.runs.daily import EquitySeries, equity_blocks
 from app.runs.fill_columns import Fills
 from app.runs.manifest import sha256_of, written_sha256
 from app.runs.quotients import Floats, Ints
@@ -31,13 +31,13 @@ NO_TRADES = trade_table(no_fills())
 class EquityCurve:
     """Equity by time, ascending, read in blocks; `from_fills` where the rows of each slice could not be read."""
 
-    rows: Path | EquityRows
+    rows: Path | EquitySeries
     first_ms: int
     first: float
     from_fills: bool = False
 
     @classmethod
-    def of(cls, rows: Path | EquityRows, *, from_fills: bool = False) -> "EquityCurve | None":
+    def of(cls, rows: Path | EquitySeries, *, from_fills: bool = False) -> "EquityCurve | None":
         """None without a row."""
         for times_ms, equity in equity_blocks(rows):
             if len(times_ms):
@@ -138,4 +138,4 @@ def _after_fills(log: Path, fills: int) -> EquityCurve | None:
         newest = {parse_time_ms(row["timestamp"]): float(row["equity"]) for row in islice(rows, fills)}
     times = sorted(newest)  # several fills at one time: the last one stands
     equity = np.array([newest[time_ms] for time_ms in times], np.float64)
-    return EquityCurve.of(EquityRows(np.array(times, np.int64), equity), from_fills=True)
+    return EquityCurve.of(EquitySeries(np.array(times, np.int64), equity), from_fills=True)

@@ -13,7 +13,7 @@ from app.cli.paper import SessionTeller, event_lines, run_on
 from app.errors import BlockedError, DataError, RateLimitError, UnavailableError
 from app.models.events import EndOfData, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.orders import Action, Decision
-from app.report.output_thread import Aside
+from app.report.output_thread import OutputThread
 from app.session.paper import PaperRunner
 from tests.live_sessions import live, market
 from tests.made import BTC, candle, fill, slice_of
@@ -151,7 +151,7 @@ class _Screen:
 
 
 async def test_notes_of_a_screen_leave_the_fills_to_their_own_list(tmp_path: Path) -> None:
-    aside, screen = Aside(), _Screen()
+    aside, screen = OutputThread(), _Screen()
     teller = SessionTeller(aside, lines=True)
     teller.screen = screen  # type: ignore[assignment]
     made = live(tmp_path)
@@ -225,7 +225,7 @@ def test_ctrl_c_before_the_session_runs_is_one_line(
 
 
 async def test_a_session_that_failed_says_what_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made, aside = live(tmp_path), Aside()
+    made, aside = live(tmp_path), OutputThread()
     SessionTeller(aside, lines=True).begin(made.view, continued=False)
     made.view.fail(ZeroDivisionError("x"))
     made.close()

@@ -15,9 +15,9 @@ from app.models.events import Event
 from app.models.market import Candle, Slice
 from app.proof.comparison import Comparison, compare
 from app.proof.differences import Cause
+from app.proof.observation import Seen, look
 from app.proof.rebuild import source_of
 from app.proof.reproduce import Reproduction, reproduce
-from app.proof.watching import Seen, look
 from app.runs.reader import Run
 from app.runs.run_inputs import inputs_of
 from app.session.tape_replay import TapeRunner

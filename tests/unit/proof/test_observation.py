@@ -10,8 +10,8 @@ import pytest
 from app.candles.cache import CandleCache
 from app.errors import DataError, StrategyError
 from app.models.events import Event, Stop
+from app.proof.observation import Seen, look
 from app.proof.rebuild import source_of
-from app.proof.watching import Seen, look
 from app.runs.reader import Run
 from app.times import parse_time_ms
 from app.trading.paper_trader import ExitRule

@@ -7,8 +7,8 @@ import pytest
 
 from app.candles.cache import CandleCache
 from app.models.orders import Action, Bound, Refusal, Signal
+from app.proof.observation import Seen, look
 from app.proof.rebuild import Source, source_of
-from app.proof.watching import Seen, look
 from app.proof.why import sections
 from app.strategies.base import Condition
 from app.times import parse_time_ms

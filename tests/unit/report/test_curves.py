@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.report.curves import EquityLine, SharpeLine, curve_facts, equity_line
-from app.runs.daily import EquityRows
+from app.runs.daily import EquitySeries
 from app.runs.quotients import Floats, Ints
 from app.runs.ratios import sharpe
 from app.runs.run_on_disk import EquityCurve
@@ -14,7 +14,7 @@ from app.times import DAY_MS
 
 
 def curve(values: "np.ndarray", step_ms: int = 60_000) -> EquityCurve:
-    found = EquityCurve.of(EquityRows(step_ms * (1 + np.arange(len(values))), values))
+    found = EquityCurve.of(EquitySeries(step_ms * (1 + np.arange(len(values))), values))
     assert found is not None
     return found
 
@@ -34,7 +34,7 @@ def test_it_is_the_same_line_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPat
     whole = curve(values)
     expected = line_of(whole, 1000.0)
 
-    def in_blocks(own: EquityRows) -> Iterator[tuple[Ints, Floats]]:
+    def in_blocks(own: EquitySeries) -> Iterator[tuple[Ints, Floats]]:
         for begin in range(0, rows, block):
             yield own.times_ms[begin : begin + block], own.equity[begin : begin + block]
 

@@ -135,12 +135,12 @@ async def test_a_terminal_that_takes_nothing_holds_nobody_up(tmp_path: Path, mon
     async with view.shown():
         assert await made.run(*market()) == "finished"
         async with asyncio.timeout(300):
-            while not view._aside.waiting:  # the picture after the one that hangs
+            while not view._output.waiting:  # the picture after the one that hangs
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
-        assert (view.drawn, view._aside.waiting) == (0, 1)
+        assert (view.drawn, view._output.waiting) == (0, 1)
     terminal.hold.set()
-    assert view._aside.close()
+    assert view._output.close()
 
 
 async def test_a_terminal_that_was_resized_is_cleared_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,16 +7,16 @@ import pytest
 
 from app.models.events import EndOfData, MarkedSlice, Stop
 from app.models.market import Slice
-from app.report.output_thread import Aside
+from app.report.output_thread import OutputThread
 from app.report.session_log import SessionLog
 from tests.live_sessions import OPEN_AFTER, link, live, market
 
 Told = list[tuple[str, dict[str, Any]]]
 
 
-def logged() -> tuple[SessionLog, Told, Aside]:
+def logged() -> tuple[SessionLog, Told, OutputThread]:
     told: Told = []
-    aside = Aside()
+    aside = OutputThread()
     return SessionLog(lambda event, **values: told.append((event, values)), aside), told, aside
 
 
