@@ -1,7 +1,7 @@
 """Whether two runs are the same; if not, where they first part, and which difference of what went in explains it.
 
-The rule: a divergence is explained by a difference of settings, code or inputs that comes before it, and by nothing
-else. What has none is unexplained, whatever kind of divergence it is: a class then says where, not why.
+A divergence is explained by a difference of settings, code or inputs that comes before it, and by nothing else. What
+has none is unexplained, whatever kind of divergence it is: a class then says where, not why.
 """
 
 from bisect import bisect_left

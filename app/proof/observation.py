@@ -1,7 +1,7 @@
-"""Brings a run back to one candle: the same events through the same runtime, watched where the answer is made.
+"""Brings a run back to one candle: the same events through the same runtime, observed where the answer is made.
 
-The rule: nothing is computed here that the runtime computes; it is handed the run's own events, and what its stages
-said and held at that candle is written down. Files of the replay lie in a temporary folder that is gone afterwards.
+The runtime is handed the run's own events, and what its stages said and held at that candle is written down; nothing is
+computed a second time. Files of the replay lie in a temporary folder that is gone afterwards.
 """
 
 import tempfile

@@ -1,7 +1,7 @@
 """What is needed to run a recorded run again: its settings, its strategy, and its events from tape or cache.
 
-The rule: the events are the run's own, in their order, or there are none; a session that still runs is read as far as
-its tape goes. It runs nothing and writes nothing.
+The events are the run's own, in their order, or there are none; a session that still runs is read as far as its tape
+goes. It runs nothing and writes nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

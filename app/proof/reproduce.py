@@ -1,7 +1,7 @@
 """Runs a run again from what its manifest says, into a folder that is gone afterwards, and holds the hashes together.
 
-The rule: the outputs decide; a hash of what went in that differs is told first, because it says why the outputs may.
-A run with a tape is replayed from it, every digest checked.
+The outputs decide; a hash of what went in that differs is told first, because it says why the outputs may. A run with a
+tape is replayed from it, every digest checked.
 """
 
 import tempfile

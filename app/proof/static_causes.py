@@ -1,7 +1,7 @@
 """What two runs were built with, from their manifests: settings, code, strategy, versions, period, warm-up.
 
-The rule: such a difference holds from the start on, or from the epoch of a session that brought it. A setting that
-cannot change a decision is no cause: what it does is on the tape, or nothing.
+Such a difference holds from the start on, or from the epoch of a session that brought it. A setting that cannot change
+a decision is no cause: what it does is on the tape, or nothing.
 """
 
 import json

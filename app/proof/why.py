@@ -1,7 +1,7 @@
 """Why a candle led to what it did, as sections of lines: candle, indicators, conditions, signal, sizing, gate, fills.
 
-The rule: every number is one that a stage of the runtime computed or held at that moment; here they are only put
-into words, in the order in which the runtime asks.
+Every number is one that a stage of the runtime computed or held at that moment; here they are put into words, in the
+order in which the runtime asks.
 """
 
 from collections.abc import Iterator, Sequence

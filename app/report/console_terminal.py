@@ -1,8 +1,7 @@
 """The blocks of the report laid out for a terminal's width, with rich: aligned, wrapped, coloured.
 
-The rule: the words and figures of the plain text, no others; gains green, losses red, what nobody may miss bold red,
-in the terminal's own colours, so that they can be read on light and dark. NO_COLOR is respected. rich is imported
-here only, when a terminal is there.
+Words and figures are those of the plain text; gains are green, losses red, what nobody may miss bold red, in the
+terminal's own colours, so that they can be read on light and dark. NO_COLOR is respected.
 """
 
 import re

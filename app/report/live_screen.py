@@ -1,7 +1,7 @@
 """The live view of a paper session as lines of text: what fits a terminal of this width and height.
 
-The rule: it is a pure function of what it is shown; what a trader must see (feed, equity, a closed latch, positions)
-comes first and is never pushed out by fills and notes. It knows no terminal and no clock.
+What a trader must see (feed, equity, a tripped kill switch, positions) comes first and is never pushed out by fills
+and notes. It knows no terminal and no clock.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

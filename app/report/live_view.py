@@ -1,7 +1,7 @@
 """The live view on a terminal: a picture of the session, a few times a second, on a thread of its own.
 
-The rule: the session is looked at between its events and never waits: a slow terminal gets fewer pictures, a picture
-that fails is dropped. No alternate screen, the cursor stays: there is nothing to restore, however the process ends.
+The session is looked at between its events and never waits: a slow terminal gets fewer pictures, a picture that fails
+is dropped. No alternate screen, the cursor stays: there is nothing to restore, however the process ends.
 """
 
 import asyncio

@@ -15,10 +15,11 @@ from app.report import figures
 from app.report.candle_chunks import VOLUME_OFFSET, VOLUME_STEPS, SymbolDetail, pack_symbols
 from app.report.curves import curve_facts, equity_line
 from app.report.formats import at, time_text
-from app.report.rendering import packed_columns, write_page
+from app.report.rendering import packed_columns
 from app.report.run_page import PageContent, page_pieces
 from app.runs.candle_source import RunCandles, candles_of
 from app.runs.fill_columns import Fills
+from app.runs.run_folder import write_whole
 from app.runs.run_on_disk import RunOnDisk, read_run
 from app.runs.trade_read import TradeTable
 from app.settings.shipped import RUN_CACHES
@@ -52,7 +53,7 @@ def make_report(
     if month is not None:
         candles, name = _only(candles, month), f"report_{month}.html"
     path = folder / name if out is None else out
-    write_page(path, page(run, candles, month))
+    write_whole(path, page(run, candles, month))
     return path
 
 

@@ -1,7 +1,7 @@
 """What a session says, on a thread of its own: a slow terminal, a full pipe or a failing disk holds no session up.
 
-The rule: calls are made in the order in which they were given; one that fails is dropped and counted, and when too many
-wait, new ones are. Nothing that a session needs may be given to it.
+Calls are made in the order in which they were given; one that fails is dropped and counted, and when too many wait,
+new ones are. Nothing that a session needs may be given to it.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Pieces of a page that asks nothing of a network: tables, styles, scripts, and how it is written to the disk.
+"""Pieces of a page that asks nothing of a network: tables, styles, scripts, packed columns.
 
 Everything that came from a user (symbols, tags, paths) is escaped, in markup by `text`, inside scripts by
 `script_json`; the page forbids itself any request by its content security policy. It is written whole or not at all.
@@ -8,7 +8,6 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import cache
 from html import escape as text
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 import msgspec
 
 from app.report.sections import Cell, Table
-from app.runs.run_folder import writing
 
 _HERE = Path(__file__).resolve().parent
 CHARTS = "vendor/lightweight-charts/lightweight-charts.standalone.production.js"
@@ -115,17 +113,3 @@ def packed_columns(symbols: Sequence[str], columns: Iterable[tuple[str, list[Any
         parts.append(deflate.compress(lead + msgspec.json.encode(name) + b":" + msgspec.json.encode(column)))
     parts += [deflate.compress(b"}}"), deflate.flush()]
     return base64.b64encode(b"".join(parts)).decode()
-
-
-def write_page(path: Path, pieces: Iterable[str]) -> None:
-    """Whole or not at all; OutputError where the disk takes no more."""
-    temporary = path.with_name(path.name + ".tmp")
-    with writing(path):
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.writelines(pieces)
-            temporary.replace(path)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise

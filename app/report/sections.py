@@ -1,7 +1,6 @@
 """The tables and tiles of the page: which figures of results.json it shows, under which words, in which order.
 
-The rule: every figure is taken from results.json as it stands; a block that an older version did not write gives n/a.
-Data only: no markup.
+Every figure is taken from results.json as it stands; a block that an older version did not write gives n/a. No markup.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -139,20 +138,11 @@ def groups(results: Json, *blocks: str, first: str) -> Table | None:
     rows = []
     for block in blocks:
         content = results.get(block) or {}
-        places = (
-            [(label(block), block)] if "total_trades" in content else [(name, f"{block}\0{name}") for name in content]
-        )
-        for name, place in places:
-            own = content if "\0" not in place else content[name]
-            cells = [
-                Cell(
-                    value_text(key, own.get(key)),
-                    tone(key, own.get(key)),
-                    place.replace("\0", ".") + "." + key,
-                    own.get(key),
-                )
-                for key in _TRADE_COLUMNS
-            ]
+        is_one = "total_trades" in content
+        for name, own in ((label(block), content),) if is_one else content.items():
+            place = block if is_one else f"{block}.{name}"
+            figures = ((key, own.get(key)) for key in _TRADE_COLUMNS)
+            cells = [Cell(value_text(key, value), tone(key, value), f"{place}.{key}", value) for key, value in figures]
             rows.append([Cell(name or "(none)"), *cells])
     return Table((first, *(label(key) for key in _TRADE_COLUMNS)), rows) if rows else None
 

@@ -1,7 +1,7 @@
 """What happens in a paper session as events for `--log-json` and `--log-file`: names in the past tense with key-values.
 
-The rule: it only looks, and notes what differs from before (a link that came up, a latch that closed); writing is done
-aside. What was replayed from a tape was told when it happened, and is not told again.
+It notes what differs from before (a link that came up, a kill switch that tripped); the output thread writes. What was
+replayed from a tape was told when it happened, and is not told again.
 """
 
 from collections.abc import Sequence

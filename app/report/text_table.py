@@ -1,7 +1,6 @@
 """Plain text tables and long lists for the console: the same on a terminal and in a pipe.
 
-The rule: columns two spaces apart, numbers to the right; a list that would scroll everything else away is cut, and
-says so.
+Columns stand two spaces apart, numbers to the right; a list that would scroll everything else away is cut and says so.
 """
 
 from collections.abc import Iterator, Sequence

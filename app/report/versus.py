@@ -1,7 +1,7 @@
 """Two runs side by side on one page: figures with their difference, equities in one chart, settings, fills that differ.
 
-The rule: trades are paired as `compare` pairs them, by symbol and by the slice that their entry was decided on; why
-they differ is that command's to say. What cannot be read of a run is named, the rest is shown.
+Trades are paired as `compare` pairs them, by symbol and by the slice that their entry was decided on; why they differ,
+that command says. What cannot be read of a run is named, the rest is shown.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,10 @@ from app.report.curves import equity_line
 from app.report.formats import ABSENT, at, label, minute_text, tone, value_text
 from app.report.making import page_title, period_text
 from app.report.pairing import paired
-from app.report.rendering import cell, document, head_cell, script_files, script_json, write_page
+from app.report.rendering import cell, document, head_cell, script_files, script_json
 from app.report.sections import Cell, notices, settings_rows
 from app.runs.reader import FillRow, Run
+from app.runs.run_folder import write_whole
 from app.runs.run_on_disk import RunOnDisk, read_run
 
 _LISTED = 500
@@ -54,7 +55,7 @@ def make_versus(a: Path, b: Path, out: Path | None = None) -> Path:
     path = out or a / f"report_vs_{other.name}.html"
     both = {"a": _line(one), "b": _line(other)}
     body = _body(one, other, trade_differences(a, b), has_equity=any(both.values()))
-    write_page(path, document(f"{one.name} and {other.name}", body, _scripts(both)))
+    write_whole(path, document(f"{one.name} and {other.name}", body, _scripts(both)))
     return path
 
 

@@ -1,7 +1,7 @@
 """The files of a finished run as DataFrames: fills, closed trades, equity.
 
-The rule: every number is the double that the run wrote; a file that is not whole is one DataError and never a
-shorter table. pandas is imported by the functions, so that a program that asks for none does not wait for it.
+Every number is the double that the run wrote; a file that is not whole is one DataError and never a shorter table.
+pandas is imported by the functions: a program that asks for no table does not wait for it.
 """
 
 import hashlib

@@ -17,6 +17,7 @@ from app.runs.daily import EquityPath, EquityScan, EquitySeries, equity_blocks
 from app.runs.fill_columns import Fills, Labels
 from app.runs.quotients import Floats, Ints, ratio
 from app.runs.ratios import monthly, risk_ratios
+from app.runs.tally import TradeTotals
 from app.runs.trade_stats import excursions, exposed_ms, group_statistics, trade_statistics
 from app.runs.trade_table import Trades, among, read_fills, trades_of
 from app.runs.uncertainty import turnover_before_slippage, uncertainty
@@ -136,19 +137,19 @@ def _to_halt(files: RunFiles, tripped_ms: int, fills: Fills, trades: Trades) -> 
     path = _scanned(files, equity_blocks(files.equity), until_ms=tripped_ms)
     before = trades.only(trades.entry.time_ms <= tripped_ms)
     opened = among(fills.trade_id, fills.trade_id[fills.opens & (fills.time_ms <= tripped_ms)])
-    equity, winners = float(path.marks[-1]), int((before.pnl > 0.0).sum())
+    equity = float(path.marks[-1])
     return {
         "time": iso_ms(tripped_ms),
         "final_equity": equity,
         "total_return_pct": 100.0 * (equity / files.starting_balance - 1.0),
         "max_drawdown_pct": 100.0 * path.max_drawdown,
-        "total_trades": len(before),
-        "winning_trades": winners,
-        "losing_trades": len(before) - winners,
-        "win_rate": 100.0 * winners / len(before) if len(before) else None,
-        "realized_pnl": float(before.pnl.sum()),
+        **_totals(before),
         **_performance(path, fills.only(opened), before),
     }
+
+
+def _totals(trades: Trades) -> Block:
+    return TradeTotals(len(trades), int((trades.pnl > 0.0).sum()), float(trades.pnl.sum())).as_dict()
 
 
 def _costs(fills: Fills, trades: Trades) -> Block:
@@ -187,14 +188,5 @@ def _per_tag(trades: Trades) -> tuple[dict[str, Block], int]:
     table: dict[str, Block] = {}
     own = _by_code(trades, tags)
     for code in listed:
-        of_tag = own[code]
-        winners = int((of_tag.pnl > 0.0).sum())
-        table[tags.names[code]] = {
-            "total_trades": len(of_tag),
-            "winning_trades": winners,
-            "losing_trades": len(of_tag) - winners,
-            "win_rate": 100.0 * winners / len(of_tag),
-            "realized_pnl": float(of_tag.pnl.sum()),
-            **group_statistics(of_tag),
-        }
+        table[tags.names[code]] = {**_totals(own[code]), **group_statistics(own[code])}
     return table, len(counts) - len(listed)

@@ -1,7 +1,7 @@
 """A run as a plotly figure for a notebook: candles with entries and exits, equity under them, drawdown at the bottom.
 
-The rule: what is drawn is thinned so that a browser stays quick (coarser candles, of equity the extremes), never
-smoothed: no peak and no drawdown is lost. plotly is an extra of the installation, asked for only here.
+What is drawn is thinned so that a browser stays quick (coarser candles, of equity the extremes), never smoothed: no
+peak and no drawdown is lost. plotly is an extra of the installation, asked for only here.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ import errno
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -82,10 +82,16 @@ def why_unwritten(error: OSError) -> str:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Whole or not at all."""
+    write_whole(path, (to_json(content),))
+
+
+def write_whole(path: Path, pieces: Iterable[str]) -> None:
+    """A text file, whole or not at all; OutputError where the disk takes no more."""
     temporary = path.with_name(path.name + ".tmp")
     with writing(path):
         try:
-            temporary.write_text(to_json(content), encoding="utf-8")
+            with temporary.open("w", encoding="utf-8") as file:
+                file.writelines(pieces)
             temporary.replace(path)
         except OSError:
             with suppress(OSError):

@@ -1,7 +1,7 @@
 """What a finished run was fed: the events of its tape, or the candles that its manifest's hashes lead to.
 
-The rule: a month of candles is the run's only if its hash is the one in the manifest, in whichever of the caches it
-lies; what is not found is said and never replaced by something near it. Nothing is written.
+A month of candles is the run's only if its hash is the one in the manifest, in whichever of the caches it lies; what
+is not found is said and never replaced by something near it.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """A finished run to look at: results.json as a mapping, its files as DataFrames, its metrics flat, a picture of it.
 
-`load_run()` gives it for a run folder, a backtest from a program gives the same. The rule: the figures are those of
-results.json and none is computed anew; pandas and plotly are imported when they are asked for.
+`load_run()` gives it for a run folder, a backtest from a program gives the same. No figure is computed anew; pandas
+and plotly are imported when they are asked for.
 """
 
 from collections.abc import Iterator, Mapping

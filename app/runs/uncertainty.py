@@ -1,7 +1,7 @@
 """What the candles cannot tell, and what the costs decide: the range of a result on the same trades.
 
-The rule: every answer is for the trades of the log with their own quantities, recomputed fill by fill; what the run
-itself would have done otherwise is `python -m app assumptions`. Formulas are in docs/metrics.md. Pure functions.
+Every answer is for the trades of the log with their own quantities, recomputed fill by fill; what the run itself would
+have done otherwise, `python -m app assumptions` says. Formulas are in docs/metrics.md.
 """
 
 from typing import Any

@@ -62,7 +62,7 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run(
     def full(path: Path, text: str) -> None:
         raise OutputError(f"cannot write {path}: the disk is full")
 
-    monkeypatch.setattr(making, "write_page", full)
+    monkeypatch.setattr(making, "write_whole", full)
     assert main([*SAMPLE, "--out", str(tmp_path / "a")]) == 0
     assert "onetape: no report was made: cannot write" in capsys.readouterr().err
     assert (tmp_path / "a/results.json").is_file()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import OutputError
-from app.report.rendering import cell, document, packed_columns, pairs, script_json, table, write_page
+from app.report.rendering import cell, document, packed_columns, pairs, script_json, table
 from app.report.sections import Cell, Table
+from app.runs.run_folder import write_whole
 
 EVIL = "</script><script>alert(1)</script>&\u2028"
 
@@ -42,7 +43,7 @@ def test_markup_escapes_whatever_it_is_given() -> None:
 def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "page.html").mkdir()
     with pytest.raises(OutputError, match=r"cannot write .*page\.html"):
-        write_page(tmp_path / "page.html", ["x"])
+        write_whole(tmp_path / "page.html", ["x"])
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     with pytest.raises(OutputError, match="cannot write"):
-        write_page(tmp_path / "none" / "page.html", ["x"])
+        write_whole(tmp_path / "none" / "page.html", ["x"])
