@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -95,7 +96,7 @@ def _or_nan(values: Iterable[float | None], count: int) -> Floats:
 TIME = Kind(
     lambda texts: np.array([text.rstrip("Z") for text in texts], "datetime64[ms]").astype(np.int64), _of_type(np.int64)
 )
-TEXT = Kind(list, lambda values, _: [str(value) for value in values])  # becomes Labels
+TEXT = Kind(list, lambda values, _: list(map(str, values)))  # becomes Labels
 ACTION = Kind(lambda texts: np.array([text == "OPEN" for text in texts], np.bool_), _of_type(np.bool_))
 SIDE = Kind(lambda texts: np.array([1.0 if text == "LONG" else -1.0 for text in texts]), _of_type(np.float64))
 NUMBER = Kind(lambda texts: np.fromiter(map(float, texts), np.float64, len(texts)), _of_type(np.float64))
@@ -182,7 +183,7 @@ def fills_of(fills: Sequence[Fill]) -> Fills:
     names: Names = {}
 
     def array(column: Column) -> Any:
-        values = column.kind.take((getattr(fill, column.field) for fill in fills), len(fills))
+        values = column.kind.take(map(attrgetter(column.field), fills), len(fills))
         return _labels(values, column, names) if column.kind is TEXT else values
 
     return Fills(**{name: array(column) for name, column in _ARRAYS.items()})
