@@ -1,15 +1,14 @@
 """What commands share: arguments as parent parsers, what they become, and a few lines that several commands print.
 
-It is no command, and no command imports another one. It is imported before it is known which command runs, so what
-only some commands need is imported in the functions.
+It is no command, and no command imports another one. Every start of the program imports it, so what only some commands
+need is imported in the functions.
 """
 
 import argparse
 import math
-import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -25,14 +24,11 @@ from app.settings.shipped import (
     SAMPLE_PERIOD,
     default_config,
 )
+from app.times import TIMEFRAMES_MS, parse_time_ms
 
 if TYPE_CHECKING:
     from app.candles.cache import CandleCache
-    from app.research.search import Search, SearchOptions
-    from app.research.study import Leader
-    from app.research.workbench import Workers
-    from app.runs.fill_columns import Fills
-    from app.session.backtest import ConfigBacktestRunner
+    from app.session.backtest import BacktestResults, ConfigBacktestRunner
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,12 +40,31 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"onetape: {message}; see `{self.prog} --help`\n")
 
+    def add_json(self, what: str = "print the answer as JSON") -> None:
+        """`--json`, with `print_answer`."""
+        self.add_argument("--json", action="store_true", help=what)
+
+    def add_run(self) -> None:
+        """The folder of a run."""
+        self.add_argument("run_folder", type=Path, metavar="RUN")
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number from `least` on."""
+
+    def count(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no count; write a whole number, {least} or more")
+        return int(text)
+
+    return count
+
 
 # Parent parsers.
 
 
 def profile_arguments() -> Parser:
-    """A parent: the profile, and what replaces parts of it."""
+    """The profile, and what replaces parts of it; with `profile_of`."""
     parser = Parser(add_help=False)
     parser.add_argument(
         "--config", type=Path, metavar="FILE",
@@ -66,14 +81,14 @@ def profile_arguments() -> Parser:
 
 
 def cache_argument() -> Parser:
-    """A parent: the one cache that a command reads, None for the default."""
+    """The one cache that a command reads or writes."""
     parser = Parser(add_help=False)
     parser.add_argument("--cache", type=Path, metavar="DIR", help=f"candles (default: {DEFAULT_CACHE})")
     return parser
 
 
 def caches_argument() -> Parser:
-    """A parent: where the candles of a finished run are looked for, by their hash; with `caches_of`."""
+    """Where the candles of a finished run are looked for, by their hash; with `caches_of`."""
     parser = Parser(add_help=False)
     parser.add_argument(
         "--cache", type=Path, action="append", metavar="DIR", dest="caches",
@@ -83,36 +98,55 @@ def caches_argument() -> Parser:
 
 
 def candle_arguments() -> Parser:
-    """A parent: over which candles a command runs its backtests."""
-    parser = Parser(add_help=False, parents=[cache_argument()])
+    """The profile, and over which candles a command runs its backtests; with `make_runner`."""
+    parser = Parser(add_help=False, parents=[profile_arguments(), cache_argument()])
     parser.add_argument("--start", metavar="D", help="first open time, inclusive, UTC: a date or an ISO time")
     parser.add_argument("--end", metavar="D", help="end, exclusive, UTC")
     parser.add_argument("--offline", action="store_true", help="never open a connection")
     parser.add_argument("--exchange-url", metavar="URL", help="another host for the exchange, e.g. the testnet's")
-    parser.set_defaults(speed="max")
+    parser.set_defaults(speed="max", out=None)
     return parser
 
 
-def search_arguments() -> Parser:
-    """A parent: what is searched, how, where, and over which candles; with `options_of` and `workers_of`."""
-    parser = Parser(add_help=False, parents=[profile_arguments(), candle_arguments()])
-    parser.add_argument(
-        "--param", action="append", default=[], metavar="NAME=VALUES", dest="params",
-        help="5:20, 40:60:5 or true,false; a strategy's parameter, risk.x, safety.x or trading.x; may be repeated",
-    )  # fmt: skip
-    parser.add_argument("--method", default="bayes", metavar="grid|random|bayes|genetic", help="default: bayes (TPE)")
-    parser.add_argument("--objective", default="sharpe", metavar="NAME", help="sharpe, calmar, return, expectancy, ...")
-    parser.add_argument("--trials", type=_positive, metavar="N", help="default: 100, or all points of the grid")
-    parser.add_argument("--min-trades", type=_positive, default=1, metavar="N", help="fewer: no value (default: 1)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="default: 1")
-    parser.add_argument("--batch", type=_positive, metavar="N", help="trials asked at a time; part of the study")
-    parser.add_argument("--workers", type=_positive, metavar="N", help="processes here (default: one a processor)")
-    parser.add_argument("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler, instead of processes here")
-    parser.add_argument("--shared-cache", metavar="URL", help="where a cluster's workers read the cache; fsspec's URLs")
+def series_arguments(*, several: bool) -> Parser:
+    """Candles of the cache by symbol and timeframe; `several` symbols or one."""
+    parser = Parser(add_help=False)
+    if several:
+        parser.add_argument("--symbols", required=True, metavar="A,B", help="e.g. BTC/USDT,ETH/USDT")
+    else:
+        parser.add_argument("--symbol", required=True, metavar="BTC/USDT")
+    parser.add_argument("--timeframe", required=True, metavar="1m", help=", ".join(TIMEFRAMES_MS))
     return parser
 
 
 # What the arguments become.
+
+
+def profile_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of a profile as a runner takes them; says where the profile of the package is taken."""
+    config = args.config
+    if config is None and (config := default_config()) != DEFAULT_CONFIG:
+        note(f"no {DEFAULT_CONFIG} here: taking the package's own, {config}")
+    return {
+        "config": config,
+        "interval": args.interval,
+        "symbols": None if args.symbols is None else symbols_of(args.symbols),
+        "strategy": args.strategy,
+        "overrides": args.overrides,
+    }
+
+
+def symbols_of(text: str) -> list[str]:
+    """`A,B` as names."""
+    return [symbol.strip() for symbol in text.split(",")]
+
+
+def bounds_ms(args: argparse.Namespace) -> tuple[int | None, int | None]:
+    """`--start` and `--end`; ConfigError where nothing lies between them."""
+    start_ms, end_ms = (None if text is None else parse_time_ms(text) for text in (args.start, args.end))
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise ConfigError(f"--start {args.start} is not before --end {args.end}")
+    return start_ms, end_ms
 
 
 def make_runner(args: argparse.Namespace) -> "ConfigBacktestRunner":
@@ -120,49 +154,24 @@ def make_runner(args: argparse.Namespace) -> "ConfigBacktestRunner":
     from app.candles.cache import CandleCache
     from app.session.backtest import ConfigBacktestRunner
 
-    config, cache, note = args.config, args.cache, ""
-    start, end = args.start, args.end
-    nothing_asked = config is None and cache is None and start is None and end is None and args.exchange_url is None
+    cache, start, end, text = args.cache or DEFAULT_CACHE, args.start, args.end, ""
+    nothing_asked = all(one is None for one in (args.config, args.cache, start, end, args.exchange_url))
     nothing_asked = nothing_asked and args.symbols in (None, "BTC/USDT")  # what the sample holds
     if nothing_asked and not CandleCache(DEFAULT_CACHE).series():
-        # A first run in an empty place: the sample with its own profile, all of it.
-        config, cache, note = (
-            SAMPLE_CONFIG,
-            SAMPLE_CACHE,
-            "the shipped sample (the cache is empty, no --config)",
-        )
-        start, end = SAMPLE_PERIOD
+        args.config, cache, (start, end) = SAMPLE_CONFIG, SAMPLE_CACHE, SAMPLE_PERIOD
+        text = "the shipped sample (the cache is empty, no --config)"
     return ConfigBacktestRunner(
-        config=config_of(config),
+        **profile_of(args),
         start=start,
         end=end,
-        interval=args.interval,
-        symbols=symbols_of(args.symbols),
-        strategy=args.strategy,
-        overrides=args.overrides,
-        cache=cache or DEFAULT_CACHE,
+        cache=cache,
         out=args.out,
         speed=_speed(args.speed),
-        note=note,
+        note=text,
         offline=args.offline,
         exchange_url=args.exchange_url,
-        tell=lambda text: print(f"onetape: {text}", file=sys.stderr),
+        tell=note,
     )
-
-
-def config_of(named: Path | None) -> Path:
-    """The profile that was named; else the one where the user stands; else the one of the package, which is said."""
-    if named is not None:
-        return named
-    found = default_config()
-    if found != DEFAULT_CONFIG:
-        print(f"onetape: no {DEFAULT_CONFIG} here: taking the package's own, {found}", file=sys.stderr)
-    return found
-
-
-def symbols_of(text: str | None) -> list[str] | None:
-    """`--symbols A,B`; None without it."""
-    return None if text is None else [symbol.strip() for symbol in text.split(",")]
 
 
 def _speed(text: str) -> float | None:
@@ -177,30 +186,55 @@ def _speed(text: str) -> float | None:
     return speed
 
 
-def caches_of(folders: Sequence[Path] | None) -> "list[CandleCache]":
+def caches_of(args: argparse.Namespace) -> "list[CandleCache]":
     """The caches that `--cache` names, or the default one and the shipped sample."""
     from app.candles.cache import CandleCache
 
-    return [CandleCache(folder) for folder in folders or RUN_CACHES]
-
-
-def options_of(args: argparse.Namespace) -> "SearchOptions":
-    """What the arguments ask for."""
-    from app.research.search import SearchOptions
-
-    return SearchOptions(**{name: getattr(args, name) for name in SearchOptions.__dataclass_fields__})
-
-
-def workers_of(args: argparse.Namespace, search: "Search") -> "Workers":
-    """Where the arguments want the trials to be run."""
-    if args.cluster is None and args.shared_cache is not None:
-        raise ConfigError("--shared-cache belongs to --cluster: processes here read --cache")
-    if args.cluster is not None and args.workers is not None:
-        raise ConfigError("--workers counts processes here; a cluster has those that were started with `dask worker`")
-    return search.workers(args.workers or os.cpu_count() or 1, args.cluster, args.shared_cache)
+    return [CandleCache(folder) for folder in args.caches or RUN_CACHES]
 
 
 # What several commands do.
+
+
+def note(text: str) -> None:
+    """A line on standard error; the answer has standard output."""
+    print(f"onetape: {text}", file=sys.stderr, flush=True)
+
+
+def print_answer(args: argparse.Namespace, content: Mapping[str, Any], lines: Iterable[str]) -> None:
+    """The answer on standard output: the content as JSON where `--json` asks for it, else the lines for people."""
+    from app.runs.run_folder import to_json
+
+    sys.stdout.write(to_json(content) if args.json else "".join(f"{line}\n" for line in lines))
+
+
+def print_results(
+    args: argparse.Namespace, results: "BacktestResults", cache: str | Path, elapsed_s: float | None = None
+) -> None:
+    """A run that has just ended: its report, or results.json alone, then its page and where that is.
+
+    The figures come first, as the page takes a moment. The page is made also where the reader of the figures has gone.
+    """
+    from app.report.console import report_text
+    from app.runs.run_folder import to_json
+
+    try:
+        sys.stdout.write(to_json(dict(results)) if args.json else report_text(results, results.folder, elapsed_s))
+        sys.stdout.flush()
+    finally:
+        path = None if args.no_report else _page_of(results, cache)
+    if path is not None and not args.json:
+        sys.stdout.write(f"\n{'Report saved:':<22}{path}\n")
+
+
+def _page_of(results: "BacktestResults", cache: str | Path) -> Path | None:
+    from app.report.making import make_report
+
+    try:
+        return make_report(results.folder, [cache], fills=results.fill_table)
+    except OnetapeError as error:  # the run's own files are complete: a disk that takes no page does not fail it
+        note(f"no report was made: {error}")
+        return None
 
 
 @contextmanager
@@ -215,48 +249,3 @@ def stopping() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def report_line(folder: Path, caches: Sequence[str | Path], fills: "Fills | None" = None) -> str:
-    """Makes the page of a run that has just ended; the line that says where. Why there is none, on standard error.
-
-    The run's own files are complete by then, so a disk that takes no page does not fail the run.
-    """
-    from app.report.making import make_report
-
-    try:
-        path = make_report(folder, caches, fills=fills)
-    except OnetapeError as error:
-        print(f"onetape: no report was made: {error}", file=sys.stderr)
-        return ""
-    return f"\n{'Report saved:':<22}{path}\n"
-
-
-class SearchProgress:
-    """Trials so far and the best of them: one line that is rewritten on a terminal, some twenty lines in a pipe."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._told = -1
-
-    def __call__(self, done: int, of: int, best: "Leader | None") -> None:
-        """After each trial."""
-        step = done * 20 // of
-        if not self._terminal and step == self._told:
-            return
-        self._told = step
-        told = "none yet" if best is None else f"{best[1]:.6g} ({', '.join(best[0])})"
-        line = f"onetape: {done:,} of {of:,} trials, best so far {told}"
-        start, end = ("\r\033[K", "") if self._terminal else ("", "\n")
-        print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Leave the line to what follows."""
-        if self._terminal and self._told >= 0:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no count; write a whole number, 1 or more")
-    return int(text)

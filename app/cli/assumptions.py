@@ -4,49 +4,33 @@ Takes the flags of `--mode backtest` and `--finer TF`; what it prints, app/resea
 """
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
-from app.cli.arguments import candle_arguments, make_runner, profile_arguments
+from app.cli.arguments import Parser, candle_arguments, make_runner, note, print_answer
 from app.report.text_table import text_table
+from app.research.assumptions import Answer, Assumptions, find_assumptions
 from app.times import parse_time_ms, short_time
 
-if TYPE_CHECKING:
-    from app.research.assumptions import Answer, Assumptions
 
-
-def add_assumptions_parser(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds `assumptions`."""
-    parser = commands.add_parser(
-        "assumptions",
-        parents=[profile_arguments(), candle_arguments()],
-        help="how far a result hangs on what candles cannot tell, and on the costs",
-    )
+def assumptions_parser(**about: str) -> Parser:
+    """The arguments of `assumptions`."""
+    parser = Parser(parents=[candle_arguments()], **about)
     parser.add_argument(
         "--finer", metavar="TF", help="ask again on finer candles, e.g. 1m; the strategy stays on its own"
     )
-    parser.add_argument("--json", action="store_true", help="print the answers as JSON")
-    parser.set_defaults(run=run_assumptions, out=None)
+    parser.add_json("print the answers as JSON")
+    parser.set_defaults(run=run_assumptions)
+    return parser
 
 
 def run_assumptions(args: argparse.Namespace) -> int:
     """Run and print; the exit status."""
-    from app.research.assumptions import find_assumptions
-
-    def tell(name: str) -> None:
-        print(f"onetape: {name}", file=sys.stderr)
-
-    found = find_assumptions(make_runner(args), args.finer, tell)
-    if args.json:
-        print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        print("\n".join(assumptions_lines(found)))
+    found = find_assumptions(make_runner(args), args.finer, note)
+    print_answer(args, found.as_dict(), assumptions_lines(found))
     return 0
 
 
-def assumptions_lines(found: "Assumptions") -> Iterator[str]:
+def assumptions_lines(found: Assumptions) -> Iterator[str]:
     """For people: the table, the ranges, and what makes them doubtful themselves."""
     start, end = (short_time(parse_time_ms(time)) for time in (found.start, found.end))
     yield f"{start} to {end} UTC, strategy on {found.strategy_timeframe}; each line is a run of its own"
@@ -71,7 +55,7 @@ def assumptions_lines(found: "Assumptions") -> Iterator[str]:
             yield f"{answer.name}: {answer.missing_candles:,} candles of the period are missing"
 
 
-def _comparison(found: "Assumptions") -> str:
+def _comparison(found: Assumptions) -> str:
     coarse, fine = found.doubts
     if coarse.width_pct == 0.0:
         return f"{coarse.timeframe} candles left nothing open"
@@ -79,7 +63,7 @@ def _comparison(found: "Assumptions") -> str:
     return f"{fine.timeframe} candles leave {share:.0f} % of the doubt that {coarse.timeframe} candles leave"
 
 
-def _row(answer: "Answer") -> tuple[str, ...]:
+def _row(answer: Answer) -> tuple[str, ...]:
     return (
         answer.name,
         answer.timeframe,

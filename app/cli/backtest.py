@@ -4,16 +4,13 @@ The run's own files are complete before the report is printed, and the report be
 """
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from app.candles.ranges import slots
-from app.cli.arguments import make_runner, report_line
+from app.cli.arguments import make_runner, note, print_results
 from app.errors import DataError
 from app.log import Log, make_log
-from app.report.console import report_text
 from app.report.progress import BacktestProgress, FetchBar, teller, wanted
-from app.runs.run_folder import to_json
 from app.session.backtest import BacktestResults
 from app.times import timeframe_ms
 
@@ -32,7 +29,7 @@ def run_backtest(args: argparse.Namespace) -> int:
 
     def fetched(report: "FetchReport") -> None:
         fetch_bar.close()
-        _tell_fetch(log, report)
+        _show_fetch(log, report)
 
     runner.fetched = fetched
     log("run_started", config=str(runner.config), cache=str(runner.cache))
@@ -42,31 +39,23 @@ def run_backtest(args: argparse.Namespace) -> int:
         fetch_bar.close()
         if bar is not None:
             bar.close()
-    _tell(log, results)
-    if args.json:
-        sys.stdout.write(to_json(dict(results)))
-    else:
-        sys.stdout.write(report_text(results, results.folder, results.elapsed_s))
-    if not args.no_report:
-        sys.stdout.flush()  # the figures first, the page takes a moment
-        line = report_line(results.folder, [runner.cache], results.fill_table)
-        sys.stdout.write("" if args.json else line)
+    _log_results(log, results)
+    print_results(args, results, runner.cache, results.elapsed_s)
     missing = results["missing_candles"]
     if args.max_missing is not None and missing > args.max_missing:
         raise DataError(f"{missing} candles are missing, --max-missing allows {args.max_missing}")
     return 0
 
 
-def _tell_fetch(log: Log, report: "FetchReport") -> None:
+def _show_fetch(log: Log, report: "FetchReport") -> None:
     """What was fetched, from where and how long it took: on standard error, the report has standard output."""
     step_ms = timeframe_ms(report.timeframe)
     for series in report.series:
         absent = slots(series.absent, step_ms)
         nothing = f", {absent:,} that {report.exchange} does not have" if absent else ""
-        print(f"onetape: {series.symbol} {report.timeframe}: {series.new:,} candles fetched{nothing}", file=sys.stderr)
-    print(f"onetape: {report.summary()}", file=sys.stderr)
-    for note in report.notes:
-        print(f"onetape: {note}", file=sys.stderr)
+        note(f"{series.symbol} {report.timeframe}: {series.new:,} candles fetched{nothing}")
+    for line in (report.summary(), *report.notes):
+        note(line)
     log(
         "candles_fetched",
         exchange=report.exchange,
@@ -77,7 +66,7 @@ def _tell_fetch(log: Log, report: "FetchReport") -> None:
     )
 
 
-def _tell(log: Log, results: BacktestResults) -> None:
+def _log_results(log: Log, results: BacktestResults) -> None:
     for shortfall in results["shortfalls"]:
         log("candles_missing", **shortfall)
     if results["kill_switch"]:

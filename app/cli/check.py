@@ -5,6 +5,7 @@ every signal is sized by the same RiskEngine against the starting balance. It op
 """
 
 import argparse
+import asyncio
 import statistics
 from collections import Counter
 from collections.abc import Iterator
@@ -13,16 +14,15 @@ from dataclasses import dataclass
 from app import times
 from app.candles.cache import CandleCache
 from app.candles.coverage import refuse_near_symbols
-from app.cli.arguments import config_of, symbols_of
+from app.cli.arguments import Parser, cache_argument, profile_arguments, profile_of
 from app.errors import DataError
 from app.feeds.replay import ReplayFeed
 from app.models.orders import FLAT, Action, Bound, Refusal
 from app.runtime.host import StrategyHost
-from app.session.backtest import ConfigBacktestRunner
 from app.session.candle_supply import Supply
 from app.session.period import resolve_period, what_is_there
 from app.session.session import instruments, risk_config
-from app.settings.profile import Settings
+from app.settings.profile import Settings, load_settings
 from app.settings.shipped import DEFAULT_CACHE
 from app.strategies.loader import LoadedStrategy, check_settings, required_startup, startup_candles
 from app.times import DAY_MS, short_time, timeframe_ms
@@ -92,22 +92,21 @@ def _note(probe: Probe, account: Account, output: RiskOutput | Refusal) -> None:
     probe.risked_pct.append(100.0 * output.quantity * abs(output.stop - reference) / account.balance)
 
 
+def check_parser(**about: str) -> Parser:
+    """The arguments of `check`."""
+    parser = Parser(parents=[profile_arguments(), cache_argument()], **about)
+    parser.set_defaults(run=run_check)
+    return parser
+
+
 def run_check(args: argparse.Namespace) -> int:
     """The command; the exit status is 0 also where something would hurt."""
-    import asyncio
-
-    runner = ConfigBacktestRunner(
-        config=config_of(args.config),
-        interval=args.interval,
-        symbols=symbols_of(args.symbols),
-        strategy=args.strategy,
-        overrides=args.overrides,
-    )
+    profile = profile_of(args)
     cache = CandleCache(args.cache or DEFAULT_CACHE)
-    refuse_near_symbols(cache, runner.settings().live.symbols)
-    settings = runner.settings()
+    settings = load_settings(**profile)
+    refuse_near_symbols(cache, settings.live.symbols)
     strategy = check_settings(settings)
-    print(f"{runner.config}: valid")
+    print(f"{profile['config']}: valid")
     supply = Supply(cache, offline=True, tell=lambda text: print(f"  {text}")).with_finer(settings, None, None)
     settings, candles = supply.complete(settings), supply.candles(settings)
     for line in describe(settings, strategy):

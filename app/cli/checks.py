@@ -4,87 +4,82 @@ The exit status is the answer: 0 nothing found, 1 something found, its first can
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from app.cli.arguments import candle_arguments, make_runner, profile_arguments
+from app.cli.arguments import Parser, candle_arguments, make_runner, note, print_answer, whole
 from app.errors import ConfigError
 from app.report.text_table import text_table
-from app.runs.run_folder import to_json
-
-if TYPE_CHECKING:
-    from app.research.checks.determinism import Determinism
-    from app.research.checks.lookahead import Lookahead
-    from app.research.checks.request import Subject
-    from app.research.checks.warmup import Warmup
+from app.research.checks.determinism import Determinism, find_determinism
+from app.research.checks.lookahead import ROWS_MAX, Lookahead, find_lookahead
+from app.research.checks.request import Subject, subject_of
+from app.research.checks.warmup import Warmup, find_warmup
 
 FOUND = 1
-_ROWS_MAX = 4_000
 
 
-def add_checks_parsers(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds the three."""
-    parents = [profile_arguments(), candle_arguments()]
-    lookahead = commands.add_parser(
-        "lookahead", parents=parents, help="whether a decision depends on candles after its own"
-    )
-    lookahead.add_argument(
-        "--rows", type=_whole, default=_ROWS_MAX, metavar="N",
-        help=f"of DataFrame strategies: rows to cut right behind themselves (default: {_ROWS_MAX})",
+def lookahead_parser(**about: str) -> Parser:
+    """The arguments of `lookahead`."""
+    parser = _check_parser(about)
+    parser.add_argument(
+        "--rows", type=whole(1), default=ROWS_MAX, metavar="N",
+        help="of DataFrame strategies: rows to cut right behind themselves (default: %(default)s)",
     )  # fmt: skip
-    lookahead.add_argument(
+    parser.add_argument(
         "--allow", "--trust", type=Path, action="append", default=[], metavar="FILE",
         help="a file or folder of the strategy's own that knows nothing of the future; may be repeated",
     )  # fmt: skip
-    lookahead.set_defaults(run=run_lookahead)
-    warmup = commands.add_parser(
-        "warmup", parents=parents, help="how many warm-up candles until decisions do not depend on the start"
+    parser.set_defaults(run=run_lookahead)
+    return parser
+
+
+def warmup_parser(**about: str) -> Parser:
+    """The arguments of `warmup`."""
+    parser = _check_parser(about)
+    parser.add_argument(
+        "--longest", type=whole(1), metavar="N", help="the warm-up that every other is held against, in candles"
     )
-    warmup.add_argument(
-        "--longest", type=_whole, metavar="N", help="the warm-up that every other is held against, in candles"
-    )
-    warmup.set_defaults(run=run_warmup)
-    determinism = commands.add_parser(
-        "determinism", parents=parents, help="the same run in other worlds: clock, hash seed, time zone"
-    )
-    determinism.set_defaults(run=run_determinism)
-    for parser in (lookahead, warmup, determinism):
-        parser.add_argument("checked", nargs="?", metavar="STRATEGY", help="as for --strategy; default: the config's")
-        parser.add_argument("--json", action="store_true", help="the same as JSON")
-        parser.set_defaults(out=None)
+    parser.set_defaults(run=run_warmup)
+    return parser
+
+
+def determinism_parser(**about: str) -> Parser:
+    """The arguments of `determinism`."""
+    parser = _check_parser(about)
+    parser.set_defaults(run=run_determinism)
+    return parser
+
+
+def _check_parser(about: dict[str, str]) -> Parser:
+    parser = Parser(parents=[candle_arguments()], **about)
+    parser.add_argument("checked", nargs="?", metavar="STRATEGY", help="as for --strategy; default: the config's")
+    parser.add_json()
+    return parser
 
 
 def run_lookahead(args: argparse.Namespace) -> int:
     """Check and print; the exit status."""
-    from app.research.checks.lookahead import find_lookahead
-
     for path in args.allow:
         if not path.exists():
             raise ConfigError(f"--allow {path}: there is no such file or folder")
     found = find_lookahead(_subject(args), rows_max=args.rows, allowed=args.allow)
-    return _print(args, found, lookahead_lines(found))
+    return _answer(args, found, lookahead_lines(found))
 
 
 def run_warmup(args: argparse.Namespace) -> int:
     """Check and print; the exit status."""
-    from app.research.checks.warmup import find_warmup
-
     found = find_warmup(_subject(args), args.longest)
-    return _print(args, found, warmup_lines(found))
+    return _answer(args, found, warmup_lines(found))
 
 
 def run_determinism(args: argparse.Namespace) -> int:
     """Check and print; the exit status."""
-    from app.research.checks.determinism import find_determinism
-
     found = find_determinism(_subject(args))
-    return _print(args, found, determinism_lines(found))
+    return _answer(args, found, determinism_lines(found))
 
 
-def lookahead_lines(found: "Lookahead") -> Iterator[str]:
+def lookahead_lines(found: Lookahead) -> Iterator[str]:
     """For people: one line if nothing was found, else the first candle of each pass that found something."""
     title = f"{found.strategy} on {found.over}"
     if found.is_clean:
@@ -114,7 +109,7 @@ def lookahead_lines(found: "Lookahead") -> Iterator[str]:
         yield from (f"    it looks for {one}" for one in finding.reached_for)
 
 
-def warmup_lines(found: "Warmup") -> Iterator[str]:
+def warmup_lines(found: Warmup) -> Iterator[str]:
     """For people: the lengths that were run, and what they say."""
     yield f"{found.strategy} on {found.over}: {found.decisions:,} decisions after warm-ups of different lengths,"
     yield f"each held against the one of {found.longest:,} candles"
@@ -144,7 +139,7 @@ def warmup_lines(found: "Warmup") -> Iterator[str]:
         yield f"    after {witness.candles:,} candles of warm-up: {witness.with_this}"
 
 
-def determinism_lines(found: "Determinism") -> Iterator[str]:
+def determinism_lines(found: Determinism) -> Iterator[str]:
     """For people: one line if nothing was found."""
     title = f"{found.strategy} on {found.over}"
     one = found.difference
@@ -161,7 +156,7 @@ def determinism_lines(found: "Determinism") -> Iterator[str]:
     yield f"    what alone makes a difference: {one.cause}"
 
 
-def _frames(found: "Lookahead") -> str:
+def _frames(found: Lookahead) -> str:
     streamed = "without any future, with a scrambled one, and in a second run of the same process"
     frames = found.frames
     if frames is None:
@@ -171,22 +166,14 @@ def _frames(found: "Lookahead") -> str:
     return f"{streamed}; add_indicators: {rows} rows cut behind themselves, {frames.cuts} cuts of the whole{signals}"
 
 
-def _subject(args: argparse.Namespace) -> "Subject":
-    from app.research.checks.request import subject_of
-
+def _subject(args: argparse.Namespace) -> Subject:
     if args.checked is not None:
         if args.strategy not in (None, args.checked):
             raise ConfigError(f"{args.checked} and --strategy {args.strategy}: name one strategy to check")
         args.strategy = args.checked
-    return subject_of(make_runner(args), lambda what: print(f"onetape: {what}", file=sys.stderr))
+    return subject_of(make_runner(args), note)
 
 
-def _print(args: argparse.Namespace, found: "Lookahead | Warmup | Determinism", lines: Iterator[str]) -> int:
-    sys.stdout.write(to_json(found.as_dict()) if args.json else "".join(f"{line}\n" for line in lines))
+def _answer(args: argparse.Namespace, found: Lookahead | Warmup | Determinism, lines: Iterator[str]) -> int:
+    print_answer(args, found.as_dict(), lines)
     return 0 if found.is_clean else FOUND
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no count; write a whole number above 0")
-    return int(text)

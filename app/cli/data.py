@@ -1,77 +1,80 @@
-"""`python -m app data import|list|verify|resample|export`: the candle cache from the command line.
+"""`python -m app data import|fetch|list|verify|resample|export`: the candle cache from the command line.
 
-The rule: a command prints plain text about what it did and returns the exit status; a fault is an
-OnetapeError, which the command line turns into one line. Nothing heavy is imported before a command runs.
+Each prints what it did. A fetch says what it brought, from where, how long it took and what is missing; stopped
+half-way it keeps what came. Notes of waits and retries go to standard error, a progress bar shows on a terminal only.
 """
 
 import argparse
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from app.errors import ConfigError, DataError
+from app.candles.cache import CandleCache, MergeReport
+from app.candles.candle_checks import CheckedCandles, find_gaps
+from app.candles.coarsening import coarsen_series
+from app.candles.coverage import record_faults, refuse_near_symbols, series_coverage, series_gaps
+from app.candles.exporting import export_csv
+from app.candles.importing import import_files
+from app.cli.arguments import Parser, bounds_ms, cache_argument, series_arguments, symbols_of
+from app.errors import ConfigError, DataError, StoppedError
+from app.report.progress import FetchBar, fetch_lines, teller
 from app.report.text_table import LISTED_MAX, limited, text_table
 from app.settings.shipped import DEFAULT_CACHE
-from app.times import TIME_MAX_MS, TIMEFRAMES_MS, iso_ms, parse_time_ms, short_time
+from app.times import TIME_MAX_MS, iso_ms, short_time, timeframe_ms
 
 if TYPE_CHECKING:
-    from app.candles.cache import CandleCache, MergeReport
-    from app.candles.candle_checks import CheckedCandles
+    from app.exchange.fetch_report import FetchReport
 
+Result = TypeVar("Result")
 _EXIT_DAMAGED = 2
 _COLUMNS = ("symbol", "timeframe", "from", "to", "candles", "gaps", "missing", "not there")
 
 
-def add_data_parser(subparsers: "argparse._SubParsersAction[Any]") -> "argparse._SubParsersAction[Any]":
-    """Adds `data` and its commands; returns where `fetch` is added, which has a file of its own."""
-    data = subparsers.add_parser("data", help="candles on disk: import, fetch, list, verify, export, resample")
-    commands: argparse._SubParsersAction[Any] = data.add_subparsers(
-        dest="data_command", required=True, metavar="COMMAND"
-    )
+def data_parser(**about: str) -> Parser:
+    """The arguments of `data` and of its commands."""
+    data = Parser(**about)
+    commands = data.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
 
-    imports = commands.add_parser("import", help="candle files of other programs into the cache")
+    def add(name: str, run: Callable[[argparse.Namespace], int], text: str, *parents: Parser) -> Parser:
+        parser: Parser = commands.add_parser(name, parents=[*parents, cache_argument()], help=text)
+        parser.set_defaults(run=run, cache=DEFAULT_CACHE)
+        return parser
+
+    one, several = series_arguments(several=False), series_arguments(several=True)
+    imports = add("import", run_import, "candle files of other programs into the cache", one)
     imports.add_argument("files", nargs="+", type=Path, metavar="FILE", help="CSV, Parquet, zip, feather, json")
-    _add_series(imports)
-    _add_cache(imports)
     imports.add_argument(
-        "--drop-off-grid",
-        action="store_true",
-        help="leave candles off the timeframe's grid out, and list them",
+        "--drop-off-grid", action="store_true", help="leave candles off the timeframe's grid out, and list them"
     )
     imports.add_argument("--force", action="store_true", help="also what looks like another timeframe or symbol")
-    imports.set_defaults(run=run_import)
 
-    lists = commands.add_parser("list", help="what the cache holds")
+    fetch = add("fetch", run_fetch, "candles that the cache lacks, from an exchange", several)
+    fetch.add_argument("--start", required=True, metavar="D", help="first open time, inclusive, UTC")
+    fetch.add_argument("--end", metavar="D", help="end, exclusive (default: the newest closed candle)")
+    fetch.add_argument("--exchange", default="binanceus", metavar="ID", help="ccxt's id, default %(default)s")
+    fetch.add_argument("--exchange-url", metavar="URL", help="another host, e.g. the testnet's")
+
+    lists = add("list", run_list, "what the cache holds")
     lists.add_argument("--gaps", action="store_true", help="list every gap, and who said that nothing is there")
-    _add_cache(lists)
-    lists.set_defaults(run=run_list)
 
-    verify = commands.add_parser("verify", help="reads every file to its last byte")
-    _add_cache(verify)
-    verify.set_defaults(run=run_verify)
+    add("verify", run_verify, "reads every file to its last byte")
 
-    coarser = commands.add_parser("resample", help="coarser candles out of those that the cache holds")
+    coarser = add("resample", run_resample, "coarser candles out of those that the cache holds")
     coarser.add_argument("--symbols", required=True, metavar="A,B")
     coarser.add_argument("--from", required=True, dest="finer", metavar="1m", help="the timeframe that is there")
     coarser.add_argument("--to", required=True, dest="coarser", metavar="5m", help="a multiple of it")
-    _add_cache(coarser)
-    _add_bounds(coarser)
-    coarser.set_defaults(run=run_resample)
 
-    export = commands.add_parser("export", help="candles of a series as CSV")
-    _add_series(export)
-    _add_cache(export)
-    _add_bounds(export)
+    export = add("export", run_export, "candles of a series as CSV", one)
     export.add_argument("file", type=Path, metavar="FILE", help="a .csv or .csv.gz")
-    export.set_defaults(run=run_export)
-    return commands
+    for parser in (coarser, export):
+        parser.add_argument("--start", metavar="D", help="first open time, inclusive (default: all)")
+        parser.add_argument("--end", metavar="D", help="end, exclusive (default: all)")
+    return data
 
 
 def run_import(args: argparse.Namespace) -> int:
     """Reads and checks all files together, then merges them into the cache."""
-    from app.candles.cache import CandleCache
-    from app.candles.coverage import refuse_near_symbols
-    from app.candles.importing import import_files
-
     cache = CandleCache(args.cache)
     # A symbol or timeframe that cannot be stored should say so before a long file is read.
     if not args.force:
@@ -85,10 +88,59 @@ def run_import(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_fetch(args: argparse.Namespace) -> int:
+    """What the cache lacks, from an exchange; 0 also where that has gaps, which the table names."""
+    start_ms, end_ms = bounds_ms(args)
+    timeframe_ms(args.timeframe)
+    bar = FetchBar()
+    try:
+        report = run_until_stopped(_fetch(args, start_ms or 0, end_ms, bar))
+    finally:
+        bar.close()
+    print("\n".join(fetch_lines(report)))
+    return 0
+
+
+async def _fetch(args: argparse.Namespace, start_ms: int, end_ms: int | None, bar: FetchBar) -> "FetchReport":
+    from app.exchange.history import HistoricalDataProvider
+
+    symbols = list(dict.fromkeys(symbols_of(args.symbols)))
+    cache = CandleCache(args.cache)
+    async with HistoricalDataProvider(
+        cache, args.exchange, url=args.exchange_url, tell=teller(bar), progress=bar
+    ) as provider:
+        if end_ms is None:
+            length_ms = timeframe_ms(args.timeframe)
+            end_ms = await provider.server_time_ms(symbols, args.timeframe) // length_ms * length_ms
+            if start_ms >= end_ms:
+                raise ConfigError(
+                    f"no {args.timeframe} candle from --start {args.start} on has closed yet; the newest one closed at "
+                    f"{short_time(end_ms)} UTC by the exchange's clock"
+                )
+        return await provider.fetch(symbols, args.timeframe, start_ms, end_ms)
+
+
+def run_until_stopped(work: Coroutine[Any, Any, Result]) -> Result:
+    """Runs it in an event loop; Ctrl-C and SIGTERM end it in order, as StoppedError."""
+    import asyncio
+    import signal
+
+    async def main() -> Result:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # Windows: Ctrl-C cancels the task all the same
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(main())
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise StoppedError("stopped; what came so far is stored, the same command fetches the rest") from None
+
+
 def run_list(args: argparse.Namespace) -> int:
     """A row per series; a file that cannot be read is named after the table, as a fault."""
-    from app.candles.cache import CandleCache
-
     cache = CandleCache(args.cache)
     rows = []
     faults = []
@@ -111,9 +163,6 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Every file, every byte; 2 if one of them cannot be trusted."""
-    from app.candles.cache import CandleCache
-    from app.candles.coverage import record_faults
-
     cache = CandleCache(args.cache)
     files = 0
     damaged = 0
@@ -143,11 +192,7 @@ def run_verify(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """A series, or a part of it, as CSV that reads back to the same doubles."""
-    from app.candles.cache import CandleCache
-    from app.candles.coverage import refuse_near_symbols, series_coverage
-    from app.candles.exporting import export_csv
-
-    start_ms, end_ms = _bounds(args)
+    start_ms, end_ms = bounds_ms(args)
     cache = CandleCache(args.cache)
     refuse_near_symbols(cache, [args.symbol])
     count = export_csv(cache, args.symbol, args.timeframe, args.file, start_ms=start_ms, end_ms=end_ms)
@@ -161,14 +206,10 @@ def run_export(args: argparse.Namespace) -> int:
 
 def run_resample(args: argparse.Namespace) -> int:
     """Coarser candles of each symbol, and how many could not be made."""
-    from app.candles.cache import CandleCache
-    from app.candles.coarsening import coarsen_series
-    from app.candles.coverage import refuse_near_symbols
-
-    start_ms, end_ms = _bounds(args)
+    start_ms, end_ms = bounds_ms(args)
     bounds = (0 if start_ms is None else start_ms, TIME_MAX_MS if end_ms is None else end_ms)
     cache = CandleCache(args.cache)
-    symbols = list(dict.fromkeys(name.strip() for name in args.symbols.split(",")))
+    symbols = list(dict.fromkeys(symbols_of(args.symbols)))
     refuse_near_symbols(cache, symbols)
     for symbol in symbols:
         report = coarsen_series(cache, symbol, args.finer, args.coarser, *bounds)
@@ -181,31 +222,7 @@ def run_resample(args: argparse.Namespace) -> int:
     return 0
 
 
-def _add_bounds(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--start", metavar="D", help="first open time, inclusive (default: all)")
-    parser.add_argument("--end", metavar="D", help="end, exclusive (default: all)")
-
-
-def _bounds(args: argparse.Namespace) -> tuple[int | None, int | None]:
-    start_ms = None if args.start is None else parse_time_ms(args.start)
-    end_ms = None if args.end is None else parse_time_ms(args.end)
-    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
-        raise ConfigError(f"--start {args.start} must be before --end {args.end}")
-    return start_ms, end_ms
-
-
-def _add_series(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--symbol", required=True, metavar="BTC/USDT")
-    parser.add_argument("--timeframe", required=True, metavar="1m", help=", ".join(TIMEFRAMES_MS))
-
-
-def _add_cache(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR", help="default %(default)s")
-
-
-def _print_import(args: argparse.Namespace, checked: "CheckedCandles", report: "MergeReport") -> None:
-    from app.candles.candle_checks import find_gaps
-
+def _print_import(args: argparse.Namespace, checked: CheckedCandles, report: MergeReport) -> None:
     times = checked.columns.open_time_ms
     gaps = find_gaps(times, args.timeframe)
     missing = sum(gap.candles for gap in gaps)
@@ -227,9 +244,7 @@ def _print_lines(lines: list[str]) -> None:
         print(line)
 
 
-def _list_row(cache: "CandleCache", symbol: str, timeframe: str) -> tuple[str, ...]:
-    from app.candles.coverage import series_coverage
-
+def _list_row(cache: CandleCache, symbol: str, timeframe: str) -> tuple[str, ...]:
     coverage = series_coverage(cache, symbol, timeframe)
     return (
         symbol,
@@ -243,9 +258,7 @@ def _list_row(cache: "CandleCache", symbol: str, timeframe: str) -> tuple[str, .
     )
 
 
-def _print_gaps(cache: "CandleCache") -> None:
-    from app.candles.coverage import series_gaps
-
+def _print_gaps(cache: CandleCache) -> None:
     rows = [
         (
             symbol,

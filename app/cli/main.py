@@ -1,6 +1,6 @@
 """The command line: arguments in, exit status out (0 done, 1 a bug, 2 bad input or an expected fault).
 
-Every OnetapeError becomes one line on standard error. Heavy modules are imported by the command that needs them.
+Every OnetapeError becomes one line on standard error. Only the file of the command that runs is imported.
 """
 
 import argparse
@@ -8,18 +8,36 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from app.cli.arguments import Parser, cache_argument, candle_arguments, profile_arguments
+from app.cli.arguments import Parser, candle_arguments, note, whole
 from app.errors import ConfigError, OnetapeError
 
 _MODES = ("backtest", "paper", "live")
-
-
-COMMANDS = (
-    "data", "testnet", "kill", "resume", "status", "compare", "why", "reproduce", "report", "monte-carlo",
-    "assumptions", "search", "walk-forward", "lookahead", "warmup", "determinism", "check", "new",
-)  # fmt: skip
+# Each command: the function in app/cli that makes its parser, and what the command is for.
+COMMANDS = {
+    "data": ("data.data_parser", "candles on disk: import, fetch, list, verify, export, resample"),
+    "testnet": ("testnet.testnet_parser", "a local exchange that speaks Binance's protocol, for trying things out"),
+    "kill": ("operator.order_parser", "trip the kill switch: close everything, accept no entry until resumed"),
+    "resume": ("operator.order_parser", "release the kill switch; the peak becomes the equity of that moment"),
+    "status": ("operator.status_parser", "where a session stands"),
+    "compare": ("compare.compare_parser", "where two runs part, and why"),
+    "why": ("why.why_parser", "what a candle led to, with every number"),
+    "reproduce": ("reproduce.reproduce_parser", "run a run again and check its hashes"),
+    "report": ("report.report_parser", "build the page of a run again, or of two side by side"),
+    "monte-carlo": ("monte_carlo.monte_carlo_parser", "what the result of a run might as well have been"),
+    "assumptions": (
+        "assumptions.assumptions_parser", "how far a result hangs on what candles cannot tell, and on the costs"
+    ),
+    "search": ("search.search_parser", "search parameters on the runtime that trades"),
+    "walk-forward": ("search.walk_forward_parser", "search in sample, trade out of sample, window after window"),
+    "lookahead": ("checks.lookahead_parser", "whether a decision depends on candles after its own"),
+    "warmup": ("checks.warmup_parser", "how many warm-up candles until decisions do not depend on the start"),
+    "determinism": ("checks.determinism_parser", "the same run in other worlds: clock, hash seed, time zone"),
+    "check": ("check.check_parser", "validate the configs and say what a run would do"),
+    "new": ("new.new_parser", "write a commented strategy that runs at once"),
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,16 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         first = arguments[0] if arguments else ""
-        if first in _MODES or first == "demo":
+        if not first or first.startswith("-"):
+            args = _mode_parser().parse_args(arguments)
+        elif first in _MODES or first == "demo":
             args = _mode_parser(first).parse_args(arguments[1:])
         else:
-            parser = _command_parser() if first and not first.startswith("-") else _mode_parser()
-            args = parser.parse_args(arguments)
+            args = command_parser(first).parse_args(arguments[1:])
         status: int = args.run(args)
         sys.stdout.flush()
         return status
     except OnetapeError as error:
-        print(f"onetape: {' '.join(str(error).split())}", file=sys.stderr)
+        note(" ".join(str(error).split()))
         return 2
     except BrokenPipeError:  # the reader of our output has gone (`| head`)
         _drop_output()
@@ -45,14 +64,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno != errno.ENOSPC:
             raise
         _drop_output()
-        print(f"onetape: cannot write {error.filename or 'the output'}: the disk is full", file=sys.stderr)
+        note(f"cannot write {error.filename or 'the output'}: the disk is full")
         return 2
     except Exception as error:
-        told = _own_failure(error)
-        if told is None:
+        lines = _own_failure(error)
+        if lines is None:
             raise
-        print(told, file=sys.stderr)
+        print(lines, file=sys.stderr)
         return 1
+
+
+def command_parser(name: str) -> Parser:
+    """The parser of a command; its namespace has `command` and `run(args) -> exit status`."""
+    if name not in COMMANDS:
+        names = ", ".join(map(repr, COMMANDS))
+        Parser(prog="python -m app").error(f"argument COMMAND: invalid choice: {name!r} (choose from {names})")
+    place, about = COMMANDS[name]
+    module, _, function = place.partition(".")
+    make_parser = getattr(import_module(f"app.cli.{module}"), function)
+    parser: Parser = make_parser(prog=f"python -m app {name}", description=f"{about[0].upper()}{about[1:]}.")
+    parser.set_defaults(command=name)
+    return parser
 
 
 def _own_failure(error: Exception) -> str | None:
@@ -70,19 +102,16 @@ def _drop_output() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no count; write a whole number, 0 or more")
-    return int(text)
-
-
-def _mode_parser(first: str = "") -> argparse.ArgumentParser:
+def _mode_parser(first: str = "") -> Parser:
     """The arguments of a run; `first`: the mode where it is the first word, or `demo`."""
+    others = [("demo", "replay the sample that comes with the package")]
+    others += [(name, about) for name, (_, about) in COMMANDS.items()]
     parser = Parser(
         prog=f"python -m app {first}".strip(),
-        parents=[profile_arguments(), candle_arguments()],
+        parents=[candle_arguments()],
         description="Replay candles through the runtime that trades; what the cache lacks is fetched first.",
-        epilog=f"Other commands: {', '.join(('demo', *COMMANDS))}; for example `python -m app data --help`.",
+        epilog="other commands, each with --help:\n" + "\n".join(f"  {name:<14}{about}" for name, about in others),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     if not first:
         parser.add_argument("--mode", choices=_MODES, required=True, help="may also be the first word")
@@ -92,8 +121,8 @@ def _mode_parser(first: str = "") -> argparse.ArgumentParser:
     parser.add_argument(
         "--new-epoch", action="store_true", help="paper: go on with the session in --out after a change"
     )
-    parser.add_argument("--max-missing", type=_count, metavar="N", help="fail (status 2) if more candles are missing")
-    parser.add_argument("--json", action="store_true", help="print results.json alone")
+    parser.add_argument("--max-missing", type=whole(0), metavar="N", help="fail (status 2) if more candles are missing")
+    parser.add_json("print results.json alone")
     parser.add_argument("--no-report", action="store_true", help="make no report.html")
     parser.add_argument("--log-json", action="store_true", help="events as JSON lines on standard error")
     parser.add_argument(
@@ -110,47 +139,6 @@ def _mode_parser(first: str = "") -> argparse.ArgumentParser:
         )
     elif first:
         parser.set_defaults(mode=first)
-    return parser
-
-
-def _command_parser() -> argparse.ArgumentParser:
-    from app.cli.assumptions import add_assumptions_parser
-    from app.cli.checks import add_checks_parsers
-    from app.cli.compare import add_compare_parser
-    from app.cli.data import add_data_parser
-    from app.cli.fetch import add_fetch_parser
-    from app.cli.monte_carlo import add_monte_carlo_parser
-    from app.cli.operator import add_operator_parsers
-    from app.cli.report import add_report_parser
-    from app.cli.reproduce import add_reproduce_parser
-    from app.cli.search import add_search_parser
-    from app.cli.testnet import add_testnet_parser
-    from app.cli.walk_forward import add_walk_forward_parser
-    from app.cli.why import add_why_parser
-
-    parser = Parser(prog="python -m app", description="Onetape")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    add_fetch_parser(add_data_parser(commands))
-    add_testnet_parser(commands)
-    add_operator_parsers(commands)
-    add_compare_parser(commands)
-    add_why_parser(commands)
-    add_reproduce_parser(commands)
-    add_report_parser(commands)
-    add_monte_carlo_parser(commands)
-    add_assumptions_parser(commands)
-    add_search_parser(commands)
-    add_walk_forward_parser(commands)
-    add_checks_parsers(commands)
-    check = commands.add_parser(
-        "check",
-        parents=[profile_arguments(), cache_argument()],
-        help="validate the configs and say what a run would do",
-    )
-    check.set_defaults(run=_run_check)
-    new = commands.add_parser("new", help="write a commented strategy that runs at once")
-    new.add_argument("file", type=Path, metavar="my_strategy.py")
-    new.set_defaults(run=_run_new)
     return parser
 
 
@@ -172,17 +160,3 @@ def _run_mode(args: argparse.Namespace) -> int:
     from app.cli.backtest import run_backtest
 
     return run_backtest(args)
-
-
-def _run_check(args: argparse.Namespace) -> int:
-    from app.cli.check import run_check
-
-    return run_check(args)
-
-
-def _run_new(args: argparse.Namespace) -> int:
-    from app.cli.new import write_template
-
-    write_template(args.file)
-    print(f"{args.file} written; run it with: python -m app --mode backtest --strategy {args.file}")
-    return 0

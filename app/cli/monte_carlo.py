@@ -6,27 +6,28 @@ and monte_carlo.html into the run folder or --out. It computes nothing.
 
 import argparse
 import os
-import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.cli.arguments import caches_argument, caches_of, stopping
+from app.cli.arguments import Parser, caches_argument, caches_of, note, print_answer, stopping
 from app.errors import ConfigError, StoppedError
 from app.report.formats import figure
 from app.report.text_table import text_table
+from app.research.monte_carlo import METHODS, Asked, monte_carlo
+from app.research.research_pages import monte_carlo_page
+from app.runs.reader import Run
+from app.runs.run_folder import write_json, writing
 
 FILE, PAGE = "monte_carlo.json", "monte_carlo.html"
 _TEXT_WIDTH, _SHARE = 110, "{:.1f} %"
 
 
-def add_monte_carlo_parser(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds `monte-carlo`."""
-    parser = commands.add_parser(
-        "monte-carlo", parents=[caches_argument()], help="what the result of a run might as well have been"
-    )
-    parser.add_argument("run_folder", type=Path, metavar="RUN")
+def monte_carlo_parser(**about: str) -> Parser:
+    """The arguments of `monte-carlo`."""
+    parser = Parser(parents=[caches_argument()], **about)
+    parser.add_run()
     parser.add_argument(
         "--method", default="all", metavar="M[,M]", help="shuffle, trades, days, candles, or all (default)"
     )
@@ -38,17 +39,13 @@ def add_monte_carlo_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--block", type=float, metavar="N", help="mean block, in trades, days or candles")
     parser.add_argument("--workers", type=int, metavar="N", help="processes for candles (default: one a processor)")
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"folder for {FILE} (default: RUN)")
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.add_json()
     parser.set_defaults(run=run_monte_carlo)
+    return parser
 
 
 def run_monte_carlo(args: argparse.Namespace) -> int:
     """Draw, write and print; the exit status."""
-    from app.research.monte_carlo import METHODS, Asked, monte_carlo
-    from app.research.research_pages import monte_carlo_page
-    from app.runs.reader import Run
-    from app.runs.run_folder import to_json, write_json, writing
-
     methods = METHODS if args.method == "all" else [name.strip() for name in args.method.split(",")]
     asked = Asked(methods, args.runs, args.seed, args.ruin, args.block)
     workers = (os.cpu_count() or 1) if args.workers is None else args.workers
@@ -57,7 +54,7 @@ def run_monte_carlo(args: argparse.Namespace) -> int:
     run = Run.open(args.run_folder)
     try:
         with stopping():
-            found = monte_carlo(run, asked, caches_of(args.caches), workers, _tell)
+            found = monte_carlo(run, asked, caches_of(args), workers, _progress)
     except KeyboardInterrupt:
         raise StoppedError("stopped; nothing was written") from None
     folder = run.folder if args.out is None else args.out
@@ -66,7 +63,7 @@ def run_monte_carlo(args: argparse.Namespace) -> int:
     write_json(folder / FILE, found)
     with writing(folder / PAGE):
         (folder / PAGE).write_text(monte_carlo_page(found, lines(found, Path(FILE))), encoding="utf-8")
-    sys.stdout.write(to_json(found) if args.json else "\n".join(lines(found, folder / FILE)) + "\n")
+    print_answer(args, found, lines(found, folder / FILE))
     return 0
 
 
@@ -96,8 +93,8 @@ def lines(found: Mapping[str, Any], file: Path) -> Iterator[str]:
         if "not_possible" in answer:
             yield f"{name}: not possible: {answer['not_possible']}"
             continue
-        told = f"{name} keeps {answer['keeps']}. It tells {answer['tells']}. It cannot tell {answer['cannot_tell']}."
-        yield from textwrap.wrap(told, _TEXT_WIDTH, subsequent_indent="  ")
+        worth = f"{name} keeps {answer['keeps']}. It tells {answer['tells']}. It cannot tell {answer['cannot_tell']}."
+        yield from textwrap.wrap(worth, _TEXT_WIDTH, subsequent_indent="  ")
     yield ""
     yield "rank: the share of paths that came to no more than the run itself, measured in the same steps"
     yield f"written: {file}"
@@ -115,7 +112,7 @@ def _band_row(name: str, answer: Mapping[str, Any], key: str, form: str) -> tupl
     )
 
 
-def _tell(method: str, runs: int, done: int) -> None:
+def _progress(method: str, runs: int, done: int) -> None:
     # A line a tenth of the way: enough for an hour of candles, and the same in a pipe.
     if done == runs or done * 10 // runs != (done - 1) * 10 // runs:
-        print(f"onetape: {method}: {done:,} of {runs:,} paths", file=sys.stderr)
+        note(f"{method}: {done:,} of {runs:,} paths")

@@ -1,7 +1,9 @@
 """What `python -m app new my_strategy.py` writes: a small strategy that runs at once, with every choice commented."""
 
+import argparse
 from pathlib import Path
 
+from app.cli.arguments import Parser
 from app.errors import OutputError
 from app.runs.run_folder import writing
 
@@ -37,6 +39,21 @@ class {name}(Strategy):
         # A stop is required: atr=... puts it at the configured multiple, stop=... at a price of your own.
         return long(atr=atr, tag="cross") if crossed_up else FLAT
 '''
+
+
+def new_parser(**about: str) -> Parser:
+    """The arguments of `new`."""
+    parser = Parser(**about)
+    parser.add_argument("file", type=Path, metavar="my_strategy.py")
+    parser.set_defaults(run=run_new)
+    return parser
+
+
+def run_new(args: argparse.Namespace) -> int:
+    """Write the file, and say how it is run."""
+    write_template(args.file)
+    print(f"{args.file} written; run it with: python -m app --mode backtest --strategy {args.file}")
+    return 0
 
 
 def write_template(path: Path) -> None:

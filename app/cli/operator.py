@@ -1,54 +1,52 @@
 """`python -m app kill|resume|status RUN`: what an operator wants of a paper session, from another shell.
 
-The rule: kill and resume are left in the run folder and go onto the tape in the session's own order, at once if it
+Kill and resume are left in the run folder and go onto the tape in the session's own order, at once if it
 runs, with its next start if not. Status only reads.
 """
 
 import argparse
+import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from app import times
+from app.cli.arguments import Parser
+from app.report.formats import duration_text
+from app.runs.run_folder import is_owned
+from app.session.control import STATUS, read_status, send_command
 from app.times import short_time
 
 _OLD_S = 10.0
 
 
-def add_operator_parsers(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds `kill`, `resume` and `status`."""
-    for kind, text in (
-        ("kill", "trip the kill switch: close everything, accept no entry until resumed"),
-        ("resume", "release the kill switch; the peak becomes the equity of that moment"),
-    ):
-        parser = commands.add_parser(kind, help=text)
-        parser.add_argument("run_folder", type=Path, metavar="RUN")
-        parser.add_argument("--why", default="", help="the reason; it is written on the tape")
-        parser.set_defaults(run=run_command, kind=kind)
-    status = commands.add_parser("status", help="where a session stands")
-    status.add_argument("run_folder", type=Path, metavar="RUN")
-    status.add_argument("--json", action="store_true", help="the status as it is written")
-    status.set_defaults(run=run_status)
+def order_parser(**about: str) -> Parser:
+    """The arguments of `kill` and `resume`."""
+    parser = Parser(**about)
+    parser.add_run()
+    parser.add_argument("--why", default="", help="the reason; it is written on the tape")
+    parser.set_defaults(run=run_order)
+    return parser
 
 
-def run_command(args: argparse.Namespace) -> int:
+def status_parser(**about: str) -> Parser:
+    """The arguments of `status`."""
+    parser = Parser(**about)
+    parser.add_run()
+    parser.add_json("the status as it is written")
+    parser.set_defaults(run=run_status)
+    return parser
+
+
+def run_order(args: argparse.Namespace) -> int:
     """Leave the command; says whether a session hears it now."""
-    from app.runs.run_folder import is_owned
-    from app.session.control import send_command
-
-    send_command(args.run_folder, args.kind, args.why)
+    send_command(args.run_folder, args.command, args.why)
     hears = is_owned(args.run_folder)
-    print(f"{args.kind}: {'given to the running session' if hears else 'takes effect with the next start'}")
+    print(f"{args.command}: {'given to the running session' if hears else 'takes effect with the next start'}")
     return 0
 
 
 def run_status(args: argparse.Namespace) -> int:
     """Print it."""
-    import json
-
-    from app import times
-    from app.runs.run_folder import is_owned
-    from app.session.control import STATUS, read_status
-
     content = read_status(args.run_folder)
     content["running"] = is_owned(args.run_folder)
     content["age_s"] = round(max(0.0, times.now_ms() / 1000.0 - (args.run_folder / STATUS).stat().st_mtime), 1)
@@ -61,7 +59,7 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
     yield f"session     {_state(content)}"
     if content.get("epoch", 1) > 1:
         yield f"epoch       {content['epoch']}"
-    yield f"status      {_age(content['age_s'])} old{_doubt(content)}"
+    yield f"status      {duration_text(content['age_s'])} old{_doubt(content)}"
     last = content["last_slice_ms"]
     yield f"last slice  {'none yet' if last is None else short_time(last) + ' UTC'}"
     if content["running"]:
@@ -102,12 +100,6 @@ def _doubt(content: dict[str, Any]) -> str:
     if content["running"] and content["age_s"] > _OLD_S:
         return "; a running session writes it every second: it hangs, is suspended, or the disk is full"
     return ""
-
-
-def _age(age_s: float) -> str:
-    if age_s < 120:
-        return f"{age_s:.0f} s"
-    return f"{age_s / 60:.0f} min" if age_s < 7200 else f"{age_s / 3600:.0f} h"
 
 
 def _feed(link: dict[str, Any] | None) -> str:

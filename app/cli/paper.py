@@ -1,32 +1,29 @@
 """`python -m app --mode paper`: arguments to a runner, what happens to the console, the report at the end.
 
-The rule: on a terminal a live view, in a pipe a plain line for each thing that happened; whoever reads slowly, or not
+On a terminal a live view, in a pipe a plain line for each thing that happened; whoever reads slowly, or not
 at all, holds no session up; the report is that of a backtest. It decides nothing.
 """
 
 import argparse
 import asyncio
 import contextlib
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.arguments import config_of, report_line, symbols_of
+from app.cli.arguments import note, print_results, profile_of
 from app.errors import BlockedError, ConfigError, RateLimitError, UnavailableError
 from app.exchange.retries import refusal_wait_s
 from app.feeds.tape import has_tape
 from app.log import make_log
 from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.orders import Decision, Fill
-from app.report.console import report_text
 from app.report.formats import clock_text
 from app.report.live_screen import fill_words
 from app.report.output_thread import OutputThread
 from app.report.progress import wanted
 from app.report.session_log import SessionLog
-from app.runs.run_folder import to_json
 from app.session.backtest import BacktestResults
 from app.session.paper import PaperRunner
 from app.session.view import SessionView
@@ -47,48 +44,43 @@ def run_paper(args: argparse.Namespace) -> int:
     if args.offline:
         raise ConfigError("--mode paper needs the exchange; --offline belongs to a backtest")
     runner = PaperRunner(
-        config=config_of(args.config),
+        **profile_of(args),
         end_ms=None if args.end is None else parse_time_ms(args.end),
-        interval=args.interval,
-        symbols=symbols_of(args.symbols),
-        strategy=args.strategy,
-        overrides=args.overrides,
         cache=args.cache or DEFAULT_CACHE,
         out=args.out,
         exchange_url=args.exchange_url,
         new_epoch=args.new_epoch,
     )
     output = OutputThread()
-    teller = SessionTeller(output, lines=not args.json)
+    shown = SessionOutput(output, lines=not args.json)
     if args.log_json or args.log_file is not None:
-        teller.log = SessionLog(make_log(as_json=args.log_json, file=args.log_file, on_terminal=False), output)
-    runner.on_session, runner.tell = teller.begin, teller.say
+        shown.log = SessionLog(make_log(as_json=args.log_json, file=args.log_file, on_terminal=False), output)
+    runner.on_session, runner.tell = shown.begin, shown.note
     if wanted() and not args.json and not args.log_json:
         from app.report.live_view import LiveView
 
-        teller.screen = LiveView()
+        shown.screen = LiveView()
     try:
-        results = asyncio.run(_run_shown(runner, teller))
-        teller.end(results["status"])
+        results = asyncio.run(_run_shown(runner, shown))
+        shown.end(results["status"])
     except KeyboardInterrupt:
-        print("onetape: stopped before the session ran; nothing was traded since it last did", file=sys.stderr)
+        note("stopped before the session ran; nothing was traded since it last did")
         return _INTERRUPTED
     finally:
         output.close()
     if output.lost:
-        print(f"onetape: {output.lost} lines were lost ({output.fault or 'too many waited'})", file=sys.stderr)
-    line = "" if args.no_report else report_line(results.folder, [runner.cache])
-    sys.stdout.write(to_json(dict(results)) if args.json else report_text(results, results.folder) + line)
+        note(f"{output.lost} lines were lost ({output.fault or 'too many waited'})")
+    print_results(args, results, runner.cache)
     return 0
 
 
-async def _run_shown(runner: PaperRunner, teller: "SessionTeller") -> BacktestResults:
-    async with contextlib.nullcontext() if teller.screen is None else teller.screen.shown():
-        return await run_on(runner, teller.say)
+async def _run_shown(runner: PaperRunner, shown: "SessionOutput") -> BacktestResults:
+    async with contextlib.nullcontext() if shown.screen is None else shown.screen.shown():
+        return await run_on(runner, shown.note)
 
 
 async def run_on(
-    runner: PaperRunner, say: Callable[[str], None], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    runner: PaperRunner, show: Callable[[str], None], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> BacktestResults:
     """Until the session ends. One that has begun waits for an exchange that does not answer, however long."""
     tries = 0
@@ -102,12 +94,12 @@ async def run_on(
             wait_s = min(_WAIT_FIRST_S * 2.0 ** min(tries - 1, 32), _WAIT_LONGEST_S)
             if isinstance(error, RateLimitError):
                 wait_s = max(wait_s, refusal_wait_s(error, tries))
-            say(f"{error}; the session goes on when the exchange answers, next try in {wait_s:.0f} s")
+            show(f"{error}; the session goes on when the exchange answers, next try in {wait_s:.0f} s")
         await sleep(wait_s)
 
 
-class SessionTeller:
-    """Whom a session tells what happens: a screen, or lines on standard output, and a log where one is wanted."""
+class SessionOutput:
+    """Where a session's events are shown: a screen, or lines on standard output, and a log where one is wanted."""
 
     def __init__(self, output: OutputThread, *, lines: bool) -> None:
         self.screen: LiveView | None = None
@@ -141,14 +133,14 @@ class SessionTeller:
         if self.log is not None:
             self.log.slow(event, took_s)
 
-    def say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """A note of the feed or of the commands: standard error, where there is no screen."""
         if self.log is not None:
-            self.log.told(text)
+            self.log.note(text)
         if self.screen is not None:
             self.screen.note(text)
         else:
-            self._output.do(partial(print, f"onetape: {text}", file=sys.stderr, flush=True))
+            self._output.do(partial(note, text))
 
     def failed(self, view: SessionView, why: str) -> None:
         """The session broke off: what it holds stays, and the next start goes on with it."""
@@ -194,8 +186,7 @@ def run_tape(args: argparse.Namespace) -> int:
     for option in ("config", "start", "end", "interval", "symbols", "strategy", "exchange_url"):
         if getattr(args, option) is not None:
             raise ConfigError(f"--{option.replace('_', '-')} does not go with --tape: the tape has its own")
-    runner = TapeRunner(Path(args.tape), args.out, tell=lambda text: print(f"onetape: {text}", file=sys.stderr))
+    runner = TapeRunner(Path(args.tape), args.out, tell=note)
     results = asyncio.run(runner.run_async())
-    line = "" if args.no_report else report_line(results.folder, [args.cache or DEFAULT_CACHE])
-    sys.stdout.write(to_json(dict(results)) if args.json else report_text(results, results.folder) + line)
+    print_results(args, results, args.cache or DEFAULT_CACHE)
     return 0

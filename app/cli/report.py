@@ -6,22 +6,22 @@ It prints where the page is. Nothing is changed in a run folder but the page its
 import argparse
 import re
 from pathlib import Path
-from typing import Any
 
-from app.cli.arguments import caches_argument
+from app.cli.arguments import Parser, caches_argument
 from app.errors import ConfigError
+from app.report.making import make_report
+from app.report.versus import make_versus
 
 
-def add_report_parser(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds `report`."""
-    parser = commands.add_parser(
-        "report", parents=[caches_argument()], help="build the page of a run again, or of two side by side"
-    )
+def report_parser(**about: str) -> Parser:
+    """The arguments of `report`."""
+    parser = Parser(parents=[caches_argument()], **about)
     parser.add_argument("run_a", type=Path, metavar="RUN")
     parser.add_argument("run_b", type=Path, metavar="RUN_B", nargs="?", help="another one, to see both side by side")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default: report.html in RUN)")
     parser.add_argument("--month", metavar="2025-03", help="a page with the candles of this month in full")
     parser.set_defaults(run=run_report)
+    return parser
 
 
 def run_report(args: argparse.Namespace) -> int:
@@ -33,11 +33,7 @@ def run_report(args: argparse.Namespace) -> int:
     if args.run_b is not None:
         if args.month is not None:
             raise ConfigError("--month belongs to the page of one run")
-        from app.report.versus import make_versus
-
         print(make_versus(args.run_a, args.run_b, args.out))
-        return 0
-    from app.report.making import make_report
-
-    print(make_report(args.run_a, args.caches, args.out, args.month))
+    else:
+        print(make_report(args.run_a, args.caches, args.out, args.month))
     return 0

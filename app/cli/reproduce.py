@@ -4,47 +4,38 @@ The exit status is the answer: 0 the same outputs, 1 others, 2 (an OnetapeError)
 """
 
 import argparse
-import sys
+import asyncio
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from app.cli.arguments import caches_argument, caches_of
-
-if TYPE_CHECKING:
-    from app.proof.reproduce import Reproduction
+from app.cli.arguments import Parser, caches_argument, caches_of, print_answer
+from app.proof.reproduce import MEANINGS, Reproduction, holder_of, reproduce
+from app.report.text_table import text_table
+from app.runs.reader import Run
 
 DIFFERS = 1
 FORMAT = 1
 
 
-def add_reproduce_parser(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds `reproduce`."""
-    parser = commands.add_parser("reproduce", parents=[caches_argument()], help="run a run again and check its hashes")
-    parser.add_argument("run_folder", type=Path, metavar="RUN")
-    parser.add_argument("--json", action="store_true", help="the same as JSON")
+def reproduce_parser(**about: str) -> Parser:
+    """The arguments of `reproduce`."""
+    parser = Parser(parents=[caches_argument()], **about)
+    parser.add_run()
+    parser.add_json()
     parser.set_defaults(run=run_reproduce)
+    return parser
 
 
 def run_reproduce(args: argparse.Namespace) -> int:
     """Run again and print; the exit status."""
-    import asyncio
-
-    from app.proof.reproduce import holder_of, reproduce
-    from app.runs.reader import Run
-    from app.runs.run_folder import to_json
-
     run = Run.open(args.run_folder)
-    result = asyncio.run(reproduce(run, holder_of(run, caches_of(args.caches))))
-    sys.stdout.write(to_json(as_json(result)) if args.json else "\n".join(lines(result)) + "\n")
+    result = asyncio.run(reproduce(run, holder_of(run, caches_of(args))))
+    print_answer(args, as_json(result), lines(result))
     return 0 if result.is_same else DIFFERS
 
 
-def lines(result: "Reproduction") -> Iterator[str]:
+def lines(result: Reproduction) -> Iterator[str]:
     """The answer as text."""
-    from app.proof.reproduce import MEANINGS
-    from app.report.text_table import text_table
-
     rows = [
         [check.name, check.before[:12], check.again[:12], "same" if check.is_same else "DIFFERS"]
         for check in result.checks
@@ -62,7 +53,7 @@ def lines(result: "Reproduction") -> Iterator[str]:
         yield f"note: {note}"
 
 
-def as_json(result: "Reproduction") -> dict[str, Any]:
+def as_json(result: Reproduction) -> dict[str, Any]:
     """The answer for programs."""
     first = result.first_difference
     return {

@@ -1,32 +1,34 @@
 """`python -m app testnet`: a local exchange in a process of its own, until SIGTERM or Ctrl-C.
 
-The rule: the first line on standard output says where it listens, everything else goes to standard error; what cannot
-be served is an OnetapeError before it listens. Nothing heavy is imported before the command runs.
+The first line on standard output says where it listens, everything else goes to standard error. What cannot be served
+is an OnetapeError before it listens.
 """
 
 import argparse
+import asyncio
 import contextlib
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from app import times
+from app.candles.cache import CandleCache
+from app.candles.importing import read_candles
+from app.cli.arguments import Parser, symbols_of
 from app.errors import ConfigError
+from app.testnet.faults import read_faults
+from app.testnet.generator import GeneratorSource
+from app.testnet.market import CacheSource, FileSource, MarketSource
+from app.testnet.server import Faults, Testnet
 from app.times import iso_ms, parse_time_ms, timeframe_ms
-
-if TYPE_CHECKING:
-    from app.testnet.market import MarketSource
-    from app.testnet.server import Faults, Testnet
 
 _PORT_MAX = 65_535
 _WEIGHT_LIMIT = 1200
 
 
-def add_testnet_parser(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds `testnet`; its namespace has `run(args) -> exit status`."""
-    parser = commands.add_parser(
-        "testnet", help="a local exchange that speaks Binance's protocol, for trying things out"
-    )
+def testnet_parser(**about: str) -> Parser:
+    """The arguments of `testnet`."""
+    parser = Parser(**about)
     parser.add_argument("--cache", type=Path, metavar="DIR", help="serve the candles of this cache")
     parser.add_argument(
         "--candles", action="append", default=[], metavar="SYMBOL:TF=FILE",
@@ -42,14 +44,11 @@ def add_testnet_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--faults", default="none", metavar="none|storm:SEED|FILE", help="what goes wrong, and when")
     parser.add_argument("--no-limit", action="store_true", help="no limit on request weights")
     parser.set_defaults(run=run_testnet)
+    return parser
 
 
 def run_testnet(args: argparse.Namespace) -> int:
     """Serves until it is stopped; 0."""
-    import asyncio
-
-    from app.testnet.server import Testnet
-
     if not 0 <= args.port <= _PORT_MAX:
         raise ConfigError(f"--port {args.port}: a port is 0 to {_PORT_MAX}")
     start_ms = None if args.start is None else parse_time_ms(args.start)
@@ -70,26 +69,23 @@ def run_testnet(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _serve(net: "Testnet") -> None:
-    import asyncio
-    import signal
-
+async def _serve(net: Testnet) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with net:
         print(f"listening on {net.url}", flush=True)
-        _tell(f"{', '.join(net.market.symbols)}; its time is {iso_ms(net.now_ms())}")
+        _note(f"{', '.join(net.market.symbols)}; its time is {iso_ms(net.now_ms())}")
         await net.serve_until(stop)
-    _tell(f"stopped after {net.log.count()} requests, most weight in a minute {net.log.used_weight_max}")
+    _note(f"stopped after {net.log.count()} requests, most weight in a minute {net.log.used_weight_max}")
 
 
-def _tell(text: str) -> None:
+def _note(text: str) -> None:
     print(f"testnet: {text}", file=sys.stderr, flush=True)
 
 
-def _source(args: argparse.Namespace) -> "MarketSource":
+def _source(args: argparse.Namespace) -> MarketSource:
     given = [args.cache is not None, bool(args.candles), args.generate is not None]
     if sum(given) != 1:
         raise ConfigError(
@@ -98,21 +94,13 @@ def _source(args: argparse.Namespace) -> "MarketSource":
     if (args.symbols is not None) != (args.generate is not None):
         raise ConfigError("--generate SEED needs --symbols A,B, and --symbols is for made-up candles only")
     if args.cache is not None:
-        from app.candles.cache import CandleCache
-        from app.testnet.market import CacheSource
-
         return CacheSource(CandleCache(args.cache))
     if args.generate is not None:
-        from app.testnet.generator import GeneratorSource
-
-        return GeneratorSource(args.generate, [name.strip() for name in args.symbols.split(",")])
+        return GeneratorSource(args.generate, symbols_of(args.symbols))
     return _file_source(args.candles)
 
 
-def _file_source(given: list[str]) -> "MarketSource":
-    from app.candles.importing import read_candles
-    from app.testnet.market import FileSource
-
+def _file_source(given: list[str]) -> MarketSource:
     series = {}
     for text in given:
         name, equals, file = text.partition("=")
@@ -129,7 +117,5 @@ def _file_source(given: list[str]) -> "MarketSource":
     return source
 
 
-def _faults(text: str) -> "Faults":
-    from app.testnet.faults import read_faults
-
+def _faults(text: str) -> Faults:
     return text if text == "none" or text.startswith("storm:") else read_faults(Path(text))

@@ -5,56 +5,47 @@ nothing.
 """
 
 import argparse
+import asyncio
 import math
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from app.cli.arguments import caches_argument, caches_of
+import msgspec
 
-if TYPE_CHECKING:
-    from app.proof.observation import Seen
-    from app.proof.rebuild import Source
-    from app.proof.why import Section
+from app.cli.arguments import Parser, caches_argument, caches_of, print_answer
+from app.proof.observation import Seen, look
+from app.proof.rebuild import Source, source_of
+from app.proof.why import Section, sections
+from app.runs.manifest import code_sha256
+from app.times import parse_time_ms
 
 _LABEL_WIDTH = 30
 FORMAT = 1
 
 
-def add_why_parser(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds `why`."""
-    parser = commands.add_parser("why", parents=[caches_argument()], help="what a candle led to, with every number")
-    parser.add_argument("run_folder", type=Path, metavar="RUN")
+def why_parser(**about: str) -> Parser:
+    """The arguments of `why`."""
+    parser = Parser(parents=[caches_argument()], **about)
+    parser.add_run()
     parser.add_argument("symbol", metavar="SYMBOL")
     parser.add_argument("time", metavar="TIME", help="the slice that closes then, or contains it; UTC, ISO")
-    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.add_json()
     parser.set_defaults(run=run_why)
+    return parser
 
 
 def run_why(args: argparse.Namespace) -> int:
     """Rebuild, look and print."""
-    import asyncio
-
-    from app.proof.observation import look
-    from app.proof.rebuild import source_of
-    from app.proof.why import sections
-    from app.runs.run_folder import to_json
-    from app.times import parse_time_ms
-
     time_ms = parse_time_ms(args.time)
-    source = source_of(args.run_folder, caches_of(args.caches), time_ms)
+    source = source_of(args.run_folder, caches_of(args), time_ms)
     seen = asyncio.run(look(source, args.symbol, time_ms))
-    told = sections(source, seen)
-    notes = changes(source)
-    sys.stdout.write(to_json(as_json(source, seen, told, notes)) if args.json else render(source, seen, told, notes))
+    found, notes = sections(source, seen), changes(source)
+    print_answer(args, as_json(source, seen, found, notes), render(source, seen, found, notes))
     return 0
 
 
-def changes(source: "Source") -> list[str]:
+def changes(source: Source) -> list[str]:
     """What is not as it was when the run was made, so that this may not be what happened."""
-    from app.runs.manifest import code_sha256
-
     found = []
     if source.about.get("strategy_sha256") != source.strategy.source_sha256:
         found.append("the strategy's file has changed since the run: this is what it would do now")
@@ -63,27 +54,24 @@ def changes(source: "Source") -> list[str]:
     return found
 
 
-def render(source: "Source", seen: "Seen", told: "Sequence[Section]", notes: Sequence[str]) -> str:
-    """The answer as text, lines ended with newlines."""
-    lines = [f"{source.folder}: {seen.symbol}, strategy {source.strategy.name}"]
-    lines += [f"note: {note}" for note in notes]
-    for section in told:
-        lines += ["", section.title]
-        lines += [f"  {label.ljust(_LABEL_WIDTH)}{value}" for label, value in section.lines]
-    return "\n".join(lines) + "\n"
+def render(source: Source, seen: Seen, found: Sequence[Section], notes: Sequence[str]) -> Iterator[str]:
+    """The answer as text."""
+    yield f"{source.folder}: {seen.symbol}, strategy {source.strategy.name}"
+    yield from (f"note: {note}" for note in notes)
+    for section in found:
+        yield from ("", section.title)
+        yield from (f"  {label.ljust(_LABEL_WIDTH)}{value}" for label, value in section.lines)
 
 
-def as_json(source: "Source", seen: "Seen", told: "Sequence[Section]", notes: Sequence[str]) -> dict[str, Any]:
+def as_json(source: Source, seen: Seen, found: Sequence[Section], notes: Sequence[str]) -> dict[str, Any]:
     """The same facts for programs: each section's lines, and the stages' own numbers to the last digit."""
-    import msgspec
-
     facts = {
         "format": FORMAT,
         "run": str(source.folder),
         "symbol": seen.symbol,
         "notes": list(notes),
         "outcome": None if seen.decision is None else seen.decision.outcome,
-        "sections": {section.title: [list(line) for line in section.lines] for section in told},
+        "sections": {section.title: [list(line) for line in section.lines] for section in found},
         "candle": msgspec.to_builtins(seen.candle),
         "signal": msgspec.to_builtins(seen.signal),
         "indicators": seen.indicators,

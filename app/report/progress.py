@@ -5,15 +5,18 @@ They read the clock to draw seldom, and change nothing in what they show. rich i
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from app import times
 from app.report.formats import countdown
+from app.report.text_table import limited, text_table
+from app.times import short_time, timeframe_ms
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from app.exchange.fetch_report import FetchReport
     from app.runs.recorder import Progress
     from app.session.period import Period
 
@@ -127,3 +130,29 @@ def teller(bar: FetchBar) -> Callable[[str], None]:
 def wanted() -> bool:
     """A bar belongs on a terminal only, and beside a report that goes there too."""
     return sys.stderr.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def fetch_lines(report: "FetchReport") -> Iterator[str]:
+    """The table and what a user should know, line by line."""
+    step_ms = timeframe_ms(report.timeframe)
+    where = report.host if report.host == report.exchange else f"{report.exchange} at {report.host}"
+    yield f"{where}: {report.timeframe} candles, {short_time(report.start_ms)} to {short_time(report.end_ms)} (UTC)"
+    rows = []
+    for series in report.series:
+        absent = sum(end - start for start, end in series.absent) // step_ms
+        rows.append((series.symbol, f"{series.wanted:,}", f"{series.new:,}", f"{absent:,}"))
+    yield text_table(("symbol", "missing", "fetched", "not there"), rows, numbers=3)
+    yield report.summary()
+    for series in report.series:
+        if series.absent:
+            yield f"{series.symbol}: {report.exchange} has nothing at"
+            yield from limited(
+                [
+                    f"{short_time(start)} to {short_time(end - step_ms)}  {(end - start) // step_ms:,}"
+                    for start, end in series.absent
+                ]
+            )
+        if series.off_grid:
+            yield f"{series.symbol}: {series.off_grid} rows off the {report.timeframe} grid were left out"
+    for note in report.notes:
+        yield f"note: {note}"

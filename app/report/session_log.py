@@ -1,7 +1,7 @@
 """What happens in a paper session as events for `--log-json` and `--log-file`: names in the past tense with key-values.
 
-It notes what differs from before (a link that came up, a kill switch that tripped); the output thread writes. What was
-replayed from a tape was told when it happened, and is not told again.
+It only looks, and notes what differs from before (a link that came up, a latch that closed); writing is done
+on a thread of its own. What was replayed from a tape was told when it happened, and is not told again.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class SessionLog:
         """Before the first new event."""
         live = view.plan.settings.live
         self._halted, self._stale = view.books.runtime.safety.halted, view.stale
-        self._tell(
+        self._write(
             "session_continued" if continued else "session_started",
             folder=str(view.folder.folder),
             exchange=live.exchange,
@@ -42,7 +42,7 @@ class SessionLog:
     def linked(self, state: LinkState) -> None:
         """News of the feed: only a change of the link is one here."""
         if state.connected != bool(self._connected):
-            self._tell("link_up" if state.connected else "link_down", connections=state.connections)
+            self._write("link_up" if state.connected else "link_down", connections=state.connections)
         self._connected = state.connected
 
     def happened(self, view: SessionView, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
@@ -52,14 +52,14 @@ class SessionLog:
             return
         time_ms = view.books.runtime.account.time_ms
         time = iso_ms(time_ms) if time_ms else None
-        self._tell_event(event, time)
+        self._log_event(event, time)
         for one in decisions:
             order_id = None if one.order is None else one.order.order_id
-            self._tell(
+            self._write(
                 "order", time=time, symbol=one.symbol, action=str(one.action), outcome=one.outcome, order_id=order_id
             )
         for fill in fills:
-            self._tell(
+            self._write(
                 "fill",
                 time=iso_ms(fill.time_ms),
                 symbol=fill.symbol,
@@ -72,20 +72,20 @@ class SessionLog:
                 realized_pnl=fill.realized_pnl,
                 balance=fill.balance,
             )
-        self._tell_latch(view, event, time)
+        self._log_latch(view, event, time)
 
     def slow(self, event: Event, took_s: float) -> None:
         """Handling an event took longer than a candle lasts."""
-        self._tell("slow_strategy", event_kind=type(event).__name__, took_s=round(took_s, 3))
+        self._write("slow_strategy", event_kind=type(event).__name__, took_s=round(took_s, 3))
 
     def ended(self, status: str) -> None:
         """How it ended."""
-        self._tell("session_ended", status=status)
+        self._write("session_ended", status=status)
 
     def failed(self, view: SessionView, why: str) -> None:
         """It broke off: nothing more was traded, and what it holds is what the next start goes on with."""
         account = view.books.runtime.account
-        self._tell(
+        self._write(
             "session_ended",
             status="failed",
             why=why,
@@ -94,32 +94,32 @@ class SessionLog:
             pending=list(account.pending),
         )
 
-    def told(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """A note of the feed or of the commands."""
-        self._tell("note", text=text)
+        self._write("note", text=text)
 
-    def _tell_event(self, event: Event, time: str | None) -> None:
+    def _log_event(self, event: Event, time: str | None) -> None:
         if isinstance(event, Slice):
             stale = event.stale if isinstance(event, MarkedSlice) else ()
             if isinstance(event, MarkedSlice) and event.late:
-                self._tell("slice_late", time=time, candles=len(event.candles))
+                self._write("slice_late", time=time, candles=len(event.candles))
             for symbol in stale:
                 if symbol not in self._stale:
-                    self._tell("symbol_stale", time=time, symbol=symbol)
+                    self._write("symbol_stale", time=time, symbol=symbol)
             self._stale = stale
         elif isinstance(event, (LateCandle, RevisedCandle)):
             name = "candle_late" if isinstance(event, LateCandle) else "candle_revised"
-            self._tell(name, time=time, symbol=event.candle.symbol, open_time=iso_ms(event.candle.open_time_ms))
+            self._write(name, time=time, symbol=event.candle.symbol, open_time=iso_ms(event.candle.open_time_ms))
         elif isinstance(event, Stop):
-            self._tell("stopped", time=time, why=event.why)
+            self._write("stopped", time=time, why=event.why)
 
-    def _tell_latch(self, view: SessionView, event: Event, time: str | None) -> None:
+    def _log_latch(self, view: SessionView, event: Event, time: str | None) -> None:
         safety = view.books.runtime.safety
         if safety.halted and not self._halted:
-            self._tell("halted", time=time, why=safety.trips[-1].why)
+            self._write("halted", time=time, why=safety.trips[-1].why)
         elif self._halted and not safety.halted:
-            self._tell("resumed", time=time, why=getattr(event, "why", ""), peak=safety.peak)
+            self._write("resumed", time=time, why=getattr(event, "why", ""), peak=safety.peak)
         self._halted = safety.halted
 
-    def _tell(self, name: str, **values: object) -> None:
+    def _write(self, name: str, **values: object) -> None:
         self._output.do(lambda: self._log(name, **values))

@@ -106,7 +106,7 @@ def test_an_export_that_cannot_be_written(place: Place) -> None:
         (("config/live.yaml/a.csv",), "config/live.yaml/a.csv cannot be written: Not a directory"),
         (
             ("--start", "2025-04-01", "--end", "2025-03-01", "old.csv"),
-            "--start 2025-04-01 must be before --end 2025-03-01",
+            "--start 2025-04-01 is not before --end 2025-03-01",
         ),
         (("--start", "2030-01-01", "old.csv"), "no candles of BTC/USDT 1m in that range; there are 2,880"),
     ):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.candles.cache import CandleCache
-from app.cli.arguments import make_runner, symbols_of
+from app.cli.arguments import make_runner
 from app.cli.main import _mode_parser, main
 from app.errors import ConfigError
 from app.session.backtest import ConfigBacktestRunner
@@ -69,7 +69,7 @@ def test_arguments_reach_the_runner() -> None:
     assert (made.symbols, made.interval, made.strategy) == (["A/B", "C/D"], "5m", "x.py")
     assert (list(made.overrides), made.out, made.speed) == (["a=1", "b=2"], Path("o"), 60.0)
     assert runner().speed is None
-    assert (symbols_of(None), symbols_of("")) == (None, [""])
+    assert runner("--symbols", "").symbols == [""]
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "fast", ""])

@@ -1,6 +1,5 @@
 """The data commands as a user types them: what they print, write and answer."""
 
-import argparse
 import gzip
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from app.candles.cache import CandleCache
 from app.candles.exporting import export_csv
 from app.candles.importing import read_candles
-from app.cli.data import add_data_parser
+from app.cli.data import data_parser
 from app.errors import ConfigError, DataError, OnetapeError, OutputError
 from tests.candle_columns import MINUTE_MS, START_MS, equal, make_candles, minutes
 
@@ -17,9 +16,7 @@ SERIES = ("--symbol", "BTC/USDT", "--timeframe", "1m")
 
 
 def run(*words: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    add_data_parser(parser.add_subparsers(required=True))
-    args = parser.parse_args(["data", *map(str, words)])
+    args = data_parser().parse_args([*map(str, words)])
     status: int = args.run(args)
     return status
 
@@ -221,7 +218,7 @@ def test_export_takes_start_inclusive_and_end_exclusive() -> None:
             DataError,
             "there are 90, from 2025-10-31 23:00 to 2025-11-01 00:29",
         ),
-        (("--start", "2025-11-02", "--end", "2025-11-01", "out.csv"), ConfigError, "must be before"),
+        (("--start", "2025-11-02", "--end", "2025-11-01", "out.csv"), ConfigError, "is not before"),
         (("--start", "soon", "out.csv"), ConfigError, "is not a date"),
         (("--symbol", "ETH/USDT", "out.csv"), DataError, "no candles of ETH/USDT 1m"),
         (("out.parquet",), ConfigError, "must end in .csv"),

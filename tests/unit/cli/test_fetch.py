@@ -1,6 +1,5 @@
 """`data fetch`: what it refuses before anybody is asked, and how it says what came."""
 
-import argparse
 import asyncio
 import os
 import signal
@@ -8,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.fetch import add_fetch_parser, render_fetch, run_until_stopped
+from app.cli.data import data_parser, run_until_stopped
 from app.errors import ConfigError, OnetapeError, RefusedError, StoppedError, UnavailableError
 from app.exchange.fetch_report import FetchReport
 from app.exchange.series_fetch import SeriesReport
+from app.report.progress import fetch_lines
 from tests.candle_columns import MINUTE_MS, START_MS
 from tests.loopback import Loopback, Reply
 
@@ -19,15 +19,9 @@ DAY = {"--cache": "cache", "--symbols": "BTC/USDT", "--timeframe": "1m", "--star
 NOBODY = "http://127.0.0.1:9"
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser()
-    add_fetch_parser(made.add_subparsers(required=True))
-    return made
-
-
 def run(**changes: str) -> int:
     given = {**DAY, "--exchange-url": NOBODY, **{f"--{key.replace('_', '-')}": value for key, value in changes.items()}}
-    args = parser().parse_args(["fetch", *(word for pair in given.items() for word in pair)])
+    args = data_parser().parse_args(["fetch", *(word for pair in given.items() for word in pair)])
     status: int = args.run(args)
     return status
 
@@ -38,7 +32,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_is_not_said_has_a_default() -> None:
-    args = parser().parse_args(["fetch", "--symbols", "A/B", "--timeframe", "1h", "--start", "2025-10-30"])
+    args = data_parser().parse_args(["fetch", "--symbols", "A/B", "--timeframe", "1h", "--start", "2025-10-30"])
     assert (args.end, args.exchange, args.exchange_url) == (None, "binanceus", None)
     assert args.cache == Path("data/backtest_cache")
 
@@ -47,7 +41,7 @@ def test_what_is_not_said_has_a_default() -> None:
 def test_what_must_be_said(missing: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = [word for pair in DAY.items() if pair[0] != missing for word in pair]
     with pytest.raises(SystemExit):
-        parser().parse_args(["fetch", *words])
+        data_parser().parse_args(["fetch", *words])
     assert f"the following arguments are required: {missing}" in capsys.readouterr().err
 
 
@@ -137,7 +131,7 @@ def at(slot: int) -> int:
 def test_the_table_and_the_sum_of_it() -> None:
     btc = SeriesReport("BTC/USDT", "1m", wanted=1_200, new=1_195, absent=((at(3), at(5)), (at(60), at(63))))
     eth = SeriesReport("ETH/USDT", "1m", wanted=7, new=7)
-    lines = "\n".join(render_fetch(report(btc, eth))).splitlines()
+    lines = "\n".join(fetch_lines(report(btc, eth))).splitlines()
     assert lines == [
         "binanceus: 1m candles, 2025-10-31 23:00 to 2025-11-01 01:00 (UTC)",
         "symbol    missing  fetched  not there",
@@ -151,19 +145,19 @@ def test_the_table_and_the_sum_of_it() -> None:
 
 
 def test_another_host_is_named() -> None:
-    lines = list(render_fetch(report(SeriesReport("BTC/USDT", "1m", 1, 1), host="http://127.0.0.1:8080", retried=0)))
+    lines = list(fetch_lines(report(SeriesReport("BTC/USDT", "1m", 1, 1), host="http://127.0.0.1:8080", retried=0)))
     assert lines[0].startswith("binanceus at http://127.0.0.1:8080: 1m candles")
     assert lines[2].endswith("from binanceus at http://127.0.0.1:8080 in 12.3 s: 1,005 requests of weight 2,014")
 
 
 def test_nothing_missing_is_said_without_a_request() -> None:
-    lines = list(render_fetch(report(SeriesReport("BTC/USDT", "1m"), requests=0)))
+    lines = list(fetch_lines(report(SeriesReport("BTC/USDT", "1m"), requests=0)))
     assert lines[2:] == ["nothing was missing; no request was made"]
 
 
 def test_what_a_user_should_know() -> None:
     series = SeriesReport("BTC/USDT", "1m", 5, 5, off_grid=2)
-    lines = list(render_fetch(report(series, notes=["candles from 2025-11-01 on have not closed yet", "two"])))
+    lines = list(fetch_lines(report(series, notes=["candles from 2025-11-01 on have not closed yet", "two"])))
     assert lines[3:] == [
         "BTC/USDT: 2 rows off the 1m grid were left out",
         "note: candles from 2025-11-01 on have not closed yet",
@@ -173,6 +167,6 @@ def test_what_a_user_should_know() -> None:
 
 def test_many_holes_do_not_scroll_everything_else_away() -> None:
     holes = tuple((at(2 * number), at(2 * number + 1)) for number in range(1_700))
-    lines = list(render_fetch(report(SeriesReport("BTC/USDT", "1m", 3_400, 1_700, absent=holes))))
+    lines = list(fetch_lines(report(SeriesReport("BTC/USDT", "1m", 3_400, 1_700, absent=holes))))
     assert len(lines) == 4 + 500 + 1
     assert lines[-1] == "    and 1,200 more"

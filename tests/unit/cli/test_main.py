@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from app.cli import main as cli
+from app.cli import new
 from app.cli.main import main
 from app.errors import OnetapeError
+from app.strategies import loader
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -57,12 +59,16 @@ def test_arguments_that_are_wrong(capsys: pytest.CaptureFixture[str], words: tup
     assert message in fault(capsys, *words)
 
 
-@pytest.mark.parametrize("words", [("--help",), ("data", "--help"), ("data", "import", "-h"), ("check", "-h")])
+@pytest.mark.parametrize("words", [(), ("demo",), ("data", "import"), *((name,) for name in cli.COMMANDS)])
 def test_help_is_no_fault(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(words)
+        main((*words, "--help"))
     assert caught.value.code == 0
-    assert "usage: python -m app" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert out.startswith("usage: python -m app")
+    for name, (_, about) in cli.COMMANDS.items():
+        if words in ((), (name,)):
+            assert about[1:] in " ".join(out.split())
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +131,7 @@ def test_a_fault_is_one_line(
     def fail(args: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_run_new", fail)
+    monkeypatch.setattr(new, "run_new", fail)
     monkeypatch.setattr(cli, "_drop_output", lambda: None)
     assert main(["new", "x.py"]) == 2
     assert capsys.readouterr().err == line
@@ -136,7 +142,8 @@ def test_anything_else_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, erro
     def fail(args: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_run_new", fail)
+    monkeypatch.setattr(new, "run_new", fail)
+    monkeypatch.setattr(loader, "own_code", [])  # of tests that ran before in this process
     with pytest.raises(type(error)):
         main(["new", "x.py"])
 

@@ -68,7 +68,7 @@ def test_an_old_status_of_a_running_session_is_doubted() -> None:
     assert lines()["status"] == "0 s old"
     assert lines(age_s=42.0)["status"].startswith("42 s old; a running session writes it every second: it hangs,")
     assert lines(age_s=600.0, running=False)["status"] == "10 min old"
-    assert lines(age_s=90_000.0, running=False)["status"] == "25 h old"
+    assert lines(age_s=90_000.0, running=False)["status"] == "1 d 1 h old"
 
 
 def test_the_figures() -> None:

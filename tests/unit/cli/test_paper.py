@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from app.cli.main import main
-from app.cli.paper import SessionTeller, event_lines, run_on
+from app.cli.paper import SessionOutput, event_lines, run_on
 from app.errors import BlockedError, DataError, RateLimitError, UnavailableError
 from app.models.events import EndOfData, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.orders import Action, Decision
 from app.report.output_thread import OutputThread
+from app.session.backtest import BacktestResults
 from app.session.paper import PaperRunner
 from tests.live_sessions import live, market
 from tests.made import BTC, candle, fill, slice_of
@@ -62,11 +63,7 @@ def in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         self.on_session(made.view, True)
         self.tell("a note of the feed")
         await made.run(*market(), slow_s=0.0, on_slow=slow_kill)
-
-        class Results(dict[str, object]):
-            folder = tmp_path / "run"
-
-        return Results(made.results)
+        return BacktestResults(made.results, tmp_path / "run", 0.0)
 
     monkeypatch.setattr(PaperRunner, "run_async", run_async)
     return tmp_path / "run"
@@ -109,7 +106,7 @@ def test_a_log_that_cannot_be_written_is_told_before_anything_begins(tmp_path: P
 def test_a_reader_who_leaves_disturbs_nothing(in_memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
-            if "Onetape paper: " in text or text.startswith("{"):
+            if "Onetape paper: " in text or "Report saved: " in text:
                 return super().write(text)
             raise BrokenPipeError(32, "Broken pipe")
 
@@ -151,12 +148,12 @@ class _Screen:
 
 
 async def test_notes_of_a_screen_leave_the_fills_to_their_own_list(tmp_path: Path) -> None:
-    aside, screen = OutputThread(), _Screen()
-    teller = SessionTeller(aside, lines=True)
-    teller.screen = screen  # type: ignore[assignment]
+    output, screen = OutputThread(), _Screen()
+    shown = SessionOutput(output, lines=True)
+    shown.screen = screen  # type: ignore[assignment]
     made = live(tmp_path)
-    teller.begin(made.view, False)
-    teller.say("from the feed")
+    shown.begin(made.view, False)
+    shown.note("from the feed")
     for event in market():
         await made.books.handle(event)
     made.close()
@@ -225,10 +222,10 @@ def test_ctrl_c_before_the_session_runs_is_one_line(
 
 
 async def test_a_session_that_failed_says_what_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made, aside = live(tmp_path), OutputThread()
-    SessionTeller(aside, lines=True).begin(made.view, continued=False)
+    made, output = live(tmp_path), OutputThread()
+    SessionOutput(output, lines=True).begin(made.view, continued=False)
     made.view.fail(ZeroDivisionError("x"))
     made.close()
-    aside.close()
+    output.close()
     held = "0 open positions and 0 entry orders stay as they are for the next start"
     assert capsys.readouterr().out == f"failed: ZeroDivisionError; nothing more is traded, {held}\n"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from app.cli.main import main
+from app.cli.search import SearchProgress
 from tests import warm_python
 from tests.integration.processes import PATIENCE_S, until
 from tests.searches import CACHE, CONFIG, ROOT
@@ -99,6 +100,25 @@ def test_a_search_that_is_ended_half_way_goes_on_to_the_same_result(
     begun = re.search(r"onetape: (\d+) of 60 trials", told)
     assert begun is not None
     _no_process_is_left(str(tmp_path))
+
+
+def test_progress_in_a_pipe_and_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = SearchProgress()
+    for done in range(1, 101):
+        progress(done, 100, None if done < 50 else (("a=1",), 1.25))
+    progress.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 21
+    assert lines[0] == "onetape: 1 of 100 trials, best so far none yet"
+    assert lines[-1] == "onetape: 100 of 100 trials, best so far 1.25 (a=1)"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    progress = SearchProgress()
+    progress(1, 100, None)
+    progress(2, 100, None)
+    progress.close()
+    assert capsys.readouterr().err.count("\r\033[K") == 3
 
 
 def _no_process_is_left(word: str) -> None:

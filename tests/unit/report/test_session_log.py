@@ -16,14 +16,14 @@ Told = list[tuple[str, dict[str, Any]]]
 
 def logged() -> tuple[SessionLog, Told, OutputThread]:
     told: Told = []
-    aside = OutputThread()
-    return SessionLog(lambda event, **values: told.append((event, values)), aside), told, aside
+    output = OutputThread()
+    return SessionLog(lambda event, **values: told.append((event, values)), output), told, output
 
 
 @pytest.fixture
 async def told(tmp_path: Path) -> Told:
     """A whole session of the golden market, with a stop in the end."""
-    log, told, aside = logged()
+    log, told, output = logged()
     made = live(tmp_path)
     log.began(made.view, False)
     made.view.on_event = log.happened
@@ -31,7 +31,7 @@ async def told(tmp_path: Path) -> Told:
         await made.books.handle(event)
     log.ended("stopped")
     made.close()
-    aside.close()
+    output.close()
     return told
 
 
@@ -65,19 +65,19 @@ def test_orders_and_fills_are_those_of_the_run(told: Told, tmp_path: Path) -> No
 
 
 async def test_a_quiet_slice_says_nothing(tmp_path: Path) -> None:
-    log, told, aside = logged()
+    log, told, output = logged()
     made = live(tmp_path)
     made.view.on_event = log.happened
     for event in market()[:5]:
         assert isinstance(event, Slice)
         await made.books.handle(event)
     made.close()
-    aside.close()
+    output.close()
     assert told == []
 
 
 async def test_a_session_that_goes_on_says_so_and_tells_nothing_twice(tmp_path: Path) -> None:
-    log, told, aside = logged()
+    log, told, output = logged()
     made = live(tmp_path)
     events = market()
     for event in events[:16]:  # the kill is among them
@@ -87,31 +87,31 @@ async def test_a_session_that_goes_on_says_so_and_tells_nothing_twice(tmp_path: 
     made.view.on_event = log.happened
     await made.books.handle(EndOfData())
     made.close()
-    aside.close()
+    output.close()
     assert [event for event, _ in told] == ["session_continued"]
     assert (told[0][1]["events"], told[0][1]["halted"]) == (16, True)
 
 
 def test_only_a_change_of_the_link_is_told() -> None:
-    log, told, aside = logged()
+    log, told, output = logged()
     for connected in (True, True, False, False, True):
         log.linked(link(connected=connected, connections=3))
-    log.told("a note")
+    log.note("a note")
     log.slow(EndOfData(), 61.23456)
-    aside.close()
+    output.close()
     assert [event for event, _ in told] == ["link_up", "link_down", "link_up", "note", "slow_strategy"]
     assert told[-1][1] == {"event_kind": "EndOfData", "took_s": 61.235}
 
 
 async def test_one_that_broke_off_says_what_it_holds(tmp_path: Path) -> None:
-    log, told, aside = logged()
+    log, told, output = logged()
     made = live(tmp_path)
     for event in market()[:OPEN_AFTER]:
         await made.books.handle(event)
     made.view.on_failed = log.failed
     made.view.fail(ZeroDivisionError("x"))
     made.close()
-    aside.close()
+    output.close()
     ((name, values),) = told
     assert (name, values["status"], values["why"]) == ("session_ended", "failed", "ZeroDivisionError")
     assert values["positions"] == list(made.books.runtime.account.positions) != []
