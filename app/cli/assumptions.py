@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Iterator
 
 from app.cli.arguments import Parser, candle_arguments, make_runner, note, print_answer
+from app.report.formats import value_text
 from app.report.text_table import text_table
 from app.research.assumptions import Answer, Assumptions, find_assumptions
 from app.times import parse_time_ms, short_time
@@ -64,12 +65,5 @@ def _comparison(found: Assumptions) -> str:
 
 
 def _row(answer: Answer) -> tuple[str, ...]:
-    return (
-        answer.name,
-        answer.timeframe,
-        f"{answer.total_trades:,}",
-        f"{answer.both_levels:,}",
-        f"{answer.targets_touched:,}",
-        f"{answer.final_equity:,.2f}",
-        f"{answer.total_return_pct:+.2f} %",
-    )
+    figures = ("total_trades", "both_levels", "targets_touched", "final_equity", "total_return_pct")
+    return answer.name, answer.timeframe, *(value_text(key, getattr(answer, key)) for key in figures)

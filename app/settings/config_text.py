@@ -1,7 +1,7 @@
 """Configuration files and `--set` as text: YAML and JSON to plain values, and where each value came from.
 
 Whatever cannot be read is a ConfigError of one line that names the file and the line in it. A key given twice is
-one too: the second would win silently. What the keys mean belongs to settings.py.
+one too: the second would win silently. What the keys mean belongs to profile.py.
 """
 
 import difflib
@@ -102,11 +102,12 @@ def _json(text: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
             raise ValueError(f"the key {key} is given twice")
-    return dict(pairs)
+        found[key] = value
+    return found
 
 
 class _Loader(yaml.SafeLoader):

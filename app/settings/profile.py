@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from app.errors import ConfigError
 from app.settings.config_problems import first_problem, known_keys
@@ -21,6 +21,15 @@ NotNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, lt=1, strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+def _known_timeframe(timeframe: str) -> str:
+    if timeframe not in TIMEFRAMES_MS:
+        raise ValueError(f"unknown timeframe {timeframe!r}; known are {', '.join(TIMEFRAMES_MS)}")
+    return timeframe
+
+
+Timeframe = Annotated[str, AfterValidator(_known_timeframe)]
 
 
 class _Section(BaseModel):
@@ -35,7 +44,7 @@ class StrategySettings(_Section):
     """Which strategy, on which timeframe (None: the session's), with which parameters."""
 
     name: str = Field(min_length=1)
-    timeframe: str | None = None
+    timeframe: Timeframe | None = None
     params: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -62,7 +71,7 @@ class LiveSettings(_Section):
 
     exchange: str = Field(min_length=1)
     symbols: tuple[str, ...] = Field(min_length=1)
-    timeframe: str
+    timeframe: Timeframe
     startup_candles: Annotated[int, Field(ge=0, strict=True)] | Literal["auto"] = 240
     strategy: StrategySettings
     feed: FeedSettings = FeedSettings()
@@ -77,13 +86,6 @@ class LiveSettings(_Section):
             if symbols.count(symbol) > 1:
                 raise ValueError(f"{symbol} is listed twice")
         return symbols
-
-    @field_validator("timeframe")
-    @classmethod
-    def _known_timeframe(cls, timeframe: str) -> str:
-        if timeframe not in TIMEFRAMES_MS:
-            raise ValueError(f"unknown timeframe {timeframe!r}; known are {', '.join(TIMEFRAMES_MS)}")
-        return timeframe
 
 
 class RiskSettings(_Section):
@@ -142,8 +144,6 @@ FILES: dict[str, tuple[str, type[_Section]]] = {
     "risk": ("risk.json", RiskSettings),
     "trading_mode": ("trading_mode.yaml", TradingModeSettings),
 }
-
-
 Profile = str | Path | Mapping[str, Any] | Settings
 
 
@@ -162,9 +162,7 @@ def load_settings(
     applied last; VALUE is YAML. ConfigError on anything that cannot be run.
     """
     raw, sources = _read_profile(config)
-    _replace_symbols(raw["live"], symbols, sources)
-    _replace_strategy(raw["live"], strategy, sources)
-    _replace_interval(raw["live"], interval, sources)
+    _replace(raw["live"], symbols, strategy, interval, sources)
     for override in overrides:
         _apply_override(raw, override, sources)
     return _validated(raw, sources)
@@ -173,9 +171,8 @@ def load_settings(
 def _read_profile(config: Profile) -> tuple[dict[str, dict[str, Any]], Sources]:
     if isinstance(config, (str, Path)):
         paths = {name: Path(config).with_name(file) for name, (file, _) in FILES.items()} | {"live": Path(config)}
-        return {name: read_mapping(path) for name, path in paths.items()}, Sources(
-            {n: str(p) for n, p in paths.items()}
-        )
+        sources = Sources({name: str(path) for name, path in paths.items()})
+        return {name: read_mapping(path) for name, path in paths.items()}, sources
     if isinstance(config, Settings):
         config = config.model_dump(mode="json", exclude_unset=True)  # a default stays one
     for key in config:
@@ -194,7 +191,10 @@ def _validated(raw: Mapping[str, dict[str, Any]], sources: Sources) -> Settings:
     live, risk, trading_mode = (_section(FILES[name][1], name, raw[name], sources) for name in FILES)
     settings = Settings.model_construct(live=live, risk=risk, trading_mode=trading_mode)
     settings._sources = sources
-    _check_timeframes(settings.live, sources)
+    coarse, own = settings.strategy_timeframe, settings.live.timeframe
+    if TIMEFRAMES_MS[coarse] % TIMEFRAMES_MS[own]:
+        source = sources.of("live", ("strategy", "timeframe"))
+        raise ConfigError(f"{source}: strategy.timeframe {coarse} is no multiple of the session's timeframe {own}")
     for symbol in settings.live.instruments:
         if symbol not in settings.live.symbols:
             source, listed = sources.of("live", ("instruments", symbol)), ", ".join(settings.live.symbols)
@@ -202,48 +202,26 @@ def _validated(raw: Mapping[str, dict[str, Any]], sources: Sources) -> Settings:
     return settings
 
 
-def _check_timeframes(live: LiveSettings, sources: Sources) -> None:
-    coarse = live.strategy.timeframe
-    if coarse is None:
-        return
-    source = sources.of("live", ("strategy", "timeframe"))
-    if coarse not in TIMEFRAMES_MS:
-        known = ", ".join(TIMEFRAMES_MS)
-        raise ConfigError(f"{source}: strategy.timeframe: unknown timeframe {coarse!r}; known are {known}")
-    if TIMEFRAMES_MS[coarse] % TIMEFRAMES_MS[live.timeframe]:
-        raise ConfigError(
-            f"{source}: strategy.timeframe {coarse} is no multiple of the session's timeframe {live.timeframe}"
-        )
-
-
-def _replace_symbols(live: dict[str, Any], symbols: Sequence[str] | None, sources: Sources) -> None:
-    if symbols is None:
-        return
-    sources.replaced("live", ("symbols",), f"--symbols {','.join(symbols)}")
-    live["symbols"] = list(symbols)
-    instruments = live.get("instruments")
-    if isinstance(instruments, dict):  # those of the profile's other symbols are not a mistake here
-        live["instruments"] = {symbol: values for symbol, values in instruments.items() if symbol in symbols}
-
-
-def _replace_strategy(live: dict[str, Any], name: str | None, sources: Sources) -> None:
-    section = live.get("strategy")
-    if name is None or (isinstance(section, dict) and section.get("name") == name):
-        return
-    sources.replaced("live", ("strategy", "name"), f"--strategy {name}")
-    # The file's parameters are those of the file's strategy; another one starts with its own defaults.
-    kept = {key: value for key, value in section.items() if key != "params"} if isinstance(section, dict) else {}
-    live["strategy"] = {**kept, "name": name}
-
-
-def _replace_interval(live: dict[str, Any], interval: str | None, sources: Sources) -> None:
-    if interval is None:
-        return
-    sources.replaced("live", ("timeframe",), f"--interval {interval}")
-    section = live.get("strategy")
-    if isinstance(section, dict) and section.get("timeframe") == live.get("timeframe"):
-        live["strategy"] = {**section, "timeframe": interval}  # a strategy on the session's timeframe stays on it
-    live["timeframe"] = interval
+def _replace(
+    live: dict[str, Any], symbols: Sequence[str] | None, name: str | None, interval: str | None, sources: Sources
+) -> None:
+    if symbols is not None:
+        sources.replaced("live", ("symbols",), f"--symbols {','.join(symbols)}")
+        live["symbols"] = list(symbols)
+        if isinstance(instruments := live.get("instruments"), dict):  # those of other symbols are no mistake here
+            live["instruments"] = {symbol: values for symbol, values in instruments.items() if symbol in symbols}
+    written = live.get("strategy")
+    strategy = written if isinstance(written, dict) else {}
+    if name is not None and strategy.get("name") != name:
+        sources.replaced("live", ("strategy", "name"), f"--strategy {name}")
+        # The file's parameters are those of the file's strategy; another one starts with its own defaults.
+        strategy = {key: value for key, value in strategy.items() if key != "params"} | {"name": name}
+        live["strategy"] = strategy
+    if interval is not None:
+        sources.replaced("live", ("timeframe",), f"--interval {interval}")
+        if strategy.get("timeframe") is not None and strategy["timeframe"] == live.get("timeframe"):
+            live["strategy"] = {**strategy, "timeframe": interval}  # a strategy on the session's timeframe stays on it
+        live["timeframe"] = interval
 
 
 def _apply_override(raw: dict[str, dict[str, Any]], override: str, sources: Sources) -> None:
