@@ -84,7 +84,9 @@ class _SymbolScan:
     def __init__(self, symbol: str, candles: SymbolCandles, step_ms: int, coarse_max: int) -> None:
         self.symbol, self._step_ms, self.source = symbol, step_ms, candles
         self._coarse_max, self._coarse_steps = coarse_max, _overview_steps(candles, step_ms, coarse_max)
-        self.coarse_expected = min(coarse_max, candles.last_ms // max(self._coarse_steps) + 1)
+        self.coarse_expected = min(
+            coarse_max, 1 + candles.last_ms // max(self._coarse_steps) - candles.first_ms // max(self._coarse_steps)
+        )
         self._digits, self._top = 0, 0.0
         self.begin_again()
 
