@@ -15,7 +15,7 @@ import numpy as np
 from app.feeds.tape import Tape
 from app.models.events import Event
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 17  # what the processor still has at hand when it is decoded
 _decode = msgspec.json.Decoder(list[tuple[Literal["event"], int, Event]]).decode
 
 

@@ -1,7 +1,7 @@
 """Candles as a page carries them: coarse ones for the whole run, full detail by month, packed and within a budget.
 
 Where not everything fits, the candles around trades come first, then whole months, the latest first; what was left
-out is named. A chunk is six columns of zigzag deltas as 32-bit integers, their bytes in four planes each, deflated,
+out is named. The work is linear in the length of a run: a month looks at its own candles and trades only. A chunk is six columns of zigzag deltas as 32-bit integers, their bytes in four planes each, deflated,
 in base64: time, open - previous close, close - open, high and low beyond the body, volume on a log scale. One month
 of one symbol is in memory at a time, beside the chunks that the page gets.
 """
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.candles.month_file import CandleColumns, Int64Array
+from app.candles.month_file import CandleColumns, Int64Array, concatenated
 from app.runs.candle_source import SymbolCandles
 from app.runs.trade_read import TradeTable
 from app.times import DAY_MS, TIMEFRAMES_MS, month_bounds_ms
@@ -115,7 +115,7 @@ class _SymbolScan:
 
     def detail(self) -> SymbolDetail:
         """What was chosen, months ascending."""
-        coarse = {step: coarsen(_joined(parts[::-1]), step) for step, parts in self._coarse.items()}
+        coarse = {step: coarsen(concatenated(parts[::-1]), step) for step, parts in self._coarse.items()}
         fitting = [step for step, columns in coarse.items() if len(columns.open_time_ms) <= self._coarse_max]
         step = fitting[0] if fitting else max(coarse)
         return SymbolDetail(
@@ -283,10 +283,6 @@ def _overview_steps(candles: SymbolCandles, step_ms: int, most: int) -> list[int
     enough = [step for step in steps if candles.last_ms // step - candles.first_ms // step < most]
     last = enough[0] if enough else steps[-1]
     return [step for step in steps if step <= last and (candles.least * step_ms <= most * step or step == last)]
-
-
-def _joined(parts: Sequence[CandleColumns]) -> CandleColumns:
-    return CandleColumns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _near(candles: Mapping[str, SymbolCandles], step_ms: int, trades: TradeTable) -> dict[str, Spans]:

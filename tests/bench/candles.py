@@ -1,6 +1,6 @@
 """Seeded 1m candles for the bench: a random walk with volumes, a year of one symbol, a month of seven more.
 
-For the bench of the page (`--report`): ten years of one symbol, a week of 200.
+For the bench of the page (`--report`): ten years of one symbol, a week of 200, a month of 50.
 
 The same seed gives the same candles; the cache that holds them is kept between runs of the bench.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from app.candles.cache import CandleCache, CandleColumns
-from tests.bench.series import MANY_SYMBOLS, SYMBOLS, WARMUP_CANDLES, YEAR_START_MS
+from tests.bench.series import MANY_SYMBOLS, MONTH_SYMBOLS, SYMBOLS, WARMUP_CANDLES, YEAR_START_MS
 
 _MINUTE_MS = 60_000
 _TEN_YEARS, _YEAR, _MONTH, _WEEK, _WARMUP = 3_652 * 1_440, 525_600, 43_200, 10_080, WARMUP_CANDLES
@@ -32,9 +32,10 @@ def make_report_cache(root: Path) -> CandleCache:
     cache = CandleCache(root)
     if not cache.months(SYMBOLS[0], "1m"):
         cache.merge(SYMBOLS[0], "1m", random_walk(0, _TEN_YEARS + _WARMUP))
-    for number, symbol in enumerate(MANY_SYMBOLS):
-        if not cache.months(symbol, "1m"):
-            cache.merge(symbol, "1m", random_walk(1_000 + number, _WEEK + _WARMUP))
+    for symbols, count in ((MANY_SYMBOLS, _WEEK), (MONTH_SYMBOLS, _MONTH)):
+        for number, symbol in enumerate(symbols):
+            if not cache.months(symbol, "1m"):
+                cache.merge(symbol, "1m", random_walk(1_000 + number, count + _WARMUP))
     return cache
 
 

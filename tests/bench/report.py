@@ -1,8 +1,9 @@
 """`python -m tests.bench.report`: what report.html adds to a run, in time and memory, and how that grows.
 
-A month, a year and ten years of one symbol, a week of 200: whole processes with and without the page in turn, CPU
-time and peak memory, medians; ten years once. The year beside a hand-written script of TA-Lib and numba, after its
-trades were found to be the same, and the time until the page of the year is drawn. Nothing else is asserted.
+A month, a year and ten years of one symbol, a week of 200, a month of 50: whole processes with and without the page
+in turn, CPU time and peak memory, medians; ten years once. The year beside a hand-written script of TA-Lib and numba,
+after its trades were found to be the same; the page of a paper session of a year; the time until the year's page is
+drawn. Nothing else is asserted.
 """
 
 import argparse
@@ -25,10 +26,11 @@ from app.candles.cache import CandleCache
 from app.runs.trade_read import trade_table
 from app.runs.trade_table import read_fills
 from app.times import DAY_MS, short_time
-from tests.bench.series import MANY_SYMBOLS, SYMBOLS, WARMUP_CANDLES, YEAR_START_MS
+from tests.bench.paper_year import as_paper_session
+from tests.bench.series import MANY_SYMBOLS, MONTH_SYMBOLS, SYMBOLS, WARMUP_CANDLES, YEAR_START_MS
 
-_CACHE = Path(tempfile.gettempdir()) / "onetape-bench-cache-report"
-_TIME_LIMIT, _MEMORY_LIMIT_MIB = 1.15, 20
+_CACHE = Path(tempfile.gettempdir()) / "onetape-bench-cache-page"
+_TIME_LIMIT, _MEMORY_LIMIT_MIB, _PAPER_LIMIT_S = 1.15, 20, 1.5
 
 
 class Cost(NamedTuple):
@@ -58,26 +60,39 @@ class Case:
 
 
 def main() -> None:
-    """Measure, print two tables."""
+    """Measure, print a line a figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     subprocess.run([sys.executable, "-m", "tests.bench.candles", str(_CACHE), "--report"], check=True)
     year = Case("a year of 1m", SYMBOLS[:1], 365, rounds)
     cases = (
-        Case("a month of 1m", SYMBOLS[:1], 30, rounds),
+        Case("a month of 1m", SYMBOLS[:1], 30, 2 * rounds),
         year,
         Case("ten years of 1m", SYMBOLS[:1], 3_652, 1),
         Case("200 symbols x a week", MANY_SYMBOLS, 7, min(rounds, 2)),
+        Case("50 symbols x a month", MONTH_SYMBOLS, 30, min(rounds, 2)),
     )
     print(f"Limits: {_TIME_LIMIT} times, {_MEMORY_LIMIT_MIB} MiB. CPU time of whole processes, peak memory.\n")
     print("| run | without, s | with, s | times | added, us a candle | without, MiB | added, MiB | page, MB | trades |")
     print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         year_costs = [_compared(case, Path(folder)) for case in cases][cases.index(year)]
+        backtest = Path(folder) / f"{year.days}-1-whole"
         _beside_script(year, year_costs, Path(folder))
-        opens = _opens(Path(folder) / f"{year.days}-1-whole/report.html", 3)
+        _paper_year(backtest, Path(folder) / "paper", rounds)
+        opens = _opens(backtest / "report.html", 3)
         print(f"\nThe year's page opens in {'? s: no Chromium' if opens is None else f'{opens:.2f} s'}.")
+
+
+def _paper_year(backtest: Path, session: Path, rounds: int) -> None:
+    slices = as_paper_session(backtest, CandleCache(_CACHE), session)
+    costs = [_cost([sys.executable, "-m", "app", "report", str(session)]) for _ in range(rounds)]
+    cpu_s, peak_mib = (statistics.median(own) for own in zip(*costs, strict=True))
+    print(
+        f"\n`report RUN` for a paper session of a year, {slices:,} slices on its tape: {cpu_s:.2f} s of CPU "
+        f"(limit {_PAPER_LIMIT_S}), {peak_mib:.0f} MiB."
+    )
 
 
 def _compared(case: Case, folder: Path) -> tuple[Cost, Cost]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from app.candles.month_file import CandleColumns
 from app.models.orders import Fill, Reason
+from app.report import candle_chunks
 from app.report.candle_chunks import (
     COARSE_MAX,
     VOLUME_OFFSET,
@@ -162,6 +163,28 @@ def test_a_long_run_costs_what_its_months_cost() -> None:
         return sum(read)
 
     assert looked_at(100) < 12 * looked_at(10)
+
+
+def test_a_month_looks_at_the_times_around_its_own_trades_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Counted is work, not time: asking each month for all trades of a run makes its page grow with the square of it.
+    looked_at: list[int] = []
+    inside = candle_chunks._inside
+
+    def counted(columns: CandleColumns, spans: candle_chunks.Spans) -> CandleColumns:
+        looked_at.append(sum(map(len, spans)))
+        return inside(columns, spans)
+
+    monkeypatch.setattr(candle_chunks, "_inside", counted)
+
+    def most_a_month(days: int) -> int:
+        looked_at.clear()
+        columns = walk(days * 1_440)
+        apart = trades(*(("A/B", at, at + 1) for at in range(0, days * 1_440, 480)))  # three a day
+        pack_symbols(of(columns), MINUTE_MS, apart, days * 1_440 * 2)
+        assert len(looked_at) >= days // 31
+        return max(looked_at)
+
+    assert most_a_month(300) <= 1.2 * most_a_month(60) <= 2.4 * 3 * 31
 
 
 def test_decimals_that_come_later_hold_for_the_whole_symbol() -> None:
