@@ -1,9 +1,10 @@
 """Candles as a page carries them: coarse ones for the whole run, full detail by month, packed and within a budget.
 
 Where not everything fits, the candles around trades come first, then whole months, the latest first; what was left
-out is named. The work is linear in the length of a run: a month looks at its own candles and trades only. A chunk is six columns of zigzag deltas as 32-bit integers, their bytes in four planes each, deflated,
-in base64: time, open - previous close, close - open, high and low beyond the body, volume on a log scale. One month
-of one symbol is in memory at a time, beside the chunks that the page gets.
+out is named. A month looks at its own candles and trades only, so the work is linear in the length of a run, and one
+month of one symbol is in memory at a time, beside the chunks that the page gets. A chunk is six columns of zigzag
+deltas as 32-bit integers, their bytes in four planes each, deflated, in base64: time, open - previous close,
+close - open, high and low beyond the body, volume on a log scale.
 """
 
 import base64
