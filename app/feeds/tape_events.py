@@ -63,7 +63,9 @@ def _events(lines: list[bytes], first_seq: int, *, is_waiting: bool) -> list[Eve
         pairs = (b"e" if is_waiting else b"") + kinds.replace(b"h", b"")
         if pairs != (b"ed" * len(pairs))[: len(pairs)]:
             return None
-        decoded = _decode(b"[" + b",".join([content for content in contents if content[2:3] == b"e"]) + b"]")
+        if b"h" in kinds:
+            contents = [content for content in contents if content[2:3] != b"h"]
+        decoded = _decode(b"[" + b",".join(contents[is_waiting::2]) + b"]")
     except (ValueError, msgspec.MsgspecError):
         return None
     if [seq for _, seq, _ in decoded] != list(range(first_seq, first_seq + len(decoded))):
