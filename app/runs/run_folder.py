@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from app.candles.locks import read_owner, try_lock, write_owner
 from app.errors import OutputError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -132,8 +133,7 @@ def owned(folder: Path) -> Iterator[None]:
     with writing(folder):
         descriptor = _lock(path)
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        write_owner(descriptor)
         yield
     finally:
         with suppress(OSError):
@@ -143,38 +143,28 @@ def owned(folder: Path) -> Iterator[None]:
 
 def is_owned(folder: Path) -> bool:
     """Whether a running process has this folder now; it changes nothing there."""
-    import fcntl  # not on Windows, where there are no sessions
-
     try:
         descriptor = os.open(folder / LOCK, os.O_RDONLY)
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(descriptor, shared=True)
     finally:
         os.close(descriptor)
-    return False
 
 
 def _lock(path: Path) -> int:
-    try:
-        import fcntl
-    except ImportError:  # Windows: there one run a folder is the user's care
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     for _ in range(_LOCK_TRIES):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if try_lock(descriptor):
             with suppress(FileNotFoundError):
                 if path.stat().st_ino == os.fstat(descriptor).st_ino:
                     return descriptor
         # It is another's, or `status` looks for a moment, or its owner has just removed it: it takes no other then.
-        owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        owner = read_owner(descriptor)
         os.close(descriptor)
         threading.Event().wait(_LOCK_PAUSE_S)
-    raise OutputError(f"{path.parent} belongs to a run that is going on, process {owner or '?'}; stop it first")
+    raise OutputError(f"{path.parent} belongs to a run that is going on, process {owner}; stop it first")
 
 
 def _is_finished(results: Path) -> bool:
