@@ -73,7 +73,7 @@ def test_the_digest_is_that_of_the_source_file() -> None:
         ("nope.py", "strategy file nope.py does not exist"),
         ("nope.py:X", "strategy file nope.py does not exist"),
         ("nope_module:X", "strategy module nope_module: cannot be imported: ModuleNotFoundError: No module named"),
-        ("app.models:Candle", "app.models:Candle does not derive from app.strategies.base.Strategy"),
+        ("app.models.market:Candle", "app.models.market:Candle does not derive from app.strategies.base.Strategy"),
         ("app.strategies.scalping_ema_rsi:Scalping", "has no class Scalping; it holds ScalpingEMARSI"),
         ("app.strategies.base:Strategy", "it needs `async def on_candle"),
     ],
