@@ -46,8 +46,6 @@ class TradingRuntime:
         self.decisions: list[Decision] = [] if decisions is None else decisions  # an observer takes them away
         self.ended = False
         self.feed_counts: Counter[str] = Counter()  # what the world was late with; always empty over history
-        self._late = False  # of the slice at hand: no entry on it
-        self._stale: frozenset[str] = frozenset()  # symbols of it on which no entry is accepted
         self._flatten_on_stop = flatten_on_stop
 
     async def handle(self, events: Sequence[Event]) -> None:
@@ -62,10 +60,14 @@ class TradingRuntime:
         day_end_ms = safety.day_end_ms
         for event in events:
             if type(event) is not Slice or event.warmup:
-                await self._handle_rare(event)
-                if self.ended:
-                    return
-                continue
+                if isinstance(event, MarkedSlice):
+                    self.feed_counts["late_slices"] += event.late
+                    self.feed_counts["stale_symbols"] += len(event.stale)
+                if not isinstance(event, Slice) or event.warmup:
+                    await self._handle_other(event)
+                    if self.ended:
+                        return
+                    continue
             time_ms = event.close_time_ms
             if account.positions or account.pending:
                 await broker.on_slice(event)
@@ -90,56 +92,41 @@ class TradingRuntime:
                 on_candle, view = asked[candle.symbol]
                 signal = await on_candle(candle, view)
                 if signal is not FLAT:
-                    await self._act(candle, self.host.check(signal, candle))
+                    await self._act(candle, self.host.check(signal, candle), event)
 
-    async def _handle_rare(self, event: Event) -> None:
-        if isinstance(event, MarkedSlice):
-            await self._handle_marked(event)
-        elif isinstance(event, Slice):
-            await self._warm_up(event)
+    async def _handle_other(self, event: Event) -> None:
+        """Everything but a slice of the run."""
+        if isinstance(event, Slice):
+            await self._warm_up(self.host.absorb(event))
         elif isinstance(event, LateCandle):
-            await (self._warm_up_late(event.candle) if event.warmup else self._catch_up(event.candle))
+            if event.warmup:
+                await self._warm_up(self.host.absorb_late(event.candle))
+            else:
+                await self._catch_up(event)
         elif isinstance(event, RevisedCandle):
             self.feed_counts["revised_candles"] += 1
         else:
             await self._obey(event)
 
-    async def _handle_marked(self, event: MarkedSlice) -> None:
-        """A slice like any other, but the gate is closed: for everything if it is late, else for stale symbols."""
-        self.feed_counts["late_slices"] += event.late
-        self.feed_counts["stale_symbols"] += len(event.stale)
-        self._late, self._stale = event.late, frozenset(event.stale)
-        await self.handle((Slice(event.close_time_ms, event.candles, event.warmup),))
-        self._late, self._stale = False, frozenset()
+    async def _warm_up(self, candles: Sequence[Candle]) -> None:
+        """Indicators and nothing else: whatever the strategy answers is dropped."""
+        for candle in candles:
+            on_candle, view = self.host.asked[candle.symbol]
+            await on_candle(candle, view)
 
-    async def _catch_up(self, candle: Candle) -> None:
+    async def _catch_up(self, event: LateCandle) -> None:
         """A candle whose slice went without it: fills and exits, then the strategy, whose entries are too late."""
         self.feed_counts["late_candles"] += 1
-        self.broker.update_positions(candle)
-        self._late = True
-        for closed in self.host.absorb_late(candle):
+        self.broker.update_positions(event.candle)
+        for closed in self.host.absorb_late(event.candle):
             on_candle, view = self.host.asked[closed.symbol]
             signal = await on_candle(closed, view)
             if signal is not FLAT:
-                await self._act(closed, self.host.check(signal, closed))
-        self._late = False
+                await self._act(closed, self.host.check(signal, closed), event)
         self._rewrite_last_row()
 
-    async def _warm_up(self, slice_: Slice) -> None:
-        """Indicators and nothing else: whatever the strategy answers is dropped."""
-        host = self.host
-        for candle in host.absorb(slice_):
-            on_candle, view = host.asked[candle.symbol]
-            await on_candle(candle, view)
-
-    async def _warm_up_late(self, candle: Candle) -> None:
-        """A candle of the warm-up that came after its slice: as if it had come in it."""
-        for closed in self.host.absorb_late(candle):
-            on_candle, view = self.host.asked[closed.symbol]
-            await on_candle(closed, view)
-
-    async def _act(self, candle: Candle, signal: Signal) -> None:
-        """From a signal to an order, or to a counted refusal."""
+    async def _act(self, candle: Candle, signal: Signal, event: Slice | LateCandle) -> None:
+        """From a signal to an order, or to a counted refusal; `event` is what the candle came with."""
         if signal.action is Action.FLAT:
             return
         self.funnel.signals[signal.action] += 1
@@ -148,10 +135,10 @@ class TradingRuntime:
         if signal.action is Action.EXIT:
             outcome, order = await self._exit(candle.symbol, signal.tag)
         else:
-            outcome, order = await self._enter(candle.symbol, signal)
+            outcome, order = await self._enter(candle.symbol, signal, event)
         self.decisions.append(Decision(self.account.time_ms, candle.symbol, signal.action, outcome, order, signal.tag))
 
-    async def _enter(self, symbol: str, signal: Signal) -> tuple[str, EntryOrder | None]:
+    async def _enter(self, symbol: str, signal: Signal, event: Slice | LateCandle) -> tuple[str, EntryOrder | None]:
         if symbol in self.account.positions:
             self.funnel.ignored[Refusal.POSITION_OPEN] += 1
             return Refusal.POSITION_OPEN, None
@@ -162,7 +149,7 @@ class TradingRuntime:
         if isinstance(output, Refusal):
             self.funnel.refused_by_risk[output] += 1
             return output, None
-        refusal = self._refused_by_feed(symbol) or await self.safety.gate()
+        refusal = _refused_by_feed(symbol, event) or await self.safety.gate()
         if refusal is not None:
             self.funnel.refused_by_gate[refusal] += 1
             return refusal, None
@@ -170,11 +157,6 @@ class TradingRuntime:
         await self.execution.submit_order(order)
         self.funnel.sized_by[order.sized_by] += 1
         return "order", order
-
-    def _refused_by_feed(self, symbol: str) -> Refusal | None:
-        if self._late:
-            return Refusal.LATE
-        return Refusal.STALE if symbol in self._stale else None
 
     async def _exit(self, symbol: str, tag: str) -> tuple[str, CloseOrder | None]:
         """EXIT passes no limit: close the position, or cancel the entry, or be counted and ignored."""
@@ -230,3 +212,12 @@ class TradingRuntime:
         if self.rows.slices:
             self.rows.equities[-1] = self.account.equity()
             self.rows.balances[-1] = self.account.balance
+
+
+def _refused_by_feed(symbol: str, event: Slice | LateCandle) -> Refusal | None:
+    """No entry on what came late, or on a symbol that has had no candle for too long."""
+    if isinstance(event, MarkedSlice):
+        if event.late:
+            return Refusal.LATE
+        return Refusal.STALE if symbol in event.stale else None
+    return Refusal.LATE if isinstance(event, LateCandle) else None

@@ -134,7 +134,12 @@ def put_books(books: Books, runtime: TradingRuntime) -> None:
 def totals_of(recorder: RunRecorder) -> Totals:
     """The recorder's part, after a flush."""
     rows = recorder.rows
-    newest = (rows.slices[-1], rows.equities[-1], rows.balances[-1]) if rows.slices else None
+    newest = None
+    if rows.slices:
+        slice_ = rows.slices[-1]
+        if type(slice_) is not Slice:  # its marks were for the gate
+            slice_ = Slice(slice_.close_time_ms, slice_.candles, slice_.warmup)
+        newest = (slice_, rows.equities[-1], rows.balances[-1])
     times_ms = recorder.first_open_ms, recorder.last_close_ms
     return Totals(recorder.candles, recorder.first_opens, *times_ms, recorder.tally, newest)
 

@@ -129,7 +129,7 @@ class RiskEngine:
     def _stop_distance(self, signal: Signal, side: Side, reference: float) -> float:
         if signal.stop is not None:
             return side * (reference - signal.stop)
-        # SignalCheck (runtime/host.py) lets no entry through that has neither a stop nor an ATR.
+        # StrategyHost.check lets no entry through that has neither a stop nor an ATR.
         return self.config.atr_stop_multiplier * signal.atr if signal.atr is not None else 0.0
 
     def _protection(
