@@ -17,12 +17,13 @@ from app.feeds.websocket import LinkState
 from app.models.events import Event
 from app.models.market import Candle
 from app.runs.run_folder import RunFolder, owned
+from app.session.building import build_runtime
 from app.session.control import CommandWatch
 from app.session.journal import Journal
-from app.session.live_session import Books, LiveSession
 from app.session.period import Period
 from app.session.plan import RunPlan
-from app.session.session import build_runtime
+from app.session.recorded_runtime import RecordedRuntime
+from app.session.session import Session
 from app.session.view import SessionView
 from app.settings.profile import load_settings
 from app.strategies.base import FLAT, Signal, Strategy, View, long
@@ -41,10 +42,10 @@ class Live:
 
     plan: RunPlan
     folder: RunFolder
-    books: Books
+    recorded: RecordedRuntime
     view: SessionView
     journal: Journal
-    session: LiveSession | None = None
+    session: Session | None = None
     results: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -63,7 +64,7 @@ class Live:
 
     async def run(self, *steps: Step, commands: CommandWatch | None = None, **session: Any) -> str:
         """Trade the script, then close the tape; the session's status."""
-        self.session = LiveSession(Script(steps), self.books, self.journal, commands=commands, **session)
+        self.session = Session(Script(steps), self.recorded, self.journal, commands=commands, **session)
         try:
             status = await asyncio.wait_for(self.session.run(), 300)
             self.results = self.view.finish(kept=False, status=status)
@@ -74,7 +75,7 @@ class Live:
     def close(self) -> None:
         """Every file."""
         self.journal.close()
-        self.books.recorder.close()
+        self.recorded.recorder.close()
 
 
 class Script:
@@ -109,10 +110,10 @@ def live(run: Path, *overrides: str, config: dict[str, Any] | None = None, again
     run.mkdir(parents=True, exist_ok=True)
     folder = RunFolder(run, NAME)
     recorder = plan.recorder(folder)
-    books = Books(build_runtime(settings, strategy, recorder), recorder)
+    recorded = RecordedRuntime(build_runtime(settings, strategy, recorder), recorder)
     next_seq = 1 + len(list(read_tape(run).records)) if again else 1
     journal = Journal(run, header_of(plan), next_seq=next_seq, resume=again)
-    return Live(plan, folder, books, SessionView(plan, folder, books), journal)
+    return Live(plan, folder, recorded, SessionView(plan, folder, recorded), journal)
 
 
 def header_of(plan: RunPlan) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from app.models.market import Slice
 from app.runs.manifest import code_sha256, sha256_json
 from app.runs.run_folder import RunFolder, write_json
 from app.session.backtest import ConfigBacktestRunner
+from app.session.building import build_runtime
 from app.session.journal import Journal
-from app.session.live_session import Books
 from app.session.period import Period
 from app.session.plan import EventCoverage, RunPlan, versions
-from app.session.session import build_runtime
+from app.session.recorded_runtime import RecordedRuntime
 from app.settings.profile import Settings, load_settings
 from app.strategies.loader import LoadedStrategy, check_settings
 from app.times import iso_ms
@@ -81,16 +81,16 @@ async def _record(run: Path, events: Sequence[Event], overrides: Sequence[str], 
     plan = RunPlan(settings, strategy, Period(START_MS, END_MS, "made by hand"), WARMUP, START_MS - WARMUP * MINUTE_MS)
     folder = RunFolder(run, "paper_made_by_hand")
     recorder = plan.recorder(folder)
-    books = Books(build_runtime(settings, strategy, recorder), recorder)
+    recorded = RecordedRuntime(build_runtime(settings, strategy, recorder), recorder)
     coverage = EventCoverage(settings.live.symbols, settings.live.timeframe)
-    books.observer = lambda event, fills, decisions: coverage.note(event)
+    recorded.observer = lambda event, fills, decisions: coverage.note(event)
     journal = Journal(run, _header(settings, strategy))
     last_ms = START_MS
     for event in [*events, *([EndOfData()] if finish else [])]:
         seq = journal.write(event)
-        journal.done(seq, await books.handle(event))
+        journal.done(seq, await recorded.handle(event))
         last_ms = event.close_time_ms if isinstance(event, Slice) else last_ms
-        if books.runtime.ended:
+        if recorded.runtime.ended:
             break
     journal.close()
     if not finish:
@@ -100,7 +100,7 @@ async def _record(run: Path, events: Sequence[Event], overrides: Sequence[str], 
         ended = RunPlan(settings, strategy, Period(START_MS, last_ms, ""), WARMUP, plan.warmup_start_ms)
         series = list(coverage.series.values())
         write_json(folder.manifest, ended.manifest(folder))
-        write_json(folder.results, ended.results("finished", "", series, books.runtime, recorder, folder))
+        write_json(folder.results, ended.results("finished", "", series, recorded.runtime, recorder, folder))
 
 
 def _header(settings: Settings, strategy: LoadedStrategy) -> dict[str, Any]:

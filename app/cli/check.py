@@ -19,9 +19,9 @@ from app.errors import DataError
 from app.feeds.replay import ReplayFeed
 from app.models.orders import FLAT, Action, Bound, Refusal
 from app.runtime.host import StrategyHost
+from app.session.building import instruments, risk_config
 from app.session.candle_supply import Supply
 from app.session.period import resolve_period, what_is_there
-from app.session.session import instruments, risk_config
 from app.settings.profile import Settings, load_settings
 from app.settings.shipped import DEFAULT_CACHE
 from app.strategies.loader import LoadedStrategy, check_settings, required_startup, startup_candles

@@ -117,7 +117,7 @@ class SessionOutput:
             view.on_link = self.log.linked
             self.log.began(view, continued)
         if continued:
-            self._line(f"continued after {view.books.last_seq:,} events of the tape")
+            self._line(f"continued after {view.recorded.last_seq:,} events of the tape")
 
     def happened(self, view: SessionView, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
         """After each event."""
@@ -144,7 +144,7 @@ class SessionOutput:
 
     def failed(self, view: SessionView, why: str) -> None:
         """The session broke off: what it holds stays, and the next start goes on with it."""
-        account = view.books.runtime.account
+        account = view.recorded.runtime.account
         held = f"{len(account.positions)} open positions and {len(account.pending)} entry orders"
         self._line(f"failed: {why}; nothing more is traded, {held} stay as they are for the next start")
         if self.log is not None:
@@ -156,7 +156,7 @@ class SessionOutput:
             self.log.ended(status)
 
     def _line(self, line: str) -> None:
-        time_ms = 0 if self._view is None else self._view.books.runtime.account.time_ms
+        time_ms = 0 if self._view is None else self._view.recorded.runtime.account.time_ms
         if self.screen is not None:
             self.screen.note(f"{clock_text(time_ms)} {line}" if time_ms else line)
         elif self._lines:

@@ -20,8 +20,7 @@ from app.runs.recorder import RunRecorder
 from app.runs.trade_log import TradeLog
 from app.runtime.host import OnCandle
 from app.runtime.runtime import TradingRuntime
-from app.session.session import build_runtime
-from app.session.state import put_books
+from app.session.building import build_runtime
 from app.strategies.base import Condition, Strategy, View
 from app.trading.paper_trader import Exit, PaperTrader
 from app.trading.risk import Sizing
@@ -205,11 +204,9 @@ async def _runtime(source: Source) -> AsyncIterator[_Watch]:
             take_note(fill)
 
         recorder.on_fill = on_fill
-        runtime = build_runtime(source.settings, source.strategy, recorder)
-        state = source.state
-        if state is not None:
-            put_books(state.books, runtime)
-            opened.update((position.trade_id, position) for position in state.books.positions)
+        state = None if source.state is None else source.state.runtime
+        runtime = build_runtime(source.settings, source.strategy, recorder, state)
+        opened.update((position.trade_id, position) for position in runtime.account.positions.values())
         try:
             yield _Watch(runtime, recorder, opened)
         finally:

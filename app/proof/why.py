@@ -13,7 +13,7 @@ from app.models.orders import Action, Bound, EntryOrder, Reason, Refusal, Side, 
 from app.proof.observation import Filled, Seen
 from app.proof.rebuild import Source
 from app.report.formats import exact
-from app.session.session import instruments
+from app.session.building import instruments
 from app.times import iso_ms
 from app.trading.instruments import Instrument
 from app.trading.risk import Sizing

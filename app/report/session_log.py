@@ -28,14 +28,14 @@ class SessionLog:
     def began(self, view: SessionView, continued: bool) -> None:
         """Before the first new event."""
         live = view.plan.settings.live
-        self._halted, self._stale = view.books.runtime.safety.halted, view.stale
+        self._halted, self._stale = view.recorded.runtime.safety.halted, view.stale
         self._write(
             "session_continued" if continued else "session_started",
             folder=str(view.folder.folder),
             exchange=live.exchange,
             symbols=list(live.symbols),
             timeframe=live.timeframe,
-            events=view.books.last_seq,
+            events=view.recorded.last_seq,
             halted=self._halted,
         )
 
@@ -47,10 +47,10 @@ class SessionLog:
 
     def happened(self, view: SessionView, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
         """An event and what came of it; `time` is the session's."""
-        halted = view.books.runtime.safety.halted
+        halted = view.recorded.runtime.safety.halted
         if type(event) is Slice and not fills and not decisions and not self._stale and halted == self._halted:
             return
-        time_ms = view.books.runtime.account.time_ms
+        time_ms = view.recorded.runtime.account.time_ms
         time = iso_ms(time_ms) if time_ms else None
         self._log_event(event, time)
         for one in decisions:
@@ -84,7 +84,7 @@ class SessionLog:
 
     def failed(self, view: SessionView, why: str) -> None:
         """It broke off: nothing more was traded, and what it holds is what the next start goes on with."""
-        account = view.books.runtime.account
+        account = view.recorded.runtime.account
         self._write(
             "session_ended",
             status="failed",
@@ -114,7 +114,7 @@ class SessionLog:
             self._write("stopped", time=time, why=event.why)
 
     def _log_latch(self, view: SessionView, event: Event, time: str | None) -> None:
-        safety = view.books.runtime.safety
+        safety = view.recorded.runtime.safety
         if safety.halted and not self._halted:
             self._write("halted", time=time, why=safety.trips[-1].why)
         elif self._halted and not safety.halted:

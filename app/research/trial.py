@@ -24,9 +24,11 @@ from app.runs.quotients import Floats
 from app.runs.recorder import RunRecorder
 from app.runs.run_folder import RunFolder
 from app.runs.trade_table import Trades, trades_of
+from app.session.building import build_runtime
 from app.session.period import Period
 from app.session.plan import RunPlan
-from app.session.session import Session, build_runtime, outside_of_a_loop
+from app.session.recorded_runtime import RecordedRuntime
+from app.session.session import Session, outside_of_a_loop
 from app.settings.profile import Settings
 from app.strategies.loader import LoadedStrategy, check_settings, startup_candles
 from app.times import file_time, short_time, timeframe_ms
@@ -89,7 +91,7 @@ def run_trial(
     feed = candles.feed(live.symbols, (warmup_start_ms, start_ms, end_ms))
     runtime = build_runtime(settings, loaded, recorder)
     with _one_at_a_time:
-        session = Session(feed, runtime, recorder, hears_signals=False)
+        session = Session(feed, RecordedRuntime(runtime, recorder), hears_signals=False)
         status = outside_of_a_loop(lambda: asyncio.run(session.run()))
     for series in feed.coverage():
         if not series.candles:

@@ -19,10 +19,12 @@ from app.feeds.replay import ReplayFeed
 from app.runs.recorder import Progress
 from app.runs.run_folder import RunFolder, write_json
 from app.runs.run_results import RunResults
+from app.session.building import build_runtime
 from app.session.candle_supply import Supply
 from app.session.period import Period, months_of_run
 from app.session.plan import RunPlan
-from app.session.session import Session, build_runtime, outside_of_a_loop
+from app.session.recorded_runtime import RecordedRuntime
+from app.session.session import Session, outside_of_a_loop
 from app.settings.profile import Profile, Settings, load_settings
 from app.settings.shipped import DEFAULT_CACHE, default_config
 from app.strategies.loader import check_settings, startup_candles
@@ -91,11 +93,11 @@ class ConfigBacktestRunner:
 
     async def _replay(self, plan: RunPlan, feed: ReplayFeed, folder: RunFolder) -> BacktestResults:
         recorder = plan.recorder(folder, None if self.progress is None else self.progress(plan.period))
-        runtime = build_runtime(plan.settings, plan.strategy, recorder, self.target_first)
+        runtime = build_runtime(plan.settings, plan.strategy, recorder, target_first=self.target_first)
         began_s = times.monotonic_s()
         failure: Exception | SystemExit | None = None
         try:
-            status = await Session(feed, runtime, recorder).run()
+            status = await Session(feed, RecordedRuntime(runtime, recorder)).run()
         except OutputError:
             raise  # the disk took no more: what is written stays, but it is no finished run
         except (Exception, SystemExit) as error:  # sys.exit() in a strategy must not pass for the end of a run

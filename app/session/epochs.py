@@ -79,8 +79,7 @@ def plan_of_epoch(tape: Tape, epoch: Epoch, run: Path, mode: str = "paper") -> t
     strategy = check_settings(settings)
     period = Period(tape.header["start_ms"], UNENDED_MS, "on the exchange's stream")
     warmup_start_ms = header["warmup_start_ms"]
-    told = epoch_notes(tape)
-    plan = RunPlan(settings, strategy, period, header["warmup"], warmup_start_ms, mode=mode, epochs=told)
+    plan = RunPlan(settings, strategy, period, header["warmup"], warmup_start_ms, mode=mode, epochs=epoch_notes(tape))
     return plan, RunFolder(run, header["trades"])
 
 
@@ -176,7 +175,7 @@ def refuse_what_cannot_go_on(run: Path, header: Mapping[str, Any], settings: Set
             raise ConfigError(
                 f"{run}: a new epoch cannot have another {key} ({before}, now {now}); begin anew in another --out"
             )
-    held = [one.symbol for one in state.books.positions] + [one.symbol for one in state.books.pending]
+    held = [one.symbol for one in state.runtime.positions] + [one.symbol for one in state.runtime.pending]
     for symbol in dict.fromkeys(held):
         if symbol not in settings.live.symbols:
             raise ConfigError(

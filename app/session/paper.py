@@ -39,11 +39,11 @@ from app.session.epochs import (
     state_of,
 )
 from app.session.journal import Journal
-from app.session.live_session import Books, LiveSession, ReplayError
 from app.session.period import Period
 from app.session.plan import RunPlan
-from app.session.session import build_runtime
-from app.session.state import SessionState, put_books, put_totals
+from app.session.recorded_runtime import RecordedRuntime, ReplayError
+from app.session.session import Session
+from app.session.state import SessionState
 from app.session.view import SessionView
 from app.settings.profile import Profile, Settings, load_settings
 from app.settings.shipped import DEFAULT_CACHE, default_config
@@ -105,7 +105,7 @@ class PaperRunner:
             plan = replace(plan, epochs=[epoch_note(1, header)])
             journal = Journal(folder.folder, header)
             start = LiveStart(plan.period.start_ms, plan.warmup_start_ms)
-            view = SessionView(plan, folder, _books(plan, folder))
+            view = SessionView(plan, folder, RecordedRuntime.build(plan, folder))
             return await self._trade(view, provider, journal, start)
 
     async def _continue(
@@ -144,20 +144,20 @@ class PaperRunner:
         await _verify(plan, folder, epoch, state)
         if self.new_epoch:
             self._say(f"{run}: nothing has changed since its epoch {epoch.number} began, so it goes on without another")
-        view = SessionView(plan, folder, _books(plan, folder, state))
+        view = SessionView(plan, folder, _continued(plan, folder, state))
         view.recall(state)
-        books = view.books
+        recorded = view.recorded
         try:
-            await books.replay(epoch)
+            await recorded.replay(epoch)
         except BaseException:
-            books.recorder.close()
+            recorded.recorder.close()
             raise
-        if books.undecided is not None:
+        if recorded.undecided is not None:
             self._say(
-                f"event {books.undecided} of the tape had not been decided on when the session broke off; it is now"
+                f"event {recorded.undecided} of the tape had not been decided on when the session broke off; it is now"
             )
-        books.runtime.ended = False  # it was stopped with `on_stop: keep`, and goes on
-        journal = Journal(run, epoch.header, next_seq=books.last_seq + 1, resume=True)
+        recorded.runtime.ended = False  # it was stopped with `on_stop: keep`, and goes on
+        journal = Journal(run, epoch.header, next_seq=recorded.last_seq + 1, resume=True)
         start = LiveStart(plan.period.start_ms, None, view.last_close_ms, view.seen)
         return await self._trade(view, provider, journal, start)
 
@@ -200,18 +200,18 @@ class PaperRunner:
             header = epoch_header(plan, folder, start, changed)
             known = [one for one in plan.epochs if one["number"] < start.number]
             plan = replace(plan, epochs=[*known, epoch_note(start.number, header)])
-            books = _books(plan, folder, state)
+            recorded = _continued(plan, folder, state)
         except (DataError, OSError) as error:
             raise DataError(
                 f"{error}; start it once with the code and settings it was begun with, which writes its logs anew"
             ) from error
-        books.last_seq = start.next_seq - 1
-        view = SessionView(plan, folder, books)
+        recorded.last_seq = start.next_seq - 1
+        view = SessionView(plan, folder, recorded)
         view.recall(state)
         journal = Journal(folder.folder, header, next_seq=start.next_seq, segment=start.segment)
         self._say(
             f"epoch {start.number} begins after {iso_ms(state.last_close_ms)}; changed: {' and '.join(changed)}; "
-            f"{len(state.books.positions)} open positions go on as they are"
+            f"{len(state.runtime.positions)} open positions go on as they are"
         )
         live_start = LiveStart(state.last_close_ms, plan.warmup_start_ms)
         return await self._trade(view, provider, journal, live_start, start)
@@ -224,7 +224,7 @@ class PaperRunner:
         start: LiveStart,
         epoch: EpochStart | None = None,
     ) -> BacktestResults:
-        settings, books, folder = view.plan.settings, view.books, view.folder
+        settings, recorded, folder = view.plan.settings, view.recorded, view.folder
         live = settings.live
         feed = WebsocketFeed(
             provider,
@@ -240,12 +240,12 @@ class PaperRunner:
         view.on_event = self.on_event
         if self.on_session is not None:
             self.on_session(view, start.warmup_start_ms is None or epoch is not None)
-        session = LiveSession(
+        session = Session(
             feed,
-            books,
+            recorded,
             journal,
-            (view.keep_status,),
-            CommandWatch(folder.folder, Path(settings.trading_mode.safety.kill_switch_file), self.tell),
+            watchers=(view.keep_status,),
+            commands=CommandWatch(folder.folder, Path(settings.trading_mode.safety.kill_switch_file), self.tell),
             slow_s=timeframe_ms(live.timeframe) / 1000.0,
             on_slow=view.note_slow,
             first=() if epoch is None else epoch.carried,
@@ -263,7 +263,7 @@ class PaperRunner:
             journal.close()
             kept = status == "stopped" and settings.trading_mode.on_stop == "keep"
             results = view.finish(kept=kept, status=status) if status != "failed" else None
-            books.recorder.close()
+            recorded.recorder.close()
         if results is None:
             raise RuntimeError("a session that failed has no results")
         return BacktestResults(results, folder.folder, times.monotonic_s() - began_s)
@@ -277,29 +277,18 @@ class PaperRunner:
             self.tell(text)
 
 
-def _books(plan: RunPlan, folder: RunFolder, state: SessionState | None = None) -> Books:
-    """Runtime and files; those of the epoch that begins with `state` go on from it."""
-    recorder = plan.recorder(folder, kept=None if state is None else state.logs)
-    books = Books(build_runtime(plan.settings, plan.strategy, recorder), recorder)
-    if state is not None:
-        put_books(state.books, books.runtime)
-        put_totals(state.totals, recorder)
-        books.digest = state.digest
-    return books
+def _continued(plan: RunPlan, folder: RunFolder, state: SessionState | None) -> RecordedRuntime:
+    return RecordedRuntime.build(plan, folder, state, None if state is None else state.logs)
 
 
 async def _verify(plan: RunPlan, folder: RunFolder, epoch: Epoch, state: SessionState | None) -> None:
     # Into files of its own first: a tape that is refused must leave the session's trade log as it was.
-    with tempfile.TemporaryDirectory() as aside:
-        recorder = plan.recorder(RunFolder(Path(aside), folder.trades.stem))
+    with tempfile.TemporaryDirectory() as temporary:
+        recorded = RecordedRuntime.build(plan, RunFolder(Path(temporary), folder.trades.stem), state)
         try:
-            books = Books(build_runtime(plan.settings, plan.strategy, recorder), recorder)
-            if state is not None:
-                put_books(state.books, books.runtime)
-                books.digest = state.digest
-            await books.replay(epoch)
+            await recorded.replay(epoch)
         finally:
-            recorder.close()
+            recorded.recorder.close()
 
 
 def _existing(run: Path) -> Path:

@@ -1,162 +1,183 @@
-"""A session: builds every part for a mode in one place, runs it, and ends it in order.
+"""A session: events from the queue to the runtime, until the feed ends or an operator stops it.
 
-Live or replay is chosen here and nowhere else. The end of the data and an operator's stop flatten; after a fault or a
-bug nothing more is traded. The files are completed in any case. It computes no trading rule.
+Without a journal (a backtest) a burst at a time. With one, event by event: each is on the tape before it is handled,
+its digest after it, so that the next start continues from there, whatever ended the session.
 """
 
 import asyncio
 import gc
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from math import inf
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from app import times
 from app.errors import first_cause
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
-from app.models.events import EndOfData, Stop
-from app.runs.recorder import RunRecorder
+from app.models.events import EndOfData, Event, Stop
+from app.models.market import Slice
 from app.runs.run_folder import writing
-from app.runtime.funnel import Funnel
-from app.runtime.host import StrategyHost
-from app.runtime.runtime import TradingRuntime
-from app.settings.profile import Settings, TradingModeSettings
-from app.strategies.loader import LoadedStrategy
-from app.trading.account import Account
-from app.trading.execution import ExecutionEngine
-from app.trading.instruments import Instrument
-from app.trading.paper_trader import FillRules, PaperTrader
-from app.trading.risk import RiskConfig, RiskEngine
-from app.trading.safety import SafetyLimits, SafetyMonitor
+from app.session.recorded_runtime import RecordedRuntime
 
-Answer = TypeVar("Answer")
+if TYPE_CHECKING:
+    from app.session.control import CommandWatch
+    from app.session.journal import Journal
+
+_AT_ONCE = 130  # exit status of a second Ctrl-C where there is a journal
+Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
-    """The parts of one session; `feed` is the only one that knows whether this is history."""
+    """`feed` is the only part that knows whether this is history.
+
+    With a journal: `watchers` run beside it, `first` comes before all other events, `sift` says what an event of the
+    feed is here, `state` is asked for what a later epoch would need, and `on_slow` hears of each event that took longer
+    than `slow_s` of real time to handle.
+    """
 
     feed: Feed
-    runtime: TradingRuntime
-    recorder: RunRecorder
+    recorded: RecordedRuntime
+    journal: "Journal | None" = None
     hears_signals: bool = True  # not a trial among many: Ctrl-C is meant for all of them
+    watchers: Sequence[Callable[[EventQueue], Coroutine[Any, Any, None]]] = ()
+    commands: "CommandWatch | None" = None
+    slow_s: float = inf
+    on_slow: Callable[[Event, float], None] | None = None
+    first: Sequence[Event] = ()
+    sift: Callable[[Event], Sequence[Event]] | None = None
+    state: Callable[[int], bytes] | None = None
+    _last: Event | None = None
 
     async def run(self) -> str:
         """Until the end of the data (`finished`) or an operator's stop (`stopped`).
 
-        A fault of the feed or of a stage is raised after the files were completed; positions stay as they were.
+        A fault of the feed, the disk or a stage is raised, and nothing is traded after it. Without a journal the files
+        are completed first; with one, all that was handled is on the tape, with a digest for each event but the last.
         """
         queue: EventQueue = asyncio.Queue(QUEUE_BURSTS)
-        stops: list[Stop] = []
         try:
-            with _rare_garbage_collection():
-                async with asyncio.TaskGroup() as tasks:
-                    feeding = tasks.create_task(self._feed(queue))
-                    with _stop_signals(queue, tasks, feeding, stops) if self.hears_signals else nullcontext():
-                        while not self.runtime.ended:
-                            await self.runtime.handle(await queue.get())
-                            self.recorder.flush_if_full()
-                    feeding.cancel()
+            if self.journal is None:
+                try:
+                    with _rare_garbage_collection():
+                        await self._consume(queue, self._handle_burst)
+                finally:
+                    with writing(self.recorded.recorder.trade_log.path.parent):
+                        self.recorded.recorder.finish()
+            else:
+                await self._go_on(self.journal)
+                beside = [self.journal.keep_synced(), *(watch(queue) for watch in self.watchers)]
+                beside += [] if self.commands is None else [self.commands.watch(queue)]
+                await self._consume(queue, partial(self._handle_events, self.journal), beside)
         except BaseException as error:
-            self._finish_files()
             raise first_cause(error) from None
-        self._finish_files()
-        return "stopped" if stops else "finished"
+        return "stopped" if isinstance(self._last, Stop) else "finished"
+
+    async def _consume(
+        self,
+        queue: EventQueue,
+        handle: Callable[[Sequence[Event]], Coroutine[Any, Any, None]],
+        beside: Sequence[Coroutine[Any, Any, None]] = (),
+    ) -> None:
+        runtime, asked = self.recorded.runtime, asyncio.Queue[Stop]()
+        async with asyncio.TaskGroup() as tasks:
+            feeding = tasks.create_task(self._feed(queue))
+            background = [feeding, *map(tasks.create_task, beside)]
+            background.append(tasks.create_task(_stop(queue, asked, feeding)))
+            with _stop_signals(asked, self.journal is not None) if self.hears_signals else nullcontext():
+                while not runtime.ended:
+                    await handle(await queue.get())
+            for task in background:
+                task.cancel()
+
+    async def _handle_burst(self, events: Sequence[Event]) -> None:
+        await self.recorded.runtime.handle(events)
+        self.recorded.recorder.flush_if_full()
+        self._last = events[-1]
+
+    async def _go_on(self, journal: "Journal") -> None:
+        """What a replay of the tape left to do, and commands that were given while nothing ran."""
+        recorded = self.recorded
+        if recorded.undecided is not None:
+            # It has been now, by the replay: a tape whose session goes on has a digest for every event.
+            journal.done(recorded.undecided, recorded.digest)
+            recorded.undecided = None
+        if self.state is not None:
+            state = self.state(recorded.last_seq)
+            if recorded.last_seq:
+                journal.keep_state(state)
+        for event in (*self.first, *(() if self.commands is None else self.commands.waiting())):
+            await self._handle_one(journal, event)
+
+    async def _handle_events(self, journal: "Journal", events: Sequence[Event]) -> None:
+        for event in events:
+            for one in (event,) if self.sift is None else self.sift(event):
+                if self.recorded.runtime.ended:
+                    return
+                await self._handle_one(journal, one)
+
+    async def _handle_one(self, journal: "Journal", event: Event) -> None:
+        began_s = times.monotonic_s()
+        seq = journal.write(event)
+        journal.done(seq, await self.recorded.handle(event))
+        self._last = event
+        if self.state is not None and not (isinstance(event, Slice) and event.warmup):
+            journal.keep_state(self.state(seq))
+        if self.commands is not None:
+            self.commands.handled(event)
+        took_s = times.monotonic_s() - began_s
+        if took_s > self.slow_s and self.on_slow is not None:
+            self.on_slow(event, took_s)
 
     async def _feed(self, queue: EventQueue) -> None:
         await self.feed.run(queue)
         await queue.put((EndOfData(),))
 
-    def _finish_files(self) -> None:
-        with writing(self.recorder.trade_log.path.parent):
-            self.recorder.finish()
 
+async def _stop(queue: EventQueue, asked: asyncio.Queue[Stop], feeding: "asyncio.Task[None]") -> None:
+    """An operator's stop becomes a command in the queue like any other.
 
-def build_runtime(
-    settings: Settings, strategy: LoadedStrategy, recorder: RunRecorder, target_first: bool = False
-) -> TradingRuntime:
-    """The stages and their books, from settings; the same for every feed. `target_first`: see FillRules."""
-    live, mode = settings.live, settings.trading_mode
-    account = Account(mode.starting_balance)
-    broker = PaperTrader(account, fill_rules(mode, target_first), recorder.on_fill)
-    safety = SafetyMonitor(
-        account,
-        SafetyLimits(
-            max_drawdown=mode.safety.max_drawdown,
-            max_daily_loss=mode.safety.max_daily_loss,
-            max_open_positions=mode.safety.max_open_positions,
-        ),
-        recorder.rows,
-    )
-    return TradingRuntime(
-        account=account,
-        broker=broker,
-        safety=safety,
-        host=StrategyHost(live.symbols, live.timeframe, settings.strategy_timeframe, strategy, account),
-        risk=RiskEngine(risk_config(settings), instruments(settings)),
-        execution=ExecutionEngine(broker, live.symbols),
-        funnel=Funnel(),
-        rows=recorder.rows,
-        decisions=recorder.decisions,
-        flatten_on_stop=mode.on_stop == "flatten",
-    )
-
-
-def fill_rules(mode: TradingModeSettings, target_first: bool = False) -> FillRules:
-    """The broker's rules and costs."""
-    return FillRules(
-        commission_rate=mode.commission_rate,
-        maker_commission_rate=mode.maker_commission_rate,
-        slippage_rate=mode.slippage_rate,
-        fill_at_close=mode.fill == "close",
-        target_on_touch=mode.limit_fill == "touch",
-        target_first=target_first,
-    )
-
-
-def risk_config(settings: Settings) -> RiskConfig:
-    """risk.json with the exposure limit of trading_mode.yaml."""
-    return RiskConfig(**settings.risk.model_dump(), max_exposure=settings.trading_mode.safety.max_exposure)
-
-
-def instruments(settings: Settings) -> Mapping[str, Instrument]:
-    """The configured overrides; every other symbol has the defaults."""
-    return {symbol: Instrument(**values.model_dump()) for symbol, values in settings.live.instruments.items()}
+    The feed ends first: one that is always ready would keep the queue full and the command out of it.
+    """
+    stop = await asked.get()
+    feeding.cancel()
+    await queue.put((stop,))
 
 
 @contextmanager
-def _stop_signals(
-    queue: EventQueue, tasks: asyncio.TaskGroup, feeding: asyncio.Task[None], stops: list[Stop]
-) -> Iterator[None]:
-    # Ctrl-C and SIGTERM become a command in the queue like any other. Only the first: a second one has its usual
-    # effect. The feed ends first: one that is always ready would keep the queue full and the command out of it.
-    # In a thread (a notebook) there are no signals to hear.
+def _stop_signals(asked: asyncio.Queue[Stop], has_tape: bool) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks for a stop; the second ends the run at once, also while a strategy blocks it.
+
+    With a tape it ends the process: the tape is in the kernel, and the next start continues from it. Without one it is
+    a KeyboardInterrupt, so that files are closed.
+    """
     loop = asyncio.get_running_loop()
-    heard: dict[signal.Signals, Any] = {}  # and what they did before, which they do again afterwards
+    heard: list[int] = []
+    before: dict[int, Any] = {}
 
-    def stop(received: signal.Signals) -> None:
-        release()
-        if feeding.cancel():  # if not, the end of the data is in the queue already
-            stops.append(Stop(received.name))
-            tasks.create_task(queue.put((stops[0],)))
+    def hear(number: int, _: FrameType | None) -> None:
+        heard.append(number)
+        if len(heard) == 1:
+            loop.call_soon_threadsafe(asked.put_nowait, Stop(signal.Signals(number).name))
+        elif has_tape:
+            os._exit(_AT_ONCE)
+        else:
+            raise KeyboardInterrupt
 
-    def release() -> None:
-        while heard:
-            number, before = heard.popitem()
-            loop.remove_signal_handler(number)
-            if before is not None:  # asyncio would leave the system's own behaviour
-                signal.signal(number, before)
-
-    with suppress(NotImplementedError, RuntimeError, ValueError):
+    with suppress(ValueError):  # in a thread (a notebook) there are no signals to hear
         for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.getsignal(number)
-            loop.add_signal_handler(number, stop, number)
-            heard[number] = before
+            before[number] = signal.signal(number, hear)
     try:
         yield
     finally:
-        release()
+        for known, handler in before.items():
+            signal.signal(known, signal.SIG_DFL if handler is None else handler)
 
 
 @contextmanager
@@ -173,18 +194,18 @@ def _rare_garbage_collection() -> Iterator[None]:
         gc.unfreeze()
 
 
-def outside_of_a_loop(work: Callable[[], Answer]) -> Answer:
+def outside_of_a_loop(work: Callable[[], Result]) -> Result:
     """What `work` gives, which may call asyncio.run(): inside a running loop (a notebook) in a thread of its own."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return work()
-    answers: list[Answer] = []
+    results: list[Result] = []
     failures: list[BaseException] = []
 
     def run() -> None:
         try:
-            answers.append(work())
+            results.append(work())
         except BaseException as error:
             failures.append(error)
 
@@ -193,4 +214,4 @@ def outside_of_a_loop(work: Callable[[], Answer]) -> Answer:
     thread.join()
     if failures:
         raise failures[0]
-    return answers[0]
+    return results[0]

@@ -26,7 +26,7 @@ from app.trading.paper_trader import PaperTrader
 from app.trading.safety import SafetyMemory
 
 
-class Books(msgspec.Struct, frozen=True):
+class RuntimeState(msgspec.Struct, frozen=True):
     """What the runtime decides with."""
 
     starting_balance: float
@@ -59,7 +59,7 @@ class SessionState(msgspec.Struct, frozen=True):
 
     seq: int
     digest: str
-    books: Books
+    runtime: RuntimeState = msgspec.field(name="books")
     totals: Totals
     logs: LogLengths
     seen: dict[str, int]
@@ -87,11 +87,11 @@ def read_state(content: bytes, place: Path) -> SessionState:
         ) from error
 
 
-def books_of(runtime: TradingRuntime) -> Books:
-    """The runtime's part."""
+def runtime_state(runtime: TradingRuntime) -> RuntimeState:
+    """What a runtime holds."""
     account = runtime.account
     trade_id, order_id = _counters(runtime)
-    return Books(
+    return RuntimeState(
         account.starting_balance,
         account.balance,
         account.time_ms,
@@ -107,20 +107,20 @@ def books_of(runtime: TradingRuntime) -> Books:
     )
 
 
-def put_books(books: Books, runtime: TradingRuntime) -> None:
+def restore_runtime(state: RuntimeState, runtime: TradingRuntime) -> None:
     """In the place of what a runtime holds; its own settings decide from here."""
     account = runtime.account
-    account.balance, account.time_ms = books.balance, books.time_ms
+    account.balance, account.time_ms = state.balance, state.time_ms
     for held in (account.marks, account.positions, account.pending, account.closing, runtime.feed_counts):
         held.clear()
-    account.marks.update(books.marks)
-    account.positions.update((position.symbol, position) for position in books.positions)
-    account.pending.update((order.symbol, order) for order in books.pending)
-    account.closing.update((order.symbol, order) for order in books.closing)
+    account.marks.update(state.marks)
+    account.positions.update((position.symbol, position) for position in state.positions)
+    account.pending.update((order.symbol, order) for order in state.pending)
+    account.closing.update((order.symbol, order) for order in state.closing)
     trader, execution = _counters(runtime)
-    trader.last_trade_id, execution.last_order_id = books.last_trade_id, books.last_order_id
-    runtime.safety.recall(books.safety)
-    for name, counts in books.funnel.items():
+    trader.last_trade_id, execution.last_order_id = state.last_trade_id, state.last_order_id
+    runtime.safety.recall(state.safety)
+    for name, counts in state.funnel.items():
         # A reason is text, so its count is found under the reason as well.
         if isinstance(counts, Mapping):
             own = getattr(runtime.funnel, name)
@@ -128,7 +128,7 @@ def put_books(books: Books, runtime: TradingRuntime) -> None:
             own.update(counts)
         else:
             setattr(runtime.funnel, name, counts)
-    runtime.feed_counts.update(books.feed_counts)
+    runtime.feed_counts.update(state.feed_counts)
 
 
 def totals_of(recorder: RunRecorder) -> Totals:
@@ -144,7 +144,7 @@ def totals_of(recorder: RunRecorder) -> Totals:
     return Totals(recorder.candles, recorder.first_opens, *times_ms, recorder.tally, newest)
 
 
-def put_totals(totals: Totals, recorder: RunRecorder) -> None:
+def restore_totals(totals: Totals, recorder: RunRecorder) -> None:
     """Into a recorder that has counted nothing; a symbol that is traded no more keeps its place in the sums only."""
     recorder.candles.update({symbol: count for symbol, count in totals.candles.items() if symbol in recorder.candles})
     recorder.first_opens.update(totals.first_opens)
@@ -173,20 +173,20 @@ def put_totals(totals: Totals, recorder: RunRecorder) -> None:
 
 def with_day(state: SessionState, folder: RunFolder) -> SessionState:
     """The state with the day as the equity rows have it, where an older Onetape left it behind (`follows_rows`)."""
-    books, newest = state.books, state.totals.newest_row
-    if books.safety.follows_rows or newest is None:
+    held, newest = state.runtime, state.totals.newest_row
+    if held.safety.follows_rows or newest is None:
         return state
     slice_, last_equity, _ = newest
     day_end_ms = -(-slice_.close_time_ms // DAY_MS) * DAY_MS
     start = equity_before(folder.equity, state.logs.equity_rows, day_end_ms - DAY_MS)
     safety = replace(
-        books.safety,
+        held.safety,
         day_end_ms=day_end_ms,
-        day_start_equity=books.starting_balance if start is None else start,
+        day_start_equity=held.starting_balance if start is None else start,
         last_equity=last_equity,
         follows_rows=True,
     )
-    return msgspec.structs.replace(state, books=msgspec.structs.replace(books, safety=safety))
+    return msgspec.structs.replace(state, runtime=msgspec.structs.replace(held, safety=safety))
 
 
 def copy_logs(lengths: LogLengths, source: RunFolder, target: RunFolder) -> None:

@@ -17,11 +17,10 @@ from app.runs.recorder import LogLengths
 from app.runs.run_folder import RunFolder, write_json
 from app.session.backtest import BacktestResults
 from app.session.epochs import plan_of_epoch, refuse_other_logs, state_of
-from app.session.live_session import Books, ReplayError
 from app.session.period import Period
 from app.session.plan import RunPlan
-from app.session.session import build_runtime
-from app.session.state import SessionState, copy_logs, put_books, put_totals
+from app.session.recorded_runtime import RecordedRuntime, ReplayError
+from app.session.state import SessionState, copy_logs
 from app.session.view import SessionView
 
 
@@ -48,36 +47,30 @@ class TapeRunner:
         epochs = [one for one in tape.epochs if self.last_seq is None or one.first_seq <= max(self.last_seq, 1)]
         for epoch, following in zip(epochs, [*epochs[1:], None], strict=True):
             view = self._view(tape, epoch, folder, kept)
-            books = view.books
+            recorded = view.recorded
             try:
-                await books.replay(epoch, self.last_seq)
-                kept = books.recorder.lengths()
+                await recorded.replay(epoch, self.last_seq)
+                kept = recorded.recorder.lengths()
                 if following is None:
-                    if not books.runtime.ended:
-                        await books.handle(EndOfData())
-                    books.recorder.finish()
+                    if not recorded.runtime.ended:
+                        await recorded.handle(EndOfData())
+                    recorded.recorder.finish()
             except ReplayError as error:
                 if following is None:
                     raise ReplayError(f"{error}{_of_epoch(tape, epoch)}") from error
                 kept = self._take_rows(epoch, following, folder, error)
                 copied.append(epoch.number)
             finally:
-                books.recorder.close()
-        if books.undecided is not None:
-            self._say(f"event {books.undecided}, the last, had not been decided on when the session broke off")
+                recorded.recorder.close()
+        if recorded.undecided is not None:
+            self._say(f"event {recorded.undecided}, the last, had not been decided on when the session broke off")
         results = self._finish(tape, view, copied)
         return BacktestResults(results, folder.folder, times.monotonic_s() - began_s)
 
     def _view(self, tape: Tape, epoch: Epoch, folder: RunFolder, kept: LogLengths | None) -> SessionView:
         state = state_of(epoch)
         plan, _ = plan_of_epoch(tape, epoch, self.run, mode="backtest")
-        recorder = plan.recorder(folder, kept=kept)
-        books = Books(build_runtime(plan.settings, plan.strategy, recorder), recorder)
-        if state is not None:
-            put_books(state.books, books.runtime)
-            put_totals(state.totals, recorder)
-            books.digest = state.digest
-        view = SessionView(plan, folder, books)
+        view = SessionView(plan, folder, RecordedRuntime.build(plan, folder, state, kept))
         view.recall(state)
         return view
 
@@ -92,7 +85,7 @@ class TapeRunner:
         return state.logs
 
     def _finish(self, tape: Tape, view: SessionView, copied: list[int]) -> dict[str, Any]:
-        plan, books, folder = view.plan, view.books, view.folder
+        plan, recorded, folder = view.plan, view.recorded, view.folder
         note = f"the tape of {self.run}"
         ended: RunPlan = replace(
             plan,
@@ -100,12 +93,12 @@ class TapeRunner:
             epochs=[{**one, "replayed": one["number"] not in copied} for one in plan.epochs],
             tape={
                 "run": str(self.run),
-                "sha256": tape.sha256(books.last_seq),
-                "last_seq": books.last_seq,
+                "sha256": tape.sha256(recorded.last_seq),
+                "last_seq": recorded.last_seq,
             },
         )
         series = list(view.coverage.series.values())
-        results = ended.results("finished", note, series, books.runtime, books.recorder, folder)
+        results = ended.results("finished", note, series, recorded.runtime, recorded.recorder, folder)
         write_json(folder.manifest, ended.manifest(folder))
         write_json(folder.results, results)
         return results

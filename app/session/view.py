@@ -17,10 +17,10 @@ from app.models.market import Candle, Slice
 from app.models.orders import Decision, Fill
 from app.runs.run_folder import RunFolder, write_json
 from app.session.control import write_status
-from app.session.live_session import Books
 from app.session.period import Period
 from app.session.plan import EventCoverage, RunPlan
-from app.session.state import SessionState, books_of, encode_state, put_books, read_state, totals_of
+from app.session.recorded_runtime import RecordedRuntime
+from app.session.state import SessionState, encode_state, read_state, restore_runtime, runtime_state, totals_of
 
 _STATUS_S = 1.0
 _FILLS_SHOWN = 10
@@ -37,7 +37,7 @@ class SessionView:
 
     plan: RunPlan
     folder: RunFolder
-    books: Books
+    recorded: RecordedRuntime
     on_event: "Callable[[SessionView, Event, Sequence[Fill], Sequence[Decision]], None] | None" = None
     on_link: Callable[[LinkState], None] | None = None
     on_slow: Callable[[Event, float], None] | None = None
@@ -54,7 +54,7 @@ class SessionView:
     def __post_init__(self) -> None:
         live = self.plan.settings.live
         self.coverage = EventCoverage(live.symbols, live.timeframe)
-        self.books.observer = self.note
+        self.recorded.observer = self.note
 
     def note(self, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
         """After each event, also of a replayed tape."""
@@ -71,10 +71,10 @@ class SessionView:
 
     def state(self, seq: int) -> bytes:
         """All that a later epoch would need to go on after event `seq`."""
-        books, recorder = self.books, self.books.recorder
-        parts = books_of(books.runtime), totals_of(recorder), recorder.lengths()
+        recorded, recorder = self.recorded, self.recorded.recorder
+        parts = runtime_state(recorded.runtime), totals_of(recorder), recorder.lengths()
         coverage = list(self.coverage.series.values())
-        state = SessionState(seq, books.digest, *parts, self.seen, self.last_close_ms or 0, coverage)
+        state = SessionState(seq, recorded.digest, *parts, self.seen, self.last_close_ms or 0, coverage)
         self._decided = encode_state(state)
         return self._decided
 
@@ -107,7 +107,7 @@ class SessionView:
 
     def status(self) -> dict[str, Any]:
         """For other shells: where the session stands."""
-        runtime, live = self.books.runtime, self.plan.settings.live
+        runtime, live = self.recorded.runtime, self.plan.settings.live
         account = runtime.account
         return {
             "exchange": live.exchange,
@@ -142,10 +142,10 @@ class SessionView:
     def fail(self, error: BaseException) -> None:
         """The last status of a session that broke off with a fault, from which the next start continues.
 
-        What the event at hand had done in memory is on no tape: the books are again those of the last digest.
+        What the event at hand had done in memory is on no tape: the account is again that of the last digest.
         """
         if self._decided is not None:
-            put_books(read_state(self._decided, self.folder.folder).books, self.books.runtime)
+            restore_runtime(read_state(self._decided, self.folder.folder).runtime, self.recorded.runtime)
         why = str(error) if isinstance(error, OnetapeError) else type(error).__name__
         write_status(self.folder.folder, {**self.status(), "ended": "failed", "why": why})
         if self.on_failed is not None:
@@ -153,12 +153,12 @@ class SessionView:
 
     def finish(self, *, kept: bool, status: str) -> dict[str, Any]:
         """The run's last files; a session that keeps its positions stays open for the next start."""
-        recorder = self.books.recorder
+        recorder = self.recorded.recorder
         recorder.finish()
         last_ms = self.last_close_ms or self.plan.period.start_ms
         plan = replace(self.plan, period=Period(self.plan.period.start_ms, last_ms, self.plan.period.note))
         series = list(self.coverage.series.values())
-        results = plan.results("kept" if kept else status, "", series, self.books.runtime, recorder, self.folder)
+        results = plan.results("kept" if kept else status, "", series, self.recorded.runtime, recorder, self.folder)
         write_json(self.folder.manifest, plan.manifest(self.folder))
         if kept:
             with suppress(OSError):

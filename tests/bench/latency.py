@@ -25,8 +25,9 @@ from app.feeds.websocket import WebsocketFeed
 from app.models.events import MarkedSlice
 from app.models.market import Slice
 from app.session.journal import Journal
-from app.session.live_session import Books, LiveSession
 from app.session.paper import PaperRunner
+from app.session.recorded_runtime import RecordedRuntime
+from app.session.session import Session
 from tests.fetching import running_testnet
 from tests.soak.session import START, SYMBOLS, write_profile
 
@@ -72,8 +73,10 @@ class Probe:
             before(WebsocketFeed, "_count", self._note_leaving)
             for name in ("write", "done"):
                 stack.enter_context(patch.object(Journal, name, self._timed("tape", getattr(Journal, name))))
-            stack.enter_context(patch.object(Books, "handle", self._timed_async("runtime", Books.handle)))
-            stack.enter_context(patch.object(LiveSession, "_handle_one", self._noted(LiveSession._handle_one)))
+            stack.enter_context(
+                patch.object(RecordedRuntime, "handle", self._timed_async("runtime", RecordedRuntime.handle))
+            )
+            stack.enter_context(patch.object(Session, "_handle_one", self._noted(Session._handle_one)))
             gc.callbacks.append(self._note_collection)
             try:
                 yield
@@ -120,7 +123,7 @@ class Probe:
         return timed
 
     def _noted(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        async def noted(session: LiveSession, event: Any) -> None:
+        async def noted(session: Session, event: Any) -> None:
             self._spent_s.clear()
             began_s = time.perf_counter()
             await original(session, event)

@@ -16,7 +16,9 @@ from app.runs.equity import EquityLog
 from app.runs.recorder import RunRecorder
 from app.runs.trade_log import TradeLog
 from app.runtime.runtime import TradingRuntime
-from app.session.session import Session, build_runtime
+from app.session.building import build_runtime
+from app.session.recorded_runtime import RecordedRuntime
+from app.session.session import Session
 from app.settings.profile import load_settings
 from app.strategies.loader import check_settings
 from tests.candle_columns import MINUTE_MS
@@ -102,13 +104,13 @@ def make_session(feed: Feed, folder: Path, config: dict[str, Any] | None = None)
         TradeLog(folder / "trades.csv"),
         EquityLog(folder / "equity.parquet", settings.trading_mode.starting_balance),
     )
-    return Session(feed, build_runtime(settings, check_settings(settings), recorder), recorder)
+    return Session(feed, RecordedRuntime(build_runtime(settings, check_settings(settings), recorder), recorder))
 
 
 async def run_to_end(feed: Feed, folder: Path, disturb: Disturb | None = None) -> Files:
     """Run a session; `disturb` may change its runtime first."""
     session = make_session(feed, folder)
     if disturb is not None:
-        disturb(session.runtime)
+        disturb(session.recorded.runtime)
     assert await asyncio.wait_for(session.run(), 300) == "finished"
     return Files(folder)

@@ -116,7 +116,7 @@ def assert_whole(files: Files, session: Session, until_ms: int) -> None:
     rows = list(read_trade_log(files.folder / "trades.csv"))
     opened = [row["trade_id"] for row in rows if row["action"] == "OPEN"]
     closed = [row["trade_id"] for row in rows if row["action"] == "CLOSE"]
-    account = session.runtime.account
+    account = session.recorded.runtime.account
     held = [str(position.trade_id) for position in account.positions.values()]
     assert held
     assert sorted(opened) == sorted([*closed, *held])

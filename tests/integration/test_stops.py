@@ -1,18 +1,24 @@
 """Ctrl-C and SIGTERM in a real process: flattened, reported, files whole, status 0; at any moment, at any speed."""
 
+import os
 import signal
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.integration.processes import (
     HOLD,
+    PROJECT,
     SAMPLE,
     YEAR,
     assert_complete,
     backtest_stopped,
+    command,
     results_of,
     strategy_file,
+    until,
 )  # fmt: skip
 
 MARK = 'pathlib.Path(os.environ["MARKER"]).touch()'
@@ -72,3 +78,29 @@ def test_a_stop_with_the_last_slice_changes_nothing(tmp_path: Path) -> None:
     process = backtest_stopped(signal.SIGTERM, tmp_path / "marker", *words)
     assert (process.returncode, process.stderr) == (0, "")
     assert [row["reason"] for row in assert_complete(run, "finished")] == ["signal", "end_of_data"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_one_ends_a_run_at_once_that_a_strategy_blocks(number: signal.Signals, tmp_path: Path) -> None:
+    body = f"{HOLD}if self.count == 300:\n    {MARK}\n    __import__('time').sleep(600)\nreturn FLAT"
+    run, marker = tmp_path / "run", tmp_path / "marker"
+    words = command(*SAMPLE, *YEAR, "--strategy", strategy_file(tmp_path, body), "--out", run)
+    environment = {**os.environ, "MARKER": str(marker)}
+    with subprocess.Popen(words, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        until(lambda: marker.exists() or process.poll() is not None)
+        process.send_signal(number)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)  # the first one waits for the strategy
+        try:
+            for _ in range(5):  # two that come at once are one
+                process.send_signal(number)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(20)
+                    break
+        finally:
+            process.kill()
+        _, err = process.communicate()
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert not (run / "results.json").exists()
+    trades = next(run.glob("*.csv")).read_text().splitlines()
+    assert len(trades) == 2, "the position is not closed, and what was filled is written"

@@ -14,9 +14,10 @@ from app.models.market import Slice
 from app.runs.equity import EquityLog
 from app.runs.recorder import RunRecorder
 from app.runs.trade_log import TradeLog
+from app.session.building import build_runtime
 from app.session.journal import Journal
-from app.session.live_session import Books, LiveSession
-from app.session.session import build_runtime
+from app.session.recorded_runtime import RecordedRuntime
+from app.session.session import Session
 from app.settings.profile import load_settings
 from app.strategies.loader import check_settings
 from tests.integration.sessions import CONFIG, ListFeed
@@ -29,55 +30,55 @@ def with_strategy(name: str) -> dict[str, Any]:
     return {**CONFIG, "live": {**CONFIG["live"], "strategy": {"name": name}}}
 
 
-def make_books(folder: Path, config: dict[str, Any]) -> Books:
+def make_recorded(folder: Path, config: dict[str, Any]) -> RecordedRuntime:
     """A runtime whose files lie in `folder`."""
     settings = load_settings(config)
     folder.mkdir(parents=True, exist_ok=True)
     logs = TradeLog(folder / "trades.csv"), EquityLog(folder / "equity.parquet", settings.trading_mode.starting_balance)
     recorder = RunRecorder(settings.live.symbols, *logs)
-    return Books(build_runtime(settings, check_settings(settings), recorder), recorder)
+    return RecordedRuntime(build_runtime(settings, check_settings(settings), recorder), recorder)
 
 
 async def record(
     folder: Path, slices: Sequence[Slice], config: dict[str, Any] = CONFIG, handling: Handling | None = None
 ) -> bytes:
     """A whole session; its trade log. `handling` is called for each event after the stages, before its digest."""
-    books = make_books(folder, config)
+    recorded = make_recorded(folder, config)
     if handling is not None:
-        books.observer = lambda event, *_: handling(event)
-    return await _trade(books, Journal(folder, {}), slices)
+        recorded.observer = lambda event, *_: handling(event)
+    return await _trade(recorded, Journal(folder, {}), slices)
 
 
 async def replay(folder: Path, into: Path, config: dict[str, Any] = CONFIG) -> bytes:
     """The check of a tape: every digest; DataError names the first event that was decided on differently."""
-    books = make_books(into, config)
+    recorded = make_recorded(into, config)
     try:
-        await books.replay(read_tape(folder))
-        books.recorder.finish()
+        await recorded.replay(read_tape(folder))
+        recorded.recorder.finish()
     finally:
-        books.recorder.close()
+        recorded.recorder.close()
     return (into / "trades.csv").read_bytes()
 
 
 async def recover(folder: Path, slices: Sequence[Slice]) -> bytes:
     """What the next start does with the folder of a session that was killed: replay, then what came since."""
-    books = make_books(folder, CONFIG)
+    recorded = make_recorded(folder, CONFIG)
     closes = [0]
-    books.observer = lambda event, *_: closes.append(event.close_time_ms if isinstance(event, Slice) else 0)
+    recorded.observer = lambda event, *_: closes.append(event.close_time_ms if isinstance(event, Slice) else 0)
     tape = read_tape(folder)
-    await books.replay(tape)
+    await recorded.replay(tape)
     left = [slice_ for slice_ in slices if slice_.close_time_ms > closes[-1]]
-    return await _trade(books, Journal(folder, tape.header, next_seq=books.last_seq + 1, resume=True), left)
+    return await _trade(recorded, Journal(folder, tape.header, next_seq=recorded.last_seq + 1, resume=True), left)
 
 
-async def _trade(books: Books, journal: Journal, slices: Sequence[Slice]) -> bytes:
+async def _trade(recorded: RecordedRuntime, journal: Journal, slices: Sequence[Slice]) -> bytes:
     try:
-        await LiveSession(ListFeed(slices), books, journal).run()
-        books.recorder.finish()
+        await Session(ListFeed(slices), recorded, journal).run()
+        recorded.recorder.finish()
     finally:
         journal.close()
-        books.recorder.close()
-    return books.recorder.trade_log.path.read_bytes()
+        recorded.recorder.close()
+    return recorded.recorder.trade_log.path.read_bytes()
 
 
 def killed_at(number: int, folder: Path, copy: Path) -> Handling:

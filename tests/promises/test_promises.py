@@ -19,9 +19,9 @@ from app.models.market import Slice
 from app.models.orders import FLAT, Fill
 from app.runtime.digest import digest_of
 from app.runtime.runtime import TradingRuntime
-from app.session import live_session
+from app.session import recorded_runtime
 from app.session.journal import Journal
-from app.session.live_session import Books
+from app.session.recorded_runtime import RecordedRuntime
 from app.trading.safety import SafetyMonitor
 from tests.integration.processes import strategy_file
 from tests.integration.sessions import market_slices
@@ -96,7 +96,7 @@ def decide_first(original: Callable[..., Awaitable[None]]) -> Callable[..., Awai
                     on_candle, view = asked[candle.symbol]
                     signal = await on_candle(candle, view)
                     if signal is not FLAT:
-                        await runtime._act(candle, runtime.host.check(signal, candle))
+                        await runtime._act(candle, runtime.host.check(signal, candle), event)
                 silenced = {symbol: (_flat, view) for symbol, (_, view) in asked.items()}
                 kept = dict(asked)
                 asked.update(silenced)
@@ -202,7 +202,7 @@ async def test_a_digest_that_was_skipped_is_named(
         count += 1
         return previous if count == KILLED_AT else digest_of(previous, runtime, fills, decisions)
 
-    monkeypatch.setattr(live_session, "digest_of", skipping)
+    monkeypatch.setattr(recorded_runtime, "digest_of", skipping)
     await record(tmp_path / "live", slices)
     monkeypatch.undo()
     with pytest.raises(DataError, match=DIFFERENTLY) as raised:
@@ -228,14 +228,14 @@ async def test_a_recovery_of_one_event_less_is_refused_by_its_tape(
     left = tmp_path / "killed"
     await record(tmp_path / "live", slices, handling=killed_at(KILLED_AT, tmp_path / "live", left))
 
-    async def replay_less(books: Books, tape: Tape) -> None:
+    async def replay_less(recorded: RecordedRuntime, tape: Tape) -> None:
         *most, last = tape.records
         for one in most:
-            await books.handle(one.event)
-        books.last_seq = last.seq if keeps_number else last.seq - 1
-        books.undecided = last.seq if keeps_number else None
+            await recorded.handle(one.event)
+        recorded.last_seq = last.seq if keeps_number else last.seq - 1
+        recorded.undecided = last.seq if keeps_number else None
 
-    monkeypatch.setattr(Books, "replay", replay_less)
+    monkeypatch.setattr(RecordedRuntime, "replay", replay_less)
     await recover(left, slices)
     monkeypatch.undo()
     caught = DIFFERENTLY if keeps_number else f"event {KILLED_AT + 1} is missing, {KILLED_AT} follows"
@@ -255,13 +255,13 @@ async def test_a_recovery_that_overlooks_a_late_candle_is_refused_by_its_tape(
     left = tmp_path / "killed"
     await record(tmp_path / "live", told, handling=killed_at(KILLED_AT, tmp_path / "live", left))
 
-    async def replay_slices(books: Books, tape: Tape) -> None:
+    async def replay_slices(recorded: RecordedRuntime, tape: Tape) -> None:
         for one in tape.records:
             if isinstance(one.event, Slice):
-                await books.handle(one.event)
-            books.last_seq = books.undecided = one.seq
+                await recorded.handle(one.event)
+            recorded.last_seq = recorded.undecided = one.seq
 
-    monkeypatch.setattr(Books, "replay", replay_slices)
+    monkeypatch.setattr(RecordedRuntime, "replay", replay_slices)
     await recover(left, slices)
     monkeypatch.undo()
     with pytest.raises(DataError, match=DIFFERENTLY) as raised:

@@ -18,7 +18,7 @@ from app.models.orders import Action, Fill, Reason, Signal
 from app.runtime.funnel import Funnel
 from app.runtime.host import StrategyHost
 from app.runtime.runtime import TradingRuntime
-from app.session.session import fill_rules, instruments, risk_config
+from app.session.building import fill_rules, instruments, risk_config
 from app.settings.profile import Settings, load_settings
 from app.strategies.base import FLAT, Strategy, View
 from app.times import DAY_MS, parse_time_ms

@@ -16,9 +16,11 @@ from app.research.checks.request import Request
 from app.runs.run_folder import RunFolder
 from app.runtime.host import OnCandle, StrategyHost
 from app.runtime.runtime import TradingRuntime
+from app.session.building import build_runtime
 from app.session.period import Period
 from app.session.plan import RunPlan
-from app.session.session import Session, build_runtime
+from app.session.recorded_runtime import RecordedRuntime
+from app.session.session import Session
 from app.settings.profile import load_settings
 from app.strategies.base import View
 from app.strategies.loader import load_strategy
@@ -96,7 +98,7 @@ async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
     try:
         runtime = build_runtime(plan.settings, plan.strategy, recorder)
         listener = Listener(runtime, request.start_ms, log.add, indicators=request.indicators)
-        await Session(request.feed(plan.settings), runtime, recorder).run()
+        await Session(request.feed(plan.settings), RecordedRuntime(runtime, recorder)).run()
     except (Exception, SystemExit) as error:
         raise StrategyFailedError(error, _where(listener)) from error
     finally:

@@ -16,8 +16,8 @@ from app.feeds.tape import has_tape, read_tape
 from app.models.events import MarkedSlice
 from app.models.market import Slice
 from app.proof.differences import Cause
-from app.session.live_session import ReplayError
 from app.session.paper import PaperRunner
+from app.session.recorded_runtime import ReplayError
 from app.session.tape_replay import TapeRunner
 from app.testnet.generator import GeneratorSource
 from app.testnet.server import Testnet

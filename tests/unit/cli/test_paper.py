@@ -155,7 +155,7 @@ async def test_notes_of_a_screen_leave_the_fills_to_their_own_list(tmp_path: Pat
     shown.begin(made.view, False)
     shown.note("from the feed")
     for event in market():
-        await made.books.handle(event)
+        await made.recorded.handle(event)
     made.close()
     assert screen.notes[0] == "from the feed"
     assert "19:08 kill: golden" in screen.notes

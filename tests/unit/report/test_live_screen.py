@@ -16,7 +16,7 @@ async def shown(tmp_path: Path) -> Shown:
     """The golden market after a kill, while a position is open."""
     made = live(tmp_path, "strategy.params.seed=2")
     for event in market():
-        await made.books.handle(event)
+        await made.recorded.handle(event)
     made.view.note_link(link(late=("BBB/X",), missing=("AAA/X",), late_slices=2, connections=4, rest_faults=7))
     made.close()
     status = made.view.status()

@@ -61,7 +61,7 @@ async def test_it_shows_the_session_and_leaves_the_terminal_as_it_was(
         view.begin(made.view)
         made.view.note_link(link())
         for event in market():
-            await made.books.handle(event)
+            await made.recorded.handle(event)
         await drawn(view, view.drawn + 2)
         assert "2025-03-30 19:40 UTC" in terminal.getvalue()
         assert "last frame 0 s ago" in terminal.getvalue()

@@ -28,7 +28,7 @@ async def told(tmp_path: Path) -> Told:
     log.began(made.view, False)
     made.view.on_event = log.happened
     for event in (*market(), Stop("SIGTERM")):
-        await made.books.handle(event)
+        await made.recorded.handle(event)
     log.ended("stopped")
     made.close()
     output.close()
@@ -70,7 +70,7 @@ async def test_a_quiet_slice_says_nothing(tmp_path: Path) -> None:
     made.view.on_event = log.happened
     for event in market()[:5]:
         assert isinstance(event, Slice)
-        await made.books.handle(event)
+        await made.recorded.handle(event)
     made.close()
     output.close()
     assert told == []
@@ -81,11 +81,11 @@ async def test_a_session_that_goes_on_says_so_and_tells_nothing_twice(tmp_path: 
     made = live(tmp_path)
     events = market()
     for event in events[:16]:  # the kill is among them
-        await made.books.handle(event)
-    made.books.last_seq = 16
+        await made.recorded.handle(event)
+    made.recorded.last_seq = 16
     log.began(made.view, True)
     made.view.on_event = log.happened
-    await made.books.handle(EndOfData())
+    await made.recorded.handle(EndOfData())
     made.close()
     output.close()
     assert [event for event, _ in told] == ["session_continued"]
@@ -107,11 +107,11 @@ async def test_one_that_broke_off_says_what_it_holds(tmp_path: Path) -> None:
     log, told, output = logged()
     made = live(tmp_path)
     for event in market()[:OPEN_AFTER]:
-        await made.books.handle(event)
+        await made.recorded.handle(event)
     made.view.on_failed = log.failed
     made.view.fail(ZeroDivisionError("x"))
     made.close()
     output.close()
     ((name, values),) = told
     assert (name, values["status"], values["why"]) == ("session_ended", "failed", "ZeroDivisionError")
-    assert values["positions"] == list(made.books.runtime.account.positions) != []
+    assert values["positions"] == list(made.recorded.runtime.account.positions) != []

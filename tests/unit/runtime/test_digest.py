@@ -19,11 +19,11 @@ def runtime(tmp_path: Path) -> TradingRuntime:
     """One with a position, an entry and a close pending."""
     made = live(tmp_path)
     made.close()
-    account = made.books.runtime.account
+    account = made.recorded.runtime.account
     account.positions[BTC], account.marks[BTC] = position(), 101.0
     account.pending["ETH/USDT"] = entry(symbol="ETH/USDT")
     account.closing[BTC] = CloseOrder(3, BTC, Reason.SIGNAL_EXIT, 0)
-    return made.books.runtime
+    return made.recorded.runtime
 
 
 def _set(path: str, value: object) -> Callable[[TradingRuntime], None]:
@@ -90,9 +90,9 @@ async def test_one_other_event_is_never_forgotten(tmp_path: Path) -> None:
     one, other = live(tmp_path / "one"), live(tmp_path / "other")
     events = market()
     for event in events:
-        await one.books.handle(event)
+        await one.recorded.handle(event)
     for event in (*events[:6], *events[7:]):
-        await other.books.handle(event)
-    assert one.books.digest != other.books.digest
+        await other.recorded.handle(event)
+    assert one.recorded.digest != other.recorded.digest
     for made in (one, other):
         made.close()

@@ -138,8 +138,8 @@ async def test_a_daily_loss_limit_that_a_new_epoch_switches_on_trips_on_no_flat_
     assert results["kill_switch"] is None
     memory = state_of(read_tape(tmp_path / "run").epochs[1])
     assert memory is not None
-    assert memory.books.safety.day_start_equity == results["performance"]["final_equity"] < 9_990
-    assert memory.books.safety.follows_rows
+    assert memory.runtime.safety.day_start_equity == results["performance"]["final_equity"] < 9_990
+    assert memory.runtime.safety.follows_rows
 
 
 async def test_the_loss_of_the_day_goes_on_in_a_new_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

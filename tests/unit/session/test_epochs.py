@@ -14,7 +14,7 @@ from app.models.market import Slice
 from app.session import epochs
 from app.session.control import send_command
 from app.session.epochs import LateSifter, changed_versions, differing, epoch_start
-from app.session.state import Books
+from app.session.state import RuntimeState
 from app.session.tape_replay import TapeRunner
 from app.session.view import SessionView
 from tests.candle_columns import MINUTE_MS
@@ -51,8 +51,8 @@ async def broken(run: Path, monkeypatch: pytest.MonkeyPatch, count: int, *overri
     monkeypatch.setattr(Feed, "begin_at", count)
 
 
-def held_of(books: Books) -> set[str]:
-    return {one.symbol for one in books.positions} | {one.symbol for one in books.pending}
+def held_of(state: RuntimeState) -> set[str]:
+    return {one.symbol for one in state.positions} | {one.symbol for one in state.pending}
 
 
 def assert_same_files(run: Path, other: Path) -> None:
@@ -112,7 +112,7 @@ async def test_open_positions_keep_their_levels_and_new_entries_have_the_new_one
 
     def begin(view: SessionView, continued: bool) -> None:
         assert continued
-        held.extend(view.books.runtime.account.positions.values())
+        held.extend(view.recorded.runtime.account.positions.values())
 
     await trade(tmp_path / "run", KEEP, "risk.reward_risk_ratio=9.0", new_epoch=True, on_session=begin)
     assert held, "a position was open"
@@ -128,7 +128,7 @@ async def test_the_latch_stays_closed_and_a_command_that_waited_is_obeyed(
     halted: list[tuple[bool, int]] = []
 
     def begin(view: SessionView, _: bool) -> None:
-        safety = view.books.runtime.safety
+        safety = view.recorded.runtime.safety
         halted.append((safety.halted, len(safety.trips)))
 
     await broken(tmp_path / "run", monkeypatch, 16)
@@ -224,7 +224,7 @@ async def test_what_a_new_epoch_cannot_change(
     for count in range(10, 90):  # until both symbols are held, or ordered
         run = tmp_path / f"run{count}"
         await broken(run, monkeypatch, count)
-        state = epoch_start(read_tape(run)).state.books
+        state = epoch_start(read_tape(run)).state.runtime
         if held_of(state) == {"AAA/X", "BBB/X"}:
             break
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != "status.json"}
@@ -243,7 +243,7 @@ async def test_a_symbol_that_is_added(tmp_path: Path, monkeypatch: pytest.Monkey
 
 async def test_a_symbol_that_is_traded_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await cut(tmp_path / "run", monkeypatch, 45)
-    kept = epoch_start(read_tape(tmp_path / "run")).state.books
+    kept = epoch_start(read_tape(tmp_path / "run")).state.runtime
     held = held_of(kept)
     gone = next(symbol for symbol in ("AAA/X", "BBB/X") if symbol not in held)
     left = "AAA/X" if gone == "BBB/X" else "BBB/X"

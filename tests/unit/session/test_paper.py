@@ -19,7 +19,7 @@ from app.feeds.websocket import LiveStart
 from app.models.events import Event, Kill, Resume, Stop
 from app.models.market import Slice
 from app.runs.run_folder import owned
-from app.session import epochs, live_session
+from app.session import epochs, recorded_runtime
 from app.session.control import send_command
 from app.session.paper import PaperRunner
 from app.session.tape_replay import TapeRunner
@@ -69,7 +69,7 @@ async def test_who_listens_is_given_the_session_before_its_first_event(tmp_path:
     heard: list[Event] = []
 
     def begin(view: SessionView, continued: bool) -> None:
-        begun.append((view.books.last_seq, continued))
+        begun.append((view.recorded.last_seq, continued))
         view.on_event = lambda view, event, fills, decisions: heard.append(event)
 
     await trade(tmp_path / "run", on_session=begin)
@@ -91,7 +91,7 @@ async def test_kept_positions_go_on_as_if_nothing_had_been(
     stop_after(monkeypatch, None)
     begun: list[tuple[int, bool]] = []
     results = await trade(
-        tmp_path / "run", *keep, on_session=lambda view, continued: begun.append((view.books.last_seq, continued))
+        tmp_path / "run", *keep, on_session=lambda view, continued: begun.append((view.recorded.last_seq, continued))
     )
     assert begun == [(count + 1, True)]
     assert Feed.starts[-1].warmup_start_ms is None
@@ -134,7 +134,7 @@ async def test_commands_given_while_nothing_ran_come_first(tmp_path: Path, monke
     views: list[SessionView] = []
     await trade(tmp_path / "run", "on_stop=keep", on_session=lambda view, _: views.append(view))
     assert taped(tmp_path / "run")[45:48] == [Stop("SIGTERM"), Kill("overnight"), market()[45]]
-    assert views[0].books.runtime.safety.halted
+    assert views[0].recorded.runtime.safety.halted
     assert "kill_switch" in trades_of(tmp_path / "run")
 
 
@@ -155,7 +155,7 @@ async def test_the_latch_survives_a_stop(tmp_path: Path, monkeypatch: pytest.Mon
     halted: list[bool] = []
     stop_after(monkeypatch, None)
     await trade(
-        tmp_path / "run", "on_stop=keep", on_session=lambda view, _: halted.append(view.books.runtime.safety.halted)
+        tmp_path / "run", "on_stop=keep", on_session=lambda view, _: halted.append(view.recorded.runtime.safety.halted)
     )
     assert halted == [True]
 
@@ -250,7 +250,7 @@ async def test_a_tape_that_is_refused_leaves_the_trade_log_as_it_was(
     before = {path: path.read_bytes() for path in (tmp_path / "run").glob("*.csv")}
     assert any(len(content.splitlines()) > 3 for content in before.values())
     with monkeypatch.context() as other:
-        other.setattr(live_session, "digest_of", lambda *_: "another decision")
+        other.setattr(recorded_runtime, "digest_of", lambda *_: "another decision")
         with pytest.raises(DataError, match="was decided on differently"):
             await trade(tmp_path / "run", "on_stop=keep")
     assert {path: path.read_bytes() for path in (tmp_path / "run").glob("*.csv")} == before

@@ -54,11 +54,11 @@ async def test_results_and_manifest_name_what_was_short(tmp_path: Path) -> None:
 async def test_what_was_never_replayed_after_a_stop_is_not_missing(tmp_path: Path) -> None:
     made = live(tmp_path)
     for event in market()[:12]:
-        await made.books.handle(event)
-    made.books.recorder.finish()
+        await made.recorded.handle(event)
+    made.recorded.recorder.finish()
     series = list(made.view.coverage.series.values())
-    stopped = made.plan.results("stopped", "", series, made.books.runtime, made.books.recorder, made.folder)
-    finished = made.plan.results("finished", "", series, made.books.runtime, made.books.recorder, made.folder)
+    stopped = made.plan.results("stopped", "", series, made.recorded.runtime, made.recorded.recorder, made.folder)
+    finished = made.plan.results("finished", "", series, made.recorded.runtime, made.recorded.recorder, made.folder)
     assert finished["missing_candles"] - stopped["missing_candles"] == 2 * (40 - 7)
     assert stopped["note"] == "a test"
     made.close()

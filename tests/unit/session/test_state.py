@@ -9,27 +9,27 @@ import pytest
 from app.errors import DataError
 from app.models.events import Event, LateCandle
 from app.runs.run_folder import RunFolder
-from app.session.state import SessionState, copy_logs, put_books, put_totals, read_state
+from app.session.state import SessionState, copy_logs, read_state, restore_runtime, restore_totals
 from tests.live_sessions import Live, live, market
 
 
 async def handled(run: Path, events: list[Event], *overrides: str) -> Live:
     made = live(run, *overrides)
     for event in events:
-        await made.books.handle(event)
+        await made.recorded.handle(event)
     return made
 
 
 def state_of(made: Live) -> SessionState:
-    return read_state(made.view.state(made.books.last_seq), made.run_folder)
+    return read_state(made.view.state(made.recorded.last_seq), made.run_folder)
 
 
 def continued(run: Path, state: SessionState, *overrides: str) -> Live:
     made = live(run, *overrides)
-    put_books(state.books, made.books.runtime)
-    put_totals(state.totals, made.books.recorder)
+    restore_runtime(state.runtime, made.recorded.runtime)
+    restore_totals(state.totals, made.recorded.recorder)
     made.view.recall(state)
-    made.books.digest = state.digest
+    made.recorded.digest = state.digest
     return made
 
 
@@ -39,17 +39,17 @@ def continued(run: Path, state: SessionState, *overrides: str) -> Live:
 async def test_it_decides_as_the_books_it_is_of_from_any_event_on(tmp_path: Path, overrides: tuple[str, ...]) -> None:
     events, places = market(), range(5, len(market()), 4)
     whole = await handled(tmp_path / "whole", events, *overrides)
-    whole.books.recorder.finish()
+    whole.recorded.recorder.finish()
     for cut in places:
         first = await handled(tmp_path / f"first{cut}", events[:cut], *overrides)
         second = continued(tmp_path / f"second{cut}", state_of(first), *overrides)
         digests = []
         for event in events[cut:]:
-            digests.append(await second.books.handle(event))
-        assert second.books.digest == whole.books.digest, f"cut after {cut} events"
+            digests.append(await second.recorded.handle(event))
+        assert second.recorded.digest == whole.recorded.digest, f"cut after {cut} events"
         ours, theirs = (one.view.status() for one in (second, whole))
         assert ours == theirs
-        recorder, other = second.books.recorder, whole.books.recorder
+        recorder, other = second.recorded.recorder, whole.recorded.recorder
         recorder.finish()
         assert (recorder.tally, recorder.candles, recorder.first_open_ms) == (
             other.tally, other.candles, other.first_open_ms,
@@ -63,11 +63,11 @@ async def test_it_decides_as_the_books_it_is_of_from_any_event_on(tmp_path: Path
 async def test_all_that_a_runtime_holds_is_in_it(tmp_path: Path) -> None:
     first = await handled(tmp_path / "one", market()[:45])
     again = continued(tmp_path / "two", state_of(first))
-    assert state_of(again).books == state_of(first).books
+    assert state_of(again).runtime == state_of(first).runtime
     mine, theirs = state_of(again).totals, state_of(first).totals
     assert mine == theirs
     assert (state_of(again).seen, state_of(again).last_close_ms) == (state_of(first).seen, first.view.last_close_ms)
-    assert again.books.runtime.account.positions == first.books.runtime.account.positions != {}
+    assert again.recorded.runtime.account.positions == first.recorded.runtime.account.positions != {}
     for made in (first, again):
         made.close()
 
@@ -83,7 +83,7 @@ async def test_a_state_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 async def test_logs_are_copied_as_far_as_they_went(tmp_path: Path) -> None:
     made = await handled(tmp_path / "run", market())
-    lengths = made.books.recorder.lengths()
+    lengths = made.recorded.recorder.lengths()
     made.close()
     (tmp_path / "copy").mkdir()
     copy = RunFolder(tmp_path / "copy", made.folder.trades.stem)

@@ -40,8 +40,8 @@ async def test_the_same_files_again(recorded: Live, tmp_path: Path) -> None:
 async def test_a_tape_that_was_never_ended_is_flattened_at_its_end(tmp_path: Path) -> None:
     made = live(tmp_path / "live")
     for event in market()[:OPEN_AFTER]:
-        made.journal.done(made.journal.write(event), await made.books.handle(event))
-    assert made.books.runtime.account.positions
+        made.journal.done(made.journal.write(event), await made.recorded.handle(event))
+    assert made.recorded.runtime.account.positions
     made.close()
     results = await TapeRunner(tmp_path / "live", tmp_path / "tape").run_async()
     assert log(tmp_path / "tape").startswith(log(tmp_path / "live"))

@@ -17,13 +17,13 @@ from tests.live_sessions import OPEN_AFTER, Live, link, live, market
 async def handled(run: Path, *events: Event, overrides: tuple[str, ...] = ()) -> Live:
     made = live(run, *overrides)
     for event in events:
-        await made.books.handle(event)
+        await made.recorded.handle(event)
     return made
 
 
 async def test_a_status_says_where_the_session_stands(tmp_path: Path) -> None:
     made = await handled(tmp_path, *market())
-    status, account = made.view.status(), made.books.runtime.account
+    status, account = made.view.status(), made.recorded.runtime.account
     assert (status["exchange"], status["symbols"], status["timeframe"]) == ("test", ["AAA/X", "BBB/X"], "1m")
     assert status["last_slice_ms"] == account.time_ms
     assert (status["equity"], status["balance"]) == (account.equity(), account.balance)
@@ -42,7 +42,7 @@ async def test_a_status_says_where_the_session_stands(tmp_path: Path) -> None:
 async def test_it_knows_the_last_candle_of_each_symbol_and_who_is_stale(tmp_path: Path) -> None:
     made, last = live(tmp_path), dict[str, Any]()
     for event in market():
-        await made.books.handle(event)
+        await made.recorded.handle(event)
         for candle in event.candles if isinstance(event, Slice) else ():
             last[candle.symbol] = candle.open_time_ms
         if isinstance(event, Slice) and not event.warmup:
@@ -55,7 +55,7 @@ async def test_a_continued_session_says_what_a_whole_one_says(tmp_path: Path) ->
     whole = live(tmp_path / "whole")
     await whole.run(*market())
     again = live(tmp_path / "again")
-    await again.books.replay(read_tape(tmp_path / "whole"))
+    await again.recorded.replay(read_tape(tmp_path / "whole"))
     assert again.view.status() == whole.view.status()
     assert again.view.last_fills == whole.view.last_fills != []
     assert again.view.coverage == whole.view.coverage
@@ -69,7 +69,7 @@ async def test_who_listens_hears_each_event_once(tmp_path: Path) -> None:
     made.view.on_event = lambda view, event, fills, decisions: heard.append(event)
     made.view.on_slow = lambda event, took_s: slow.append(took_s)
     for event in market():
-        await made.books.handle(event)
+        await made.recorded.handle(event)
     made.view.note_slow(EndOfData(), 61.0)
     assert (heard, slow) == (market(), [61.0])
     made.close()

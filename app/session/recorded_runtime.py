@@ -1,0 +1,87 @@
+"""A runtime with its recorder and the digest of all that it decided: what a session runs, and what replays a tape.
+
+`RecordedRuntime.build` makes it for a plan, new or from the state of a session.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.errors import DataError
+from app.models.events import Event
+from app.models.orders import Decision, Fill
+from app.runs.recorder import LogLengths, RunRecorder
+from app.runs.run_folder import RunFolder
+from app.runtime.digest import FIRST, digest_of
+from app.runtime.runtime import TradingRuntime
+from app.session.building import build_runtime
+from app.session.plan import RunPlan
+from app.session.state import SessionState, restore_totals
+
+if TYPE_CHECKING:
+    from app.feeds.tape import Epoch, Tape
+
+Observer = Callable[[Event, Sequence[Fill], Sequence[Decision]], None]
+
+
+class ReplayError(DataError):
+    """A recorded event is decided on differently by this code."""
+
+
+@dataclass
+class RecordedRuntime:
+    """Handles one event after the other; `observer` hears of each with what came of it."""
+
+    runtime: TradingRuntime
+    recorder: RunRecorder
+    observer: Observer | None = None
+    digest: str = FIRST
+    last_seq: int = 0
+    undecided: int | None = None  # the tape's last event, where the session broke off before it had decided on it
+
+    @classmethod
+    def build(
+        cls, plan: RunPlan, folder: RunFolder, state: SessionState | None = None, kept: LogLengths | None = None
+    ) -> "RecordedRuntime":
+        """For a plan, with files in `folder`; one that goes on from `state` knows all that was decided before.
+
+        `kept`: how much of the files that are there stays; otherwise they begin anew.
+        """
+        recorder = plan.recorder(folder, kept=kept)
+        try:
+            if state is None:
+                return cls(build_runtime(plan.settings, plan.strategy, recorder), recorder)
+            runtime = build_runtime(plan.settings, plan.strategy, recorder, state.runtime)
+            restore_totals(state.totals, recorder)
+            return cls(runtime, recorder, digest=state.digest)
+        except BaseException:
+            recorder.close()
+            raise
+
+    async def handle(self, event: Event) -> str:
+        """One event to its end, its rows to the kernel; the digest."""
+        await self.runtime.handle((event,))
+        fills, decisions = tuple(self.recorder.new_fills), tuple(self.recorder.decisions)
+        self.digest = digest_of(self.digest, self.runtime, fills, decisions)
+        self.recorder.flush()
+        if self.observer is not None:
+            self.observer(event, fills, decisions)
+        return self.digest
+
+    async def replay(self, recorded: "Tape | Epoch", last_seq: int | None = None) -> None:
+        """Every event of an epoch (of a tape that has but one), up to `last_seq`, each digest checked.
+
+        ReplayError at the first that differs.
+        """
+        for record in recorded.records:
+            if last_seq is not None and record.seq > last_seq:
+                return
+            self.runtime.ended = False  # where it was stopped with `on_stop: keep`, it went on
+            digest = await self.handle(record.event)
+            self.last_seq = record.seq
+            self.undecided = record.seq if record.digest is None else None
+            if record.digest is not None and record.digest != digest:
+                raise ReplayError(
+                    f"{recorded.folder}: event {record.seq} ({type(record.event).__name__}) was decided on differently "
+                    f"when it was recorded ({record.digest}, now {digest}): the code, or what it uses, has changed"
+                )
