@@ -14,7 +14,7 @@ from app.runs.equity import EquityLog
 from app.runs.run_folder import writing
 from app.runs.tally import Tally
 from app.runs.trade_log import SignalLog, TradeLog
-from app.trading.account import EquityRows
+from app.trading.account import SliceRows
 
 _FLUSH_ROWS = 128  # while rows and candles are still in the processor's cache
 Progress = Callable[[int, int], None]  # close time of the newest slice, candles so far
@@ -49,7 +49,7 @@ class RunRecorder:
         self.last_close_ms: int | None = None
         self._progress = progress
         self._cut_short = False
-        self.rows = EquityRows()
+        self.rows = SliceRows()
         self.decisions: list[Decision] = []
         self._fills: list[Fill] = []
         self.on_fill = self._fills.append  # called by the broker in the order of the fills: it only takes note

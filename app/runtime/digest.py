@@ -1,7 +1,7 @@
-"""A digest of what was decided: the books, the latch and the counts after an event, chained to the one before.
+"""A digest of what was decided: the account, the latch and the counts after an event, chained to the one before.
 
-The rule: two runtimes that decided the same on the same events have the same digest, and one that ever decided
-something else never has it again. It changes nothing and reads no clock.
+Two runtimes that decided the same on the same events have the same digest, and one that ever decided something else
+never has it again.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """StrategyHost: gives every strategy its candles and checks what it answers.
 
-Keeps the books that views read; a whole slice is in the books before the first strategy of it is asked. It asks
-in config order and decides nothing.
+Keeps the candles that views read; a whole slice is kept before the first strategy of it is asked. It asks in config
+order and decides nothing.
 """
 
 from collections import deque
@@ -35,7 +35,7 @@ class StrategyHost:
         declared = strategies[symbols[0]]
         kept = sorted({strategy_timeframe, *declared.timeframes}) if declared.lookback else []
         coarse = sorted({strategy_timeframe, *kept} - {session_timeframe})
-        self._books: dict[tuple[str, str], deque[Candle]] = {
+        self._newest: dict[tuple[str, str], deque[Candle]] = {
             (symbol, timeframe): deque(maxlen=declared.lookback) for symbol in symbols for timeframe in kept
         }
         self._kept = kept
@@ -45,12 +45,12 @@ class StrategyHost:
         self._strategy_timeframe = strategy_timeframe
         self._name = type(declared).__name__
         self.asked: dict[str, tuple[OnCandle, View]] = {
-            symbol: (strategy.on_candle, View(symbol, strategy_timeframe, account, self._books))
+            symbol: (strategy.on_candle, View(symbol, strategy_timeframe, account, self._newest))
             for symbol, strategy in strategies.items()
         }
 
     def absorb(self, slice_: Slice) -> Sequence[Candle]:
-        """Bring the books up to date; the strategy candles that close with this slice, in config order."""
+        """Keep a slice; the strategy candles that close with this slice, in config order."""
         if not self._coarse:
             if self._kept:
                 self._keep(slice_.candles)
@@ -63,7 +63,7 @@ class StrategyHost:
         return closing[self._strategy_timeframe]
 
     def absorb_late(self, candle: Candle) -> Sequence[Candle]:
-        """A candle that came after its slice: into the books; the strategy candle that it is, if it is one.
+        """A candle that came after its slice: kept; the strategy candle that it is, if it is one.
 
         A coarser candle that is still being built takes it in; one that has closed stays as it went out.
         """
@@ -83,9 +83,8 @@ class StrategyHost:
         return signal
 
     def _keep(self, candles: Sequence[Candle]) -> None:
-        books = self._books
         for candle in candles:
-            books[candle.symbol, candle.timeframe].append(candle)
+            self._newest[candle.symbol, candle.timeframe].append(candle)
 
 
 def _problem(signal: Any) -> str | None:

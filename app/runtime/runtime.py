@@ -12,7 +12,7 @@ from app.models.market import Candle, Slice
 from app.models.orders import FLAT, Action, CloseOrder, Decision, EntryOrder, Reason, Refusal, Signal
 from app.runtime.funnel import Funnel
 from app.runtime.host import StrategyHost
-from app.trading.account import Account, EquityRows
+from app.trading.account import Account, SliceRows
 from app.trading.execution import Broker, ExecutionEngine
 from app.trading.risk import RiskEngine
 from app.trading.safety import SafetyMonitor
@@ -31,7 +31,7 @@ class TradingRuntime:
         risk: RiskEngine,
         execution: ExecutionEngine,
         funnel: Funnel,
-        rows: EquityRows,
+        rows: SliceRows,
         decisions: list[Decision] | None = None,
         flatten_on_stop: bool = True,
     ) -> None:

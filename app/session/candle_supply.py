@@ -2,9 +2,9 @@
 
 A session's candles that are not in the cache are built from finer ones that are, where those cover the run.
 
-The rule: a series that somebody imported is left as it is, since another source's candles in its gaps would be a lie;
-an exchange is asked where the cache has no candle of the run, where it was asked for this series before, or where
---exchange-url says so. Nothing is asked --offline, and nothing is imported for asking where nothing is missing.
+A series that somebody imported is left as it is: candles of another source do not belong into its gaps. An exchange is
+asked where the cache has no candle of the run, where it was asked for this series before, or where --exchange-url says
+so; never --offline.
 """
 
 from collections.abc import Callable, Mapping, Sequence

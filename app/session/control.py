@@ -1,8 +1,7 @@
 """What an operator wants of a session from another shell: commands as files, a status to read.
 
-The rule: a command is a file in `RUN/commands/`, written whole; the session puts it into its queue and removes it once
-it is on the tape, so none is lost, and one that was given while nothing ran comes before the next start's first slice.
-It decides nothing.
+A command is a file in `RUN/commands/`, written whole. The session puts it into its queue and removes it once it was
+handled, so none is lost; one that was given while nothing ran comes before the next start's first slice.
 """
 
 import asyncio
@@ -128,12 +127,12 @@ class CommandWatch:
             content = json.loads(path.read_text(encoding="utf-8"))
             command = _KINDS[content["command"]](str(content["why"]))
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            aside = path.with_name(path.name + _UNREADABLE)
+            unreadable = path.with_name(path.name + _UNREADABLE)
             with contextlib.suppress(OSError):
-                path.replace(aside)
+                path.replace(unreadable)
             if path.exists():
                 self._given[path] = Kill("")  # it stays where it is; told once
-            self._say(f"a command that cannot be read was not obeyed; it is {aside} now: give it again")
+            self._say(f"a command that cannot be read was not obeyed; it is {unreadable} now: give it again")
             return []
         self._given[path] = command
         return [command]

@@ -1,7 +1,7 @@
 """Epochs of a session: what has changed since the last one, whether it can go on with it, and from which state.
 
-The rule: the state is what the code that decided wrote itself, and fits the tape's own digest; what was recorded after
-it is heard anew. Nothing of an older epoch is computed here. It writes nothing.
+The state is what the code that decided wrote itself, and fits the tape's digest. Candles after it come again from the
+exchange; commands after it are carried over. Nothing of an older epoch is computed again.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """The journal: writes every event of a live session to the tape before it is handled, and after it a digest.
 
-The rule: an event is in the kernel before anybody acts on it (it survives `kill -9`) and on the disk within a second.
-It decides nothing; feeds/tape.py reads what it wrote.
+An event is in the kernel before anybody acts on it (it survives `kill -9`), and on the disk within a second.
+feeds/tape.py reads what was written.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A paper session: the live feed, the runtime that backtests, and the tape; begun, or continued where it stopped.
 
-The rule: what was recorded is replayed through the same runtime and its digests checked before one new event is
-handled; changed code or settings begin a new epoch, if asked to. Which feed is behind is chosen here and nowhere else.
+Before the first new event is handled, what was recorded is replayed through the same runtime and each digest checked.
+Changed code or settings begin a new epoch, if asked to (`--new-epoch`).
 """
 
 import tempfile

@@ -1,7 +1,7 @@
 """What a run is, whatever feeds it: its settings, strategy, period and warm-up; its files, results and manifest.
 
-The rule: a backtest, a paper session and a replayed tape are described by the same plan and end in the same files,
-so that they can be compared. It feeds nothing and decides nothing.
+A backtest, a paper session and a replayed tape are described by the same plan and end in the same files, so that they
+can be compared.
 """
 
 from collections.abc import Mapping, Sequence

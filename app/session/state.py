@@ -1,7 +1,6 @@
 """The state of a session after an event, as one value: what a new epoch needs to go on where the old one ended.
 
-The rule: all that decides or is reported later is in it but the strategies' own memory, which a warm-up brings back. It
-is written by the code that decided, and read without computing anything.
+All that decides or is reported later is in it but the strategies' own memory, which a warm-up brings back.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """The state after the newest event, beside the tape: written by the code that decided it, for a later epoch.
 
-The rule: two files in turn, each with its checksum, length and number, so that one of them is whole whenever the
-process ends. What is in them is not its affair, and neither is a disk that takes no more: the tape tells that.
+Two files in turn, each with its checksum, length and number, so that one of them is whole whenever the
+process ends. A disk that takes no more is no fault here: the tape tells that.
 """
 
 import contextlib

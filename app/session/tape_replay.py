@@ -1,8 +1,8 @@
 """`--mode backtest --tape RUN`: a recorded session through the same runtime again, every digest checked.
 
-The rule: settings come from the tape, the files are those of any run; the tape of a session gives its trade log byte
-for byte, or the first event that was decided on differently is named. Each epoch begins with its own snapshot; rows of
-an earlier one that this code decides differently are the session's own, and that is said.
+Settings come from the tape, the files are those of any run. It gives the session's trade log byte for byte, or names
+the first event that was decided on differently. Each epoch begins with its own state; where this code decides an
+earlier epoch differently, its rows are copied from the session, and that is said.
 """
 
 from collections.abc import Callable

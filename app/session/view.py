@@ -1,7 +1,7 @@
 """What can be said of a live session at any moment: for its status file, its screen and its results.
 
-The rule: it only looks. It follows the events that were handled, replayed ones included, so that a session that was
-continued says the same as one that never stopped.
+It follows the events that were handled, replayed ones included, so that a session that was continued says the same as
+one that never stopped.
 """
 
 import asyncio

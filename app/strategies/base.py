@@ -53,15 +53,15 @@ class Condition(NamedTuple):
 class View:
     """What a strategy may look at, for one symbol. Everything in it is known at the candle's close."""
 
-    __slots__ = ("_account", "_books", "_timeframe", "symbol")
+    __slots__ = ("_account", "_newest", "_timeframe", "symbol")
 
     def __init__(
-        self, symbol: str, timeframe: str, account: "Account", books: Mapping[tuple[str, str], deque[Candle]]
+        self, symbol: str, timeframe: str, account: "Account", newest: Mapping[tuple[str, str], deque[Candle]]
     ) -> None:
         self.symbol = symbol
         self._timeframe = timeframe
         self._account = account
-        self._books = books
+        self._newest = newest
 
     @property
     def position(self) -> Position | None:
@@ -88,14 +88,14 @@ class View:
         """
         key = (symbol or self.symbol, timeframe or self._timeframe)
         try:
-            book = self._books[key]
+            candles = self._newest[key]
         except KeyError:
-            kept = ", ".join(sorted({f"{name} {frame}" for name, frame in self._books}))
+            kept = ", ".join(sorted({f"{name} {frame}" for name, frame in self._newest}))
             raise LookupError(
                 f"no candles of {key[0]} {key[1]} are kept (kept: {kept or 'none'}); "
                 "set the strategy's `lookback` and `timeframes`"
             ) from None
-        return tuple(book) if count is None else tuple(islice(book, max(len(book) - count, 0), None))
+        return tuple(candles) if count is None else tuple(islice(candles, max(len(candles) - count, 0), None))
 
 
 class Strategy:

@@ -1,7 +1,6 @@
 """Constraints between a strategy's parameters, as it declares them: `constraints = ("ema_fast < ema_slow",)`.
 
-The rule: a constraint compares a parameter with another one or with a number, and nothing else; a search does not
-run values that break one. It knows no search and no strategy.
+A constraint compares a parameter with another one or with a number. A search does not run values that break one.
 """
 
 import operator

@@ -1,4 +1,4 @@
-"""The books: balance, open positions, pending orders and the last known price of every symbol.
+"""The account: balance, open positions, pending orders and the last known price of every symbol.
 
 The one place where equity and exposure are computed. The broker writes here, and the runtime moves time and marks
 where nothing waits for a fill; risk, safety and strategies read. `balance` moves on CLOSE and nowhere else.
@@ -42,7 +42,7 @@ class Account:
         return exposure
 
 
-class EquityRows:
+class SliceRows:
     """One row per slice of the run, as the account stood after broker and guard; an observer takes them away.
 
     Three lists of equal length. The newest row stays until the run is over: a flatten or a kill that comes after

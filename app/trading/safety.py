@@ -9,7 +9,7 @@ from math import inf
 
 from app.models.orders import Refusal
 from app.times import DAY_MS
-from app.trading.account import Account, EquityRows
+from app.trading.account import Account, SliceRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SafetyMonitor:
     A day begins with the newest of the equity `rows` before its first slice, as it was finally written.
     """
 
-    def __init__(self, account: Account, limits: SafetyLimits, rows: EquityRows) -> None:
+    def __init__(self, account: Account, limits: SafetyLimits, rows: SliceRows) -> None:
         self._account = account
         self._rows = rows
         self._max_drawdown = inf if limits.max_drawdown is None else limits.max_drawdown

@@ -22,7 +22,7 @@ from app.session.building import fill_rules, instruments, risk_config
 from app.settings.profile import Settings, load_settings
 from app.strategies.base import FLAT, Strategy, View
 from app.times import DAY_MS, parse_time_ms
-from app.trading.account import Account, EquityRows
+from app.trading.account import Account, SliceRows
 from app.trading.execution import ExecutionEngine
 from app.trading.paper_trader import PaperTrader
 from app.trading.risk import RiskEngine
@@ -140,7 +140,7 @@ def build(
     live, mode = settings.live, settings.trading_mode
     account = Account(mode.starting_balance)
     fills: list[Fill] = []
-    rows = EquityRows()
+    rows = SliceRows()
     asked: list[Candle] = []
 
     def create() -> Strategy:

@@ -48,7 +48,7 @@ def test_without_lookback_and_coarse_candles_the_slice_is_passed_on() -> None:
     assert plain.absorb(together) is together.candles
 
 
-def test_the_whole_slice_is_in_the_books_before_the_first_is_asked() -> None:
+def test_the_whole_slice_is_kept_before_the_first_is_asked() -> None:
     curious = host(Curious)
     assert curious.keeps_candles
     for minute in range(6):

@@ -1,4 +1,4 @@
-"""The state of a session: put into new books it decides on everything as the books it is of."""
+"""The state of a session: a runtime that goes on from it decides on everything as the one it is of."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def continued(run: Path, state: SessionState, *overrides: str) -> Live:
 @pytest.mark.parametrize(
     "overrides", [(), ("safety.max_daily_loss=0.001",), ("fill=close", "safety.max_drawdown=0.002")]
 )
-async def test_it_decides_as_the_books_it_is_of_from_any_event_on(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+async def test_it_decides_as_the_runtime_it_is_of_from_any_event_on(tmp_path: Path, overrides: tuple[str, ...]) -> None:
     events, places = market(), range(5, len(market()), 4)
     whole = await handled(tmp_path / "whole", events, *overrides)
     whole.recorded.recorder.finish()

@@ -4,7 +4,7 @@ import pytest
 
 from app.models.orders import Refusal
 from app.times import DAY_MS
-from app.trading.account import Account, EquityRows
+from app.trading.account import Account, SliceRows
 from app.trading.safety import SafetyLimits, SafetyMonitor
 from tests.made import BTC, ETH, entry, position
 
@@ -24,7 +24,7 @@ class Watched(SafetyMonitor):
 
 def monitor(limits: SafetyLimits, balance: float = 10_000.0) -> tuple[SafetyMonitor, Account]:
     account = Account(balance)
-    return Watched(account, limits, EquityRows()), account
+    return Watched(account, limits, SliceRows()), account
 
 
 async def feed(safety: SafetyMonitor, *equities: float, at_ms: int = DAY_MS // 2) -> list[bool]:
