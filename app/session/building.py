@@ -4,12 +4,12 @@ A runtime begins anew, or goes on from the state that another one had.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from app.runs.recorder import RunRecorder
 from app.runtime.funnel import Funnel
 from app.runtime.host import StrategyHost
 from app.runtime.runtime import TradingRuntime
-from app.session.state import RuntimeState, restore_runtime
 from app.settings.profile import Settings, TradingModeSettings
 from app.strategies.loader import LoadedStrategy
 from app.trading.account import Account
@@ -19,12 +19,15 @@ from app.trading.paper_trader import FillRules, PaperTrader
 from app.trading.risk import RiskConfig, RiskEngine
 from app.trading.safety import SafetyLimits, SafetyMonitor
 
+if TYPE_CHECKING:
+    from app.session.state import RuntimeState
+
 
 def build_runtime(
     settings: Settings,
     strategy: LoadedStrategy,
     recorder: RunRecorder,
-    state: RuntimeState | None = None,
+    state: "RuntimeState | None" = None,
     *,
     target_first: bool = False,
 ) -> TradingRuntime:
@@ -57,6 +60,8 @@ def build_runtime(
         flatten_on_stop=mode.on_stop == "flatten",
     )
     if state is not None:
+        from app.session.state import restore_runtime  # a backtest does without
+
         restore_runtime(state, runtime)
     return runtime
 

@@ -16,10 +16,10 @@ from app.runtime.digest import FIRST, digest_of
 from app.runtime.runtime import TradingRuntime
 from app.session.building import build_runtime
 from app.session.plan import RunPlan
-from app.session.state import SessionState, restore_totals
 
 if TYPE_CHECKING:
     from app.feeds.tape import Epoch, Tape
+    from app.session.state import SessionState
 
 Observer = Callable[[Event, Sequence[Fill], Sequence[Decision]], None]
 
@@ -41,7 +41,7 @@ class RecordedRuntime:
 
     @classmethod
     def build(
-        cls, plan: RunPlan, folder: RunFolder, state: SessionState | None = None, kept: LogLengths | None = None
+        cls, plan: RunPlan, folder: RunFolder, state: "SessionState | None" = None, kept: LogLengths | None = None
     ) -> "RecordedRuntime":
         """For a plan, with files in `folder`; one that goes on from `state` knows all that was decided before.
 
@@ -51,6 +51,8 @@ class RecordedRuntime:
         try:
             if state is None:
                 return cls(build_runtime(plan.settings, plan.strategy, recorder), recorder)
+            from app.session.state import restore_totals  # a backtest does without
+
             runtime = build_runtime(plan.settings, plan.strategy, recorder, state.runtime)
             restore_totals(state.totals, recorder)
             return cls(runtime, recorder, digest=state.digest)
