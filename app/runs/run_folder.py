@@ -133,7 +133,8 @@ def owned(folder: Path) -> Iterator[None]:
     with writing(folder):
         descriptor = _lock(path)
     try:
-        write_owner(descriptor)
+        with writing(folder):
+            write_owner(descriptor)
         yield
     finally:
         with suppress(OSError):

@@ -61,6 +61,8 @@ def _folder(place: str) -> Path | None:
 
 def _is_below(file: str, folders: Iterable[Path]) -> bool:
     path = Path(file).resolve()
-    return not path.is_relative_to(_PACKAGE) and any(
+    if path.is_relative_to(_PACKAGE) or not path.is_file():  # compiled libraries name their sources: pyarrow/error.pxi
+        return False
+    return any(
         path.is_relative_to(folder) and "site-packages" not in path.relative_to(folder).parts for folder in folders
     )

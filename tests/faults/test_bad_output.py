@@ -61,7 +61,7 @@ def test_a_disk_that_becomes_full_is_one_line_and_no_finished_run(place: Place, 
     left = {name for name in place.tree() if name not in before}
     assert left <= {"run", LOG, "run/equity.arrows", "run/signals.csv"}
     # What got to the disk is the beginning of the very same log, and the same command runs once there is room.
-    partial = (place.folder / LOG).read_bytes()
+    partial = (place.folder / LOG).read_bytes() if limit_bytes else b""  # then not even the lock was written
     assert place.backtest("--strategy", "busy.py")[0] == 0
     whole = (place.folder / LOG).read_bytes()
     assert len(whole) > 20_000

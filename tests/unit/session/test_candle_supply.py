@@ -296,15 +296,14 @@ def test_hours_are_built_of_fetched_minutes_and_the_warm_up_is_fetched_as_minute
     asyncio.run(supply.fill(hours, Period(at(DAY), at(2 * DAY - 20), ""), at(DAY - 120)))
     assert [(report.timeframe, report.new) for report in world.reports] == [("1m", 120)]
     assert world.cache.months(BTC, "1h") == []
-    assert supply.candles(hours, at(2 * DAY - 20)).present(BTC, "1h", at(DAY - 120), at(2 * DAY)) == (
-        (at(DAY - 120), at(2 * DAY)),
-    )
+    built = supply.candles(hours, at(2 * DAY - 20)).present(BTC, "1h", at(DAY - 120), at(2 * DAY))
+    assert built == ((at(DAY - 120), at(2 * DAY)),)
 
 
 def test_minutes_that_lack_some_of_the_run_are_used_where_nobody_may_be_asked(world: World) -> None:
-    hours = settings_of(timeframe="1h")
+    hours, days = settings_of(timeframe="1h"), (at(DAY), at(3 * DAY))
     world.imported(range(DAY, 2 * DAY))
-    assert world.supply().with_finer(hours, at(DAY), at(3 * DAY)).finer == {BTC: "1m"}, "imported: left as it is"
+    assert world.supply().with_finer(hours, *days).finer == {BTC: "1m"}, "imported: left as it is"
     assert world.supply().with_finer(hours, None, None).finer == {BTC: "1m"}
     world.fetched([])
     assert world.supply().with_finer(hours, at(DAY), at(3 * DAY)).finer == {}, "fetched: hours are asked for"

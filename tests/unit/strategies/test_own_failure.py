@@ -100,6 +100,8 @@ def test_a_bug_of_onetape_or_of_an_installed_package_is_not(places: list[str], t
     code: dict[str, Callable[[float], float]] = {}
     exec(compile(HELPER, str(installed), "exec"), code)
     assert own_failure(raised(lambda: code["divide"](1.0)), places) is None
+    exec(compile(HELPER, "library/error.pxi", "exec"), code)  # a compiled library's own source, which is nowhere here
+    assert own_failure(raised(lambda: code["divide"](1.0)), places) is None
     assert own_failure(raised(lambda: load_strategy("nowhere.py")), places) is None
     assert own_failure(ValueError("never raised"), places) is None
     assert own_failure(raised(lambda: 1 / 0), ["app.strategies.scalping_ema_rsi", "no_such_module"]) is None

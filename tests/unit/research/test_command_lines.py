@@ -14,9 +14,9 @@ def test_every_argument_is_there() -> None:
     )  # fmt: skip
     assert shlex.split(backtest_command(runner)) == [
         "python", "-m", "app", "--mode", "backtest", "--config", "my configs/live.yaml", "--cache", "data/x",
-        "--start", "1970-01-01T00:00:00.000Z", "--end", "2025-01-02", "--symbols", "A/B,C/D", "--interval", "1h",
-        "--strategy", "mine.py:Own", "--set", "strategy.params.name='two words'", "--set", "risk.risk_per_trade=0.1",
-        "--offline",
+        "--offline", "--start", "1970-01-01T00:00:00.000Z", "--end", "2025-01-02", "--symbols", "A/B,C/D",
+        "--interval", "1h", "--strategy", "mine.py:Own", "--set", "strategy.params.name='two words'",
+        "--set", "risk.risk_per_trade=0.1",
     ]  # fmt: skip
 
 
