@@ -9,7 +9,7 @@ from app.research.path_bands import fan
 from app.research.research_pages import HEIGHT, LEFT, POINTS, WIDTH, monte_carlo_page, walk_page
 from app.research.walk_forward import walk_windows
 from app.research.walk_report import walk_content
-from tests.unit.test_curve_page import points
+from tests.unit.research.test_curve_page import points
 from tests.walks import always, walk
 
 
