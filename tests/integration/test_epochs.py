@@ -37,7 +37,7 @@ def test_a_killed_session_goes_on_with_another_config(tmp_path: Path) -> None:
         paper.start(*RATIO, "--new-epoch")
         paper.wait_for(lambda: status_of(paper).get("epoch") == 2)
         kept = read_tape(paper.run).epochs[1].header["state"]["books"]["positions"]
-        paper.wait_for(lambda: paper.rows()[-1]["action"] == "OPEN" and len(paper.rows()) > len(rows) + 2)
+        paper.wait_for(lambda: len(now := paper.rows()) > len(rows) + 2 and now[-1]["action"] == "OPEN")
         # The latch survives an epoch, and so does a command that waited for it.
         assert run("kill", str(paper.run), "--why", "a test").returncode == 0
         paper.wait_for(lambda: bool(status_of(paper)["halted"]))
