@@ -83,7 +83,7 @@ def test_an_operator_kills_resumes_looks_and_stops(tmp_path: Path) -> None:
         second = run(*paper.words)
         assert second.returncode == 2
         assert second.stderr == (
-            f"onetape: {paper.run} belongs to a running session, process {paper.process.pid}; stop it first\n"
+            f"onetape: {paper.run} belongs to a run that is going on, process {paper.process.pid}; stop it first\n"
         )
         # The latch survives a kill -9 and a restart; a resume given meanwhile takes effect then.
         paper.process.kill()
