@@ -148,7 +148,7 @@ async def test_every_fault_and_a_few_storms_within_the_limit_are_history(tmp_pat
             assert heard.slices == history(heard.start_ms, heard.slices[-1].close_time_ms), name
             assert len(heard.slices) >= WARMUP + candles - 1
             assert heard.rare() == [], name
-            assert heard.states[-1].reconnects >= len(later), name
+            assert heard.states[-1].reconnects >= bool(later), name  # two drops in a row may meet one redial
 
     async with leaving_nothing():
         calm = [one(name, faults, 6) for name, faults in SCRIPTS.items()]
