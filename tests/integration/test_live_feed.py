@@ -76,7 +76,7 @@ async def listen(
     faults: Mapping[int, Faults] | None = None,
     listened: Listened | None = None,
 ) -> Listened:
-    """A feed from the candle that is forming now, for so many candles; `faults` come with that slice, if the link is up."""
+    """A feed from the forming candle on, for so many candles; `faults` come with that slice, once the link is up."""
     listened = listened or Listened()
     queue: EventQueue = asyncio.Queue(4)
     waiting = dict(faults or {})
