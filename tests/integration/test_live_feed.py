@@ -86,7 +86,7 @@ async def listen(
             listened.events.extend(await queue.get())  # type: ignore[arg-type]  # a feed's own events
             reached = sum(not one.warmup for one in listened.slices)
             for number in sorted(number for number in waiting if number <= reached):
-                while not feed.state.connected:  # the fault before it is over: two drops are two redials
+                while feed.state.connections <= len(faults or ()) - len(waiting):  # redialled after the one before it
                     await asyncio.sleep(0.01)
                 net.faults.add(waiting.pop(number))
 
