@@ -5,6 +5,8 @@ only says which claim nobody can believe before the exchange is asked again: one
 answer and the seconds since allow. Where the exchange's clock disagrees with its own candles (a frame of a forming
 candle after its close), the candles are right. An answer that neither the answers before nor the frames bear out is
 believed when it was repeated for a while and no frame spoke against it.
+
+A testnet's clock may have a pace of its own, which is learnt, and may be held: the pace is how fast it runs at most.
 """
 
 from typing import NamedTuple
@@ -24,24 +26,28 @@ class TimeAnswer(NamedTuple):
 
 
 class _Pace(NamedTuple):
-    """Milliseconds of the exchange in one of this machine, at least and at most; other than 1 on a testnet."""
+    """Milliseconds of the exchange in one of this machine, as measured: at least and at most."""
 
     least: float
     most: float
 
 
+_REAL = _Pace(1.0, 1.0)  # every exchange's but a testnet's
+_FAST = 1.2  # a testnet's pace at least; what is slower is an exchange's, or was held
+
+
 class ExchangeClock:
     """`time_ms` as the exchange told it last (0: never), `candle_ms` that time by its candles."""
 
-    def __init__(self, step_ms: int) -> None:
+    def __init__(self, step_ms: int, *, has_own_pace: bool = False) -> None:
         self.time_ms = 0
         self.ahead_ms = 0  # its clock against its candles, as far as frames have proved
         self.doubted = 0  # answers that were not believed
         self._step_ms = step_ms
-        self._pace = _Pace(1.0, 1.0)
+        self._has_own_pace, self._pace = has_own_pace, _REAL
         self._told: TimeAnswer | None = None
-        self._first: TimeAnswer | None = None  # that all since have followed: the longest measure of the pace
-        self._is_sure = False  # of the pace: a second answer has borne out the first
+        self._has_jumped = False  # to the answer that is believed; a second jump in a row is another pace
+        self._is_sure = False  # a second answer has borne out the first
         self._doubts: list[TimeAnswer] = []  # in a row, each bearing out the one before
         self._frame: tuple[int, float] | None = None  # newest event time that was heard, and when
         self._fitting_s = float("-inf")  # when a frame last fitted what is believed
@@ -70,12 +76,15 @@ class ExchangeClock:
         told = self._told
         if told is None:
             self._believe(answer)
-        elif self._follows(told, answer, self._pace, self._slack_ms):
-            self._learn_pace(self._first or told, answer)
+        elif self._follows(told, answer, self._slack_ms) and not self._is_held_back(answer):
+            self._learn_pace(told, answer)
             self._is_sure |= _pace_between(told, answer) is not None
+            self._has_jumped = False
             self._believe(answer)
         elif self._is_shown_by_frames(answer) or self._is_pace(told, answer) or self._is_repeated(answer):
-            self._is_sure, self._first = True, None
+            if self._has_jumped:
+                self._learn_pace(told, answer, again=True)
+            self._is_sure = self._has_jumped = True
             self.ahead_ms = 0
             self._newest_open_ms = min(self._newest_open_ms, answer.time_ms)
             self._believe(answer)
@@ -124,36 +133,45 @@ class ExchangeClock:
         told = self._told
         if told is None:
             return 0
-        passed_ms = int(max(0.0, now_s - told.answered_s) * 1000.0 * self._pace.least)
+        passed_ms = int(max(0.0, now_s - told.answered_s) * 1000.0 * self._least_pace)
         return told.time_ms + passed_ms - self._slack_ms - self._step_ms
 
     def _believe(self, answer: TimeAnswer) -> None:
         self._told, self._doubts = answer, []
-        self._first = self._first or answer
         self.time_ms = answer.time_ms
 
-    def _follows(self, before: TimeAnswer, answer: TimeAnswer, pace: _Pace, slack_ms: int) -> bool:
+    @property
+    def _least_pace(self) -> float:
+        return 1.0 if self._pace == _REAL else 0.0
+
+    def _follows(self, before: TimeAnswer, answer: TimeAnswer, slack_ms: int) -> bool:
         """Whether as much time passed between two answers as the local clock saw pass."""
         least_s, most_s = answer.asked_s - before.answered_s, answer.answered_s - before.asked_s
         passed_ms = answer.time_ms - before.time_ms
-        least_ms, most_ms = max(0.0, least_s) * 1000.0 * pace.least, most_s * 1000.0 * pace.most
+        least_ms, most_ms = max(0.0, least_s) * 1000.0 * self._least_pace, most_s * 1000.0 * self._pace.most
         return least_ms - slack_ms <= passed_ms <= most_ms + slack_ms
 
-    def _learn_pace(self, before: TimeAnswer, answer: TimeAnswer) -> None:
+    def _is_held_back(self, answer: TimeAnswer) -> bool:
+        """Whether a testnet's clock, which may stand, is behind what its frames have told since: an old answer."""
+        return self._pace != _REAL and answer.time_ms < self.time_ms - self._slack_ms
+
+    def _learn_pace(self, before: TimeAnswer, answer: TimeAnswer, *, again: bool = False) -> None:
         pace = _pace_between(before, answer)
-        if pace is None or pace.least <= 1.0 <= pace.most:
+        if not self._has_own_pace or pace is None or pace.most < _FAST:
             return
-        least, most = max(self._pace.least, pace.least), min(self._pace.most, pace.most)
-        self._pace = _Pace(least, most) if least <= most else pace
+        if again or self._pace == _REAL:
+            self._pace = pace
+        elif max(self._pace.least, pace.least) <= min(self._pace.most, pace.most):  # it was not held in between
+            self._pace = _Pace(max(self._pace.least, pace.least), min(self._pace.most, pace.most))
 
     def _is_pace(self, told: TimeAnswer, answer: TimeAnswer) -> bool:
         """At the start: three answers on one line are a clock of another pace, as a testnet's is."""
-        if self._is_sure or not self._doubts:
+        if not self._has_own_pace or self._is_sure or not self._doubts:
             return False
         before, after = _pace_between(told, self._doubts[-1]), _pace_between(self._doubts[-1], answer)
         if before is None or after is None or before.most < after.least or after.most < before.least:
             return False
-        self._pace = _pace_between(told, answer) or after
+        self._learn_pace(told, answer)
         return True
 
     def _is_shown_by_frames(self, answer: TimeAnswer) -> bool:
@@ -162,15 +180,15 @@ class ExchangeClock:
             return False
         event_ms, heard_s = self._frame
         shown = TimeAnswer(event_ms, heard_s, heard_s)
-        return self._follows(shown, answer, self._pace, self._slack_ms + _UNDER_WAY_MS)
+        return self._follows(shown, answer, self._slack_ms + _UNDER_WAY_MS)
 
     def _is_repeated(self, answer: TimeAnswer) -> bool:
-        if self._doubts and not self._follows(self._doubts[-1], answer, self._pace, self._slack_ms):
+        if self._doubts and not self._follows(self._doubts[-1], answer, self._slack_ms):
             self._doubts = []
         self._doubts.append(answer)
         first = self._doubts[0]
-        is_long = len(self._doubts) >= _REPEATS and answer.answered_s - first.asked_s >= _REPEATED_S
-        return is_long and self._fitting_s < first.asked_s
+        is_long = not self._is_sure or answer.answered_s - first.asked_s >= _REPEATED_S
+        return len(self._doubts) >= _REPEATS and is_long and self._fitting_s < first.asked_s
 
 
 def _pace_between(before: TimeAnswer, answer: TimeAnswer) -> _Pace | None:

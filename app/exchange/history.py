@@ -96,6 +96,11 @@ class HistoricalDataProvider:
         await self._open(symbols, timeframe)
         return await self._agreed_time_ms()
 
+    @property
+    def is_testnet(self) -> bool:
+        """Whether an address of one's own was given, and not the exchange's."""
+        return self._url is not None
+
     async def server_time(self, symbols: Sequence[str], timeframe: str) -> TimeAnswer:
         """The exchange's clock for a live feed, which asks again by itself; after that its markets are known."""
         await self._open(symbols, timeframe)

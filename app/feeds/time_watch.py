@@ -43,7 +43,7 @@ class TimeWatch:
     ) -> None:
         self._symbols, self._timeframe = symbols, timeframe
         self._step_ms = timeframe_ms(timeframe)
-        self.clock = ExchangeClock(self._step_ms)
+        self.clock = ExchangeClock(self._step_ms, has_own_pace=provider.is_testnet)
         self.faults = 0
         self._provider, self._times = provider, times
         self._is_waiting, self._asked, self._lines, self._sleep = is_waiting, asked, lines, sleep

@@ -15,7 +15,7 @@ def answer(time_ms: float, at_s: float, rtt_s: float = 0.1) -> TimeAnswer:
 
 def told(at_s: float = 0.0, *, pace: float = 1.0, ahead_ms: int = 0) -> ExchangeClock:
     """A clock that has heard two answers, one each second, the second at `at_s`."""
-    clock = ExchangeClock(MINUTE_MS)
+    clock = ExchangeClock(MINUTE_MS, has_own_pace=pace != 1.0)
     for second in (-2.0, -1.0, 0.0):
         clock.note_answer(answer(NOW_MS + ahead_ms + second * 1000 * pace, at_s + second))
     assert clock.is_sure
@@ -95,6 +95,57 @@ def test_the_pace_of_a_testnet_is_learnt_by_three_answers(pace: float) -> None:
         assert clock.note_answer(answer(NOW_MS + second * 1000 * pace, float(second)))
     true_ms = NOW_MS + 6_000 * pace
     assert true_ms <= clock.latest_ms(6.0) <= true_ms + 1_000 + 0.5 * 1000 * pace
+
+
+def test_a_testnets_clock_may_be_held_and_is_believed_when_it_runs_on() -> None:
+    clock = told(pace=20.0)
+    for second in range(1, 8):
+        assert clock.note_answer(answer(NOW_MS + 10, float(second)))  # it stands
+    for second in range(8, 12):
+        assert clock.note_answer(answer(NOW_MS + (second - 7) * 20_000, float(second)))
+    for second in range(12, 40):  # and stands for a while between two answers
+        assert clock.note_answer(answer(NOW_MS + 80_000 + (second - 11) * 9_000, float(second)))
+    assert clock.note_answer(answer(NOW_MS + 80_000 + 28 * 9_000 + 30 * 20_000, 69.0)), "the pace is what it was"
+
+
+def test_an_old_answer_of_a_testnet_is_not_believed_where_frames_have_told_more() -> None:
+    clock = told(pace=20.0)
+    for second in range(1, 10):
+        frame(clock, 20_000 * second, float(second), NOW_MS + second // 3 * MINUTE_MS)
+    assert not clock.note_answer(answer(NOW_MS + 10, 9.1))
+    assert clock.time_ms == NOW_MS + 180_000
+
+
+def test_the_pace_of_a_testnet_that_stood_at_the_start_is_learnt_by_two_answers_that_frames_bear_out() -> None:
+    clock = ExchangeClock(MINUTE_MS, has_own_pace=True)
+    assert clock.note_answer(answer(NOW_MS, 0.0)) and clock.note_answer(answer(NOW_MS, 0.2))
+    assert clock.is_sure
+
+    def at(now_s: float) -> int:
+        return int(20_000 * (now_s - 10.0))
+
+    for asked_s in (11.0, 13.0):  # frames are ahead of what can be believed until it was asked
+        assert clock.hear(NOW_MS + at(asked_s), asked_s)
+        assert clock.note_answer(answer(NOW_MS + at(asked_s), asked_s, 0.01))
+    for second in range(14, 60):
+        assert frame(clock, at(second), float(second), NOW_MS + at(second) // MINUTE_MS * MINUTE_MS)
+    assert clock.note_answer(answer(NOW_MS + at(60.0), 60.0, 0.01))
+
+
+def test_an_exchange_has_no_pace_of_its_own() -> None:
+    clock = ExchangeClock(MINUTE_MS)
+    for second in range(10):
+        clock.note_answer(answer(NOW_MS + second * 20_000, float(second)))
+    assert not clock.is_sure
+
+
+@pytest.mark.parametrize("first_ms", [-DAY_MS, DAY_MS, 2_000])
+def test_one_wrong_answer_at_the_start_is_outvoted(first_ms: int) -> None:
+    clock = ExchangeClock(MINUTE_MS, has_own_pace=True)
+    clock.note_answer(answer(NOW_MS + first_ms, 0.0, 0.01))
+    for tries in range(1, 4):
+        clock.note_answer(answer(NOW_MS + tries * 70, tries * 0.07, 0.01))
+    assert clock.is_sure and clock.time_ms == NOW_MS + 210
 
 
 def test_a_clock_ahead_is_seen_by_a_candle_that_still_forms() -> None:
