@@ -1,12 +1,10 @@
 """The exchange's time as it tells it: its clock where it was asked, frames as far as that bears them out.
 
-The time is never this machine's, nor an offset to it; between two tellings it stands still. The local monotonic clock
-only says which claim nobody can believe before the exchange is asked again: one that lies further ahead than the last
-answer and the seconds since allow. Where the exchange's clock disagrees with its own candles (a frame of a forming
-candle after its close), the candles are right. An answer that neither the answers before nor the frames bear out is
-believed when it was repeated for a while and no frame spoke against it.
-
-A testnet's clock may have a pace of its own, which is learnt, and may be held: the pace is how fast it runs at most.
+The time is never this machine's, and stands still between two tellings. The local monotonic clock only says which claim
+nobody can believe before the exchange is asked again: one further ahead than the last answer and the seconds since
+allow (a testnet's own pace is learnt; its clock may be held, too). Where the exchange's clock disagrees with its candles
+(a frame of a forming candle after its close), the candles are right. Other answers are believed once frames bear them
+out, or once they were repeated for a while and no frame spoke against them.
 """
 
 from typing import NamedTuple
