@@ -2,8 +2,8 @@
 
 The time is never this machine's, and stands still between two tellings. The local monotonic clock only says which claim
 nobody can believe before the exchange is asked again: one further ahead than the last answer and the seconds since
-allow (a testnet's own pace is learnt; its clock may be held, too). Where the exchange's clock disagrees with its candles
-(a frame of a forming candle after its close), the candles are right. Other answers are believed once frames bear them
+allow (a testnet's pace is learnt; its clock may be held). Where the exchange's clock disagrees with its own candles (a
+frame of a forming candle after its close), the candles are right. Other answers are believed once frames bear them
 out, or once they were repeated for a while and no frame spoke against them.
 """
 
