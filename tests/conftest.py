@@ -1,6 +1,7 @@
 """For every test: Hypothesis measures no time, a busy machine takes none away, and interpreters are kept warm."""
 
-from collections.abc import Callable, Mapping
+import faulthandler
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +11,7 @@ from tests import fair_loop, warm_python
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 fair_loop.install()
+_HANGS_S = 900  # a test that takes longer never ends: its worker ends, and it has failed
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,3 +32,13 @@ def pytest_unconfigure() -> None:
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], object]]:
     """The loop of an asynchronous test."""
     return {"fair": fair_loop.FairLoop}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """A test that hangs fails by its name, instead of keeping all others."""
+    faulthandler.dump_traceback_later(_HANGS_S, exit=True)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -100,7 +100,7 @@ def refusal_wait_s(error: RateLimitError | BlockedError, refusals: int) -> float
         unsaid_s = min(BAN_MOST_S, BAN_LEAST_S * 2.0 ** min(refusals - 1, 32))
         return error.retry_after_s or unsaid_s + jittered_s(1, _LIMIT_BASE_S, 1.0)
     least_s = min(_UNSAID_WAIT_S, _LIMIT_BASE_S * 2.0 ** min(refusals - 1, 32))
-    return max(least_s, error.retry_after_s or _UNSAID_WAIT_S)
+    return max(least_s, _UNSAID_WAIT_S if error.retry_after_s is None else error.retry_after_s)
 
 
 def jittered_s(failures: int, base_s: float, longest_s: float) -> float:

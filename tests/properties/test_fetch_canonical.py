@@ -16,6 +16,7 @@ from app.exchange.history import HistoricalDataProvider
 from app.exchange.retries import RetryPolicy
 from tests.candle_columns import MINUTE_MS, START_MS, make_candles
 from tests.scripted_exchange import Asked, Row, ScriptedExchange, slot
+from tests.virtual_loop import run_virtual
 
 SYMBOL, TIMEFRAME = "BTC/USDT", "1m"
 SLOTS = 120  # an hour before and after a month's end
@@ -159,7 +160,7 @@ def test_one_canonical_cache(
         at_once = CandleCache(Path(folder, "at_once"))
         at_once.merge(SYMBOL, TIMEFRAME, make_candles(inside))
         calm = CandleCache(Path(folder, "calm"))
-        asyncio.run(fetch(calm, ScriptedExchange(times, NOW_MS), (0, SLOTS), None))
+        run_virtual(fetch(calm, ScriptedExchange(times, NOW_MS), (0, SLOTS), None))
         cache = CandleCache(Path(folder, "cache"))
         exchange = ScriptedExchange(times, NOW_MS, page_candles=page, distort=Weather(seed, share, faults))
         for action, span, steps in [*actions, ("fetch", (0, SLOTS), 0)]:
@@ -167,11 +168,11 @@ def test_one_canonical_cache(
                 bounds = slot(span[0], START_MS), slot(span[1], START_MS)
                 cache.merge(SYMBOL, TIMEFRAME, make_candles([one for one in inside if bounds[0] <= one < bounds[1]]))
             else:
-                asyncio.run(fetch(cache, exchange, span, steps if action == "interrupted" else None))
+                run_virtual(fetch(cache, exchange, span, steps if action == "interrupted" else None))
         # The same candles as an import, and the same knowledge of what is not there as an undisturbed fetch.
         parquet = {name: data for name, data in month_files(cache.root).items() if name.endswith(".parquet")}
         assert parquet == month_files(at_once.root)
         assert month_files(cache.root) == month_files(calm.root)
         asked = len(exchange.asked)
-        asyncio.run(fetch(cache, exchange, (0, SLOTS), None))
+        run_virtual(fetch(cache, exchange, (0, SLOTS), None))
         assert len(exchange.asked) == asked, "a second fetch asks for nothing"
