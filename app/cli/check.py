@@ -18,13 +18,12 @@ from app.cli.arguments import Parser, cache_argument, profile_arguments, profile
 from app.errors import DataError
 from app.feeds.replay import ReplayFeed
 from app.models.orders import FLAT, Action, Bound, Refusal
-from app.runtime.host import StrategyHost
-from app.session.building import instruments, risk_config
+from app.session.building import account_of, host_of, instruments, risk_config
 from app.session.candle_supply import Supply
 from app.session.period import resolve_period, what_is_there
 from app.settings.profile import Settings, load_settings
 from app.settings.shipped import DEFAULT_CACHE
-from app.strategies.loader import LoadedStrategy, check_settings, required_startup, startup_candles
+from app.strategies.loader import LoadedStrategies, check_settings, required_startup, startup_candles
 from app.times import DAY_MS, short_time, timeframe_ms
 from app.trading.account import Account
 from app.trading.risk import RiskEngine, RiskOutput
@@ -47,12 +46,12 @@ class Probe:
     risked_pct: list[float]
 
 
-async def run_check_async(settings: Settings, strategy: LoadedStrategy, cache: CandleCache) -> Probe:
+async def run_check_async(settings: Settings, strategies: LoadedStrategies, cache: CandleCache) -> Probe:
     """Ask the strategy for the newest candles in the cache and size what it answers; DataError without any."""
     live = settings.live
     period = resolve_period(cache, live.symbols, live.timeframe, None, None, times.now_ms())
     start_ms = period.end_ms - _PROBE_DAYS * DAY_MS
-    warmup_ms = startup_candles(settings, strategy()) * timeframe_ms(live.timeframe)
+    warmup_ms = startup_candles(settings, strategies) * timeframe_ms(live.timeframe)
     feed = ReplayFeed(
         cache,
         live.symbols,
@@ -61,21 +60,24 @@ async def run_check_async(settings: Settings, strategy: LoadedStrategy, cache: C
         start_ms=start_ms,
         end_ms=period.end_ms,
     )
-    account = Account(settings.trading_mode.starting_balance)
-    host = StrategyHost(live.symbols, live.timeframe, settings.strategy_timeframe, strategy, account)
-    risk = RiskEngine(risk_config(settings), instruments(settings))
+    account = account_of(settings)
+    host = host_of(settings, strategies, account)
+    risks = {spec.id: RiskEngine(risk_config(settings, spec), instruments(settings)) for spec, _ in strategies.of}
     probe = Probe(period.end_ms, 0, 0, 0, Counter(), Counter(), [], [], [])
     for slices in feed.bursts():
         for slice_ in slices:
             for candle in slice_.candles:
                 account.marks[candle.symbol] = candle.close
-            for candle in host.absorb(slice_):
-                on_candle, view = host.asked[candle.symbol]
-                signal = await on_candle(candle, view)
-                if slice_.warmup or signal is FLAT or host.check(signal, candle).action in (Action.FLAT, Action.EXIT):
-                    continue
-                _note(probe, account, await risk.assess(candle.symbol, signal, account))
-                probe.shorts += signal.action is Action.SHORT
+            closing = host.absorb(slice_)
+            for own in host.hosted:
+                for candle, on_candle, view in own.asked_of(closing):
+                    answer = await on_candle(candle, view)
+                    if slice_.warmup or answer is FLAT:
+                        continue
+                    signal = own.check(answer, candle)
+                    if signal.action in (Action.LONG, Action.SHORT):
+                        _note(probe, account, await risks[view.line.strategy].assess(view.line, signal, account))
+                        probe.shorts += signal.action is Action.SHORT
             probe.candles += 0 if slice_.warmup else len(slice_.candles)
     return probe
 
@@ -105,14 +107,14 @@ def run_check(args: argparse.Namespace) -> int:
     cache = CandleCache(args.cache or DEFAULT_CACHE)
     settings = load_settings(**profile)
     refuse_near_symbols(cache, settings.live.symbols)
-    strategy = check_settings(settings)
+    strategies = check_settings(settings)
     print(f"{profile['config']}: valid")
     supply = Supply(cache, offline=True, tell=lambda text: print(f"  {text}")).with_finer(settings, None, None)
     settings, candles = supply.complete(settings), supply.candles(settings)
-    for line in describe(settings, strategy):
+    for line in describe(settings, strategies):
         print(f"  {line}")
     try:
-        probe = asyncio.run(run_check_async(settings, strategy, candles))
+        probe = asyncio.run(run_check_async(settings, strategies, candles))
     except DataError:
         print(f"Nothing to try the strategy on: {what_is_there(cache)}")
         return 0
@@ -124,15 +126,15 @@ def run_check(args: argparse.Namespace) -> int:
     return 0
 
 
-def describe(settings: Settings, strategy: LoadedStrategy) -> Iterator[str]:
+def describe(settings: Settings, strategies: LoadedStrategies) -> Iterator[str]:
     """What a run would do, a line each."""
     live, mode, risk, safety = settings.live, settings.trading_mode, settings.risk, settings.trading_mode.safety
-    made = strategy()
     yield f"trades {', '.join(live.symbols)} on {live.timeframe} candles of {live.exchange}"
-    yield (
-        f"strategy {strategy.name} on {settings.strategy_timeframe}; "
-        f"warm-up {startup_candles(settings, made):,} candles (it needs {required_startup(settings, made):,})"
-    )
+    for spec, loaded in strategies.of:
+        yield (
+            f"strategy {spec.name} on {spec.timeframe}; warm-up {startup_candles(settings, strategies):,} candles "
+            f"(it needs {required_startup(settings, spec, loaded()):,})"
+        )
     entries = "next open" if mode.fill == "next_open" else "close"
     targets = "passed" if mode.limit_fill == "through" else "touched"
     yield f"starts with {mode.starting_balance:,.2f}; fills at the {entries}, targets when {targets}"

@@ -47,7 +47,7 @@ def run_why(args: argparse.Namespace) -> int:
 def changes(source: Source) -> list[str]:
     """What is not as it was when the run was made, so that this may not be what happened."""
     found = []
-    if source.about.get("strategy_sha256") != source.strategy.source_sha256:
+    if source.about.get("strategy_sha256") != source.strategies.source_sha256:
         found.append("the strategy's file has changed since the run: this is what it would do now")
     if source.about.get("code_sha256") != code_sha256():
         found.append("the code of Onetape has changed since the run: this is what it would do now")
@@ -56,7 +56,7 @@ def changes(source: Source) -> list[str]:
 
 def render(source: Source, seen: Seen, found: Sequence[Section], notes: Sequence[str]) -> Iterator[str]:
     """The answer as text."""
-    yield f"{source.folder}: {seen.symbol}, strategy {source.strategy.name}"
+    yield f"{source.folder}: {seen.symbol}, strategy {source.strategies.only.name}"
     yield from (f"note: {note}" for note in notes)
     for section in found:
         yield from ("", section.title)

@@ -3,9 +3,22 @@
 A message is immutable and holds no reference to a stage. Nothing here computes a trading rule.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
+from typing import Any, NamedTuple
 
 import msgspec
+
+from app.models.exits import Exits, Leg
+
+MAIN = "main"  # the id of a session's only strategy, where the config gives none
+
+
+class Line(NamedTuple):
+    """One strategy on one symbol: what a position, a pending entry and a close order belong to."""
+
+    strategy: str
+    symbol: str
 
 
 class Side(IntEnum):
@@ -29,7 +42,8 @@ class Signal(msgspec.Struct, frozen=True):
 
     An entry needs a stop distance: either `atr` (times the configured multiplier) or an absolute `stop`.
     `target` replaces the one from the reward/risk ratio; `size_factor`, above 0 and at most 1, scales the
-    quantity down; `tag` lands in the trade log.
+    quantity down; `tag` lands in the trade log. `limit` is the price of a limit entry, good for `valid_candles` of the
+    session. `exits` replaces the strategy's managed exits, by the same keys.
     """
 
     action: Action
@@ -38,6 +52,9 @@ class Signal(msgspec.Struct, frozen=True):
     target: float | None = None
     size_factor: float = 1.0
     tag: str = ""
+    limit: float | None = None
+    valid_candles: int = 1
+    exits: Exits | Mapping[str, Any] | None = None
 
 
 FLAT = Signal(Action.FLAT)
@@ -57,6 +74,10 @@ class Reason(StrEnum):
     SIGNAL = "signal"
     STOP_LOSS = "stop_loss"
     TAKE_PROFIT = "take_profit"
+    PARTIAL_TARGET = "partial_target"
+    BREAK_EVEN = "break_even"
+    TRAILING_STOP = "trailing_stop"
+    TIME_EXIT = "time_exit"
     SIGNAL_EXIT = "signal_exit"
     KILL_SWITCH = "kill_switch"
     END_OF_DATA = "end_of_data"
@@ -71,6 +92,7 @@ class Refusal(StrEnum):
     NOTHING_TO_EXIT = "nothing_to_exit"
     EXIT_PENDING = "exit_pending"
     NO_MARK = "no_mark"
+    LIMIT_PRICE = "limit_price"
     STOP_DISTANCE = "stop_distance"
     TARGET_SIDE = "target_side"
     NO_QUANTITY = "no_quantity"
@@ -78,12 +100,18 @@ class Refusal(StrEnum):
     MIN_NOTIONAL = "min_notional"
     HALTED = "halted"
     MAX_OPEN_POSITIONS = "max_open_positions"
+    COOLDOWN = "cooldown"
+    STOP_GUARD = "stop_guard"
+    LOSING_STREAK = "losing_streak"
     LATE = "late"
     STALE = "stale"
 
 
-class EntryOrder(msgspec.Struct, frozen=True):
-    """A market order that opens a position; stop and target are absolute prices, set at the signal."""
+class EntryOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An order that opens a position, at the market or at `limit`; stop and target are absolute prices, set at the
+    signal. A limit order that `rests` was there before the candle opened; it may fill on candles that open before
+    `valid_until_ms`.
+    """
 
     order_id: int
     symbol: str
@@ -95,22 +123,43 @@ class EntryOrder(msgspec.Struct, frozen=True):
     sized_by: Bound
     tag: str
     signal_time_ms: int
+    strategy: str = MAIN
+    limit: float | None = None
+    valid_until_ms: int | None = None
+    rests: bool = False
+    exits: Exits | None = None
+    atr: float | None = None  # of the signal, where an exit needs it
+
+    @property
+    def line(self) -> Line:
+        """What it opens a position of."""
+        return Line(self.strategy, self.symbol)
+
+    def resting(self) -> "EntryOrder":
+        """The same order once a candle has come that did not fill it."""
+        return msgspec.structs.replace(self, rests=True)
 
 
-class CloseOrder(msgspec.Struct, frozen=True):
-    """A market order that closes the symbol's whole position; passes no risk or gate limit."""
+class CloseOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A market order that closes all that is left of a line's position; passes no risk or gate limit."""
 
     order_id: int
     symbol: str
     reason: Reason
     signal_time_ms: int
-    tag: str = ""
+    tag: str
+    strategy: str = MAIN
+
+    @property
+    def line(self) -> Line:
+        """Whose position it closes."""
+        return Line(self.strategy, self.symbol)
 
 
 Order = EntryOrder | CloseOrder
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one signal: `order`, `exit_ordered`, `entry_cancelled`, or the refusal's reason."""
 
     time_ms: int  # close time of the slice decided on
@@ -119,24 +168,29 @@ class Decision(msgspec.Struct, frozen=True):
     outcome: str
     order: EntryOrder | CloseOrder | None
     tag: str
+    strategy: str = MAIN
 
 
 class HeldRange(msgspec.Struct, gc=False):
     """What the prices did while a position was held; the one thing of a position that changes.
 
     `lowest` and `highest` begin at the entry price. `target_touched`: a candle touched the target and did not pass it.
+    `best` is RULES.md's: the best price of the candles held, which moves the stop; None before the first.
     """
 
     lowest: float
     highest: float
     target_touched: bool = False
+    best: float | None = None
 
 
 class Position(msgspec.Struct, frozen=True):
     """An open position. `entry_price` is after slippage, `entry_commission` what the OPEN fill cost.
 
-    `signed_quantity` is side * quantity. `floor` and `ceiling` are the lower and the upper one of stop and target: a
-    candle strictly between them cannot touch either.
+    `signed_quantity` is side * quantity. `floor` and `ceiling` are the lower and the upper one of the stop and of the
+    next leg or the target: a candle strictly between them cannot touch either. `quantity` and `entry_commission` are
+    those that are left; `first_*` those of the entry. `risk` is R, the distance from the entry to the first stop.
+    `moved_by` is what moved the stop last.
     """
 
     trade_id: int
@@ -153,6 +207,20 @@ class Position(msgspec.Struct, frozen=True):
     ceiling: float
     tag: str
     held: HeldRange
+    strategy: str = MAIN
+    exits: Exits | None = None
+    legs: tuple[Leg, ...] = ()
+    moved_by: Reason | None = None
+    first_quantity: float = 0.0
+    first_commission: float = 0.0
+    risk: float = 0.0
+    atr: float | None = None
+    time_exit_ms: int | None = None
+
+    @property
+    def line(self) -> Line:
+        """Whose position it is."""
+        return Line(self.strategy, self.symbol)
 
     def unrealised(self, mark: float) -> float:
         """`side * quantity * (mark - entry) - entry commission` (RULES, Cash + equity accounting)."""
@@ -164,7 +232,8 @@ class Fill(msgspec.Struct, frozen=True):
 
     `candle_volume` is that of the candle it was filled in, None where it was filled at a mark. A CLOSE has the trade's
     greatest loss and gain while it was held, in currency, before costs but after the entry's slippage, at least 0:
-    over the whole candles held, on the exit's candle no further than the exit price (PEERS, MAE and MFE).
+    over the whole candles held, on the exit's candle no further than the exit price (PEERS, MAE and MFE). A CLOSE for
+    `partial_target` is a leg: the trade goes on, and its last CLOSE has another reason.
     """
 
     time_ms: int
@@ -190,3 +259,4 @@ class Fill(msgspec.Struct, frozen=True):
     mae: float | None = None
     mfe: float | None = None
     target_touched: bool = False
+    strategy: str = MAIN

@@ -13,16 +13,16 @@ from pathlib import Path
 from app.errors import DataError, StrategyError
 from app.models.events import Event, LateCandle, MarkedSlice
 from app.models.market import Candle, Slice
-from app.models.orders import Action, CloseOrder, Decision, EntryOrder, Fill, Position, Signal
+from app.models.orders import Action, CloseOrder, Decision, EntryOrder, Fill, Line, Position, Signal
 from app.proof.rebuild import Source, candle_of, find
 from app.runs.equity import EquityLog
 from app.runs.recorder import RunRecorder
 from app.runs.trade_log import TradeLog
-from app.runtime.host import OnCandle
+from app.runtime.host import Hosted, OnCandle
 from app.runtime.runtime import TradingRuntime
-from app.session.building import build_runtime
+from app.session.building import build_runtime, fill_rules
 from app.strategies.base import Condition, Strategy, View
-from app.trading.paper_trader import Exit, PaperTrader
+from app.trading.exit_rules import Exit, FillRules, exits_of
 from app.trading.risk import Sizing
 
 _SHOWN = 3  # of the candles that a strategy keeps
@@ -92,7 +92,10 @@ async def look(source: Source, symbol: str, time_ms: int) -> Seen:
 class _Watch:
     """A runtime with its recorder; `opened` are the positions of the trades of this event and of those still open."""
 
-    def __init__(self, runtime: TradingRuntime, recorder: RunRecorder, opened: dict[int, Position]) -> None:
+    def __init__(
+        self, runtime: TradingRuntime, recorder: RunRecorder, opened: dict[int, Position], rules: FillRules
+    ) -> None:
+        self._rules = rules
         self._runtime = runtime
         self._recorder = recorder
         self._opened = opened
@@ -115,13 +118,14 @@ class _Watch:
         """The event at which everything is written down."""
         if not isinstance(event, (Slice, LateCandle)):
             raise TypeError(f"a {type(event).__name__} has no candles")
-        account, asked = self._runtime.account, self._runtime.host.asked
+        account, own = self._runtime.account, self._runtime.host.hosted[0]
+        line, asked = own.asked[symbol][1].line, own.asked
         self._recorder.flush()
         candle = candle_of(event, symbol)
-        before = account.positions.get(symbol), account.pending.get(symbol), account.closing.get(symbol)
+        before = account.positions.get(line), account.pending.get(line), account.closing.get(line)
         seen = Seen(symbol, event, candle, *before)
         original = asked[symbol]
-        asked[symbol] = (self._listening(seen, original[0]), original[1])
+        asked[symbol] = (self._listening(seen, own, original[0]), original[1])
         await self._runtime.handle((event,))
         asked[symbol] = original
         seen.decision = next((one for one in self._recorder.decisions if one.symbol == symbol), None)
@@ -148,9 +152,13 @@ class _Watch:
                     seen.later, waiting = self._filled(fill, candle), False
                 elif between:
                     seen.fills.append(self._filled(fill, candle))
-            waiting = waiting and seen.symbol in (*self._runtime.account.pending, *self._runtime.account.closing)
+            waiting = (
+                waiting
+                and order is not None
+                and order.line in (*self._runtime.account.pending, *self._runtime.account.closing)
+            )
 
-    def _listening(self, seen: Seen, original: OnCandle) -> OnCandle:
+    def _listening(self, seen: Seen, own: Hosted, original: OnCandle) -> OnCandle:
         strategy = getattr(original, "__self__", None)
 
         async def on_candle(candle: Candle, view: View) -> Signal:
@@ -160,9 +168,11 @@ class _Watch:
                 self._ask(strategy, candle, view, seen)
             self._note_account(seen)
             if not (isinstance(seen.event, Slice) and seen.event.warmup):
-                checked = self._runtime.host.check(signal, candle)
+                checked = own.check(signal, candle)
                 if checked.action in _ENTRIES:
-                    seen.sizing = self._runtime.risk.size(seen.symbol, checked, self._runtime.account)
+                    seen.sizing = self._runtime.risks[view.line.strategy].size(
+                        view.line, checked, self._runtime.account
+                    )
             return signal
 
         return on_candle
@@ -181,12 +191,11 @@ class _Watch:
         seen.losses, seen.halted, seen.taken = safety.losses(seen.equity), safety.halted, safety.taken
 
     def _filled(self, fill: Fill, candle: Candle | None) -> Filled:
-        position, broker = self._opened.get(fill.trade_id), self._runtime.broker
-        ordered = fill.opens or fill.order_id is not None
-        if ordered or candle is None or position is None or not isinstance(broker, PaperTrader):
+        position, ordered = self._opened.get(fill.trade_id), fill.opens or fill.order_id is not None
+        if ordered or candle is None or position is None:
             return Filled(fill, candle, None)
-        rule = broker.exit_of(position, candle)
-        return Filled(fill, candle, rule if rule is not None and rule.reason is fill.reason else None)
+        exits = exits_of(position, candle, self._rules)
+        return Filled(fill, candle, next((one for one in exits if one.reason is fill.reason), None))
 
 
 @asynccontextmanager
@@ -200,15 +209,15 @@ async def _runtime(source: Source) -> AsyncIterator[_Watch]:
 
         def on_fill(fill: Fill) -> None:
             if fill.opens:  # the position stands in the account already
-                opened[fill.trade_id] = runtime.account.positions[fill.symbol]
+                opened[fill.trade_id] = runtime.account.positions[Line(fill.strategy, fill.symbol)]
             take_note(fill)
 
         recorder.on_fill = on_fill
         state = None if source.state is None else source.state.runtime
-        runtime = build_runtime(source.settings, source.strategy, recorder, state)
+        runtime = build_runtime(source.settings, source.strategies, recorder, state)
         opened.update((position.trade_id, position) for position in runtime.account.positions.values())
         try:
-            yield _Watch(runtime, recorder, opened)
+            yield _Watch(runtime, recorder, opened, fill_rules(source.settings.trading_mode))
         finally:
             recorder.close()
 

@@ -19,7 +19,7 @@ from app.runs.run_inputs import Inputs, inputs_of, named, replayed_tape
 from app.session.epochs import state_of
 from app.session.state import SessionState
 from app.settings.profile import Settings, load_settings
-from app.strategies.loader import LoadedStrategy, check_settings
+from app.strategies.loader import LoadedStrategies, check_settings
 from app.times import iso_ms, timeframe_ms
 
 
@@ -29,7 +29,7 @@ class Source:
 
     folder: Path
     settings: Settings
-    strategy: LoadedStrategy
+    strategies: LoadedStrategies
     about: Mapping[str, Any]
     recorded: Epoch | Inputs
     last_seq: int | None = None

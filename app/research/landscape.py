@@ -66,7 +66,7 @@ def neighbourhood(study: Study, workers: Workers, outcomes: Outcomes) -> Neighbo
     best, plan = study.best, study.plan
     if best is None:
         return None
-    strategy = check_settings(plan.settings)
+    strategy = check_settings(plan.settings).only
     around = [
         (parameter, text, overrides_of({**best.values, parameter.name: text}, plan.parameters))
         for parameter in plan.parameters

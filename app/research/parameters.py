@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from app.errors import ConfigError
 from app.settings.config_problems import known_keys
 from app.settings.config_text import parse_yaml, unknown_key
-from app.settings.profile import RiskSettings, Settings, TradingModeSettings, load_settings
+from app.settings.profile import Settings, TradingModeSettings, load_settings
+from app.settings.strategies import RiskSettings
 from app.strategies.loader import LoadedStrategy
 
 CONTINUOUS_STEPS = 20  # of a range without steps: what counts as one step to a neighbour

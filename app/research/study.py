@@ -155,7 +155,7 @@ class StudyRun:
     def run(self) -> Study:
         """To the end; raises what a trial raises."""
         plan = self.plan
-        strategy = check_settings(plan.settings)
+        strategy = check_settings(plan.settings).only
         sampling = Sampling(plan.method, plan.parameters, plan.seed)
         batch = 0
         while len(self._trials) < plan.trials:
@@ -228,7 +228,7 @@ def why_infeasible(settings: Settings, strategy: LoadedStrategy, overrides: Sequ
     defaults = {name: argument.default for name, argument in strategy.parameters.items()}
     try:
         changed = load_settings(settings, overrides)
-        broken = first_broken(strategy.constraints, defaults | changed.live.strategy.params)
+        broken = first_broken(strategy.constraints, defaults | dict(changed.strategy.params))
         if broken is not None:
             return broken.text
         check_settings(changed)

@@ -30,7 +30,7 @@ from app.session.plan import RunPlan
 from app.session.recorded_runtime import RecordedRuntime
 from app.session.session import Session, outside_of_a_loop
 from app.settings.profile import Settings
-from app.strategies.loader import LoadedStrategy, check_settings, startup_candles
+from app.strategies.loader import LoadedStrategies, check_settings, startup_candles
 from app.times import file_time, short_time, timeframe_ms
 
 PERIOD_NOTE = "the period of --start and --end"
@@ -72,22 +72,22 @@ def run_trial(
     start_ms: int,
     end_ms: int,
     *,
-    strategy: LoadedStrategy | None = None,
+    strategies: LoadedStrategies | None = None,
     note: str = PERIOD_NOTE,
 ) -> TrialResult:
     """Run `start <= open time < end`, with the warm-up that the settings ask for, from the candles before.
 
-    `settings` are complete (with the exchange's market data, as `Supply.complete` gives them). `strategy` is the
-    settings' own, if it was loaded and checked already. Raises what a backtest raises; Ctrl-C is a
+    `settings` are complete (with the exchange's market data, as `Supply.complete` gives them). `strategies` are the
+    settings' own, if they were loaded and checked already. Raises what a backtest raises; Ctrl-C is a
     KeyboardInterrupt, never the end of a run. Works inside a running event loop, too.
     """
-    loaded = strategy or check_settings(settings)
+    loaded = strategies or check_settings(settings)
     live = settings.live
-    warmup = startup_candles(settings, loaded())
+    warmup = startup_candles(settings, loaded)
     warmup_start_ms = start_ms - warmup * timeframe_ms(live.timeframe)
     plan = RunPlan(settings, loaded, Period(start_ms, end_ms, note), warmup, warmup_start_ms)
     trade_log, equity_log = MemoryTradeLog(), MemoryEquityLog(settings.trading_mode.starting_balance)
-    recorder = RunRecorder(live.symbols, trade_log, equity_log)
+    recorder = RunRecorder(live.symbols, trade_log, equity_log, strategies=[spec.id for spec in settings.strategies])
     feed = candles.feed(live.symbols, (warmup_start_ms, start_ms, end_ms))
     runtime = build_runtime(settings, loaded, recorder)
     with _one_at_a_time:

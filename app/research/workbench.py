@@ -98,7 +98,7 @@ class Workbench:
 
     def packed(self, *, with_candles: bool) -> "Workbench":
         """For another machine: with a strategy that lies in a file of this one, and with the candles if wanted."""
-        place, suffix, _ = self.settings.live.strategy.name.partition(".py")
+        place, suffix, _ = self.settings.strategy.name.partition(".py")
         path = Path(place + suffix)
         file = (path.name, path.read_bytes()) if suffix and path.is_file() else None
         candles = self.loaded().detached() if with_candles else None
@@ -113,10 +113,9 @@ class Workbench:
         path = folder / "strategy" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        class_name = self.settings.live.strategy.name.partition(".py")[2]
-        strategy = self.settings.live.strategy.model_copy(update={"name": f"{path}{class_name}"})
-        live = self.settings.live.model_copy(update={"strategy": strategy})
-        return replace(self, cache=cache, settings=self.settings.model_copy(update={"live": live}))
+        class_name = self.settings.strategy.name.partition(".py")[2]
+        moved = load_settings(self.settings, [f"strategy.name={path}{class_name}"])
+        return replace(self, cache=cache, settings=moved)
 
 
 def packed_answer(workbench: Workbench, task: Sequence[Any]) -> tuple[bytes, float]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from app.models.orders import Fill
+from app.models.orders import MAIN, Fill
 from app.runs.quotients import Bools, Floats, Ints
 from app.times import iso_ms
 
@@ -46,6 +46,7 @@ class Fills:
     opens: Bools
     sign: Floats
     symbol: Labels
+    strategy: Labels
     reason: Labels
     tag: Labels
     trade_id: Ints
@@ -108,7 +109,7 @@ FLAG = Kind(lambda texts: np.array([text == "1" for text in texts], np.bool_), _
 class Column(NamedTuple):
     """A column: its name in the log, the fill's own name of it, what it holds; `array` is its name in `Fills`, if any.
 
-    Logs of 0.1 have no column that came `later`.
+    Older logs have no column that came `later`; in these a text is `absent`.
     """
 
     name: str
@@ -116,11 +117,13 @@ class Column(NamedTuple):
     kind: Kind
     array: str = ""
     later: bool = False
+    absent: str = ""
 
 
 FILL = (
     Column("timestamp", "time_ms", TIME, "time_ms"),
     Column("symbol", "symbol", TEXT, "symbol"),
+    Column("strategy", "strategy", TEXT, "strategy", later=True, absent=MAIN),
     Column("action", "opens", ACTION, "opens"),
     Column("side", "side", SIDE, "sign"),
     Column("price", "price", NUMBER, "price"),
@@ -160,7 +163,7 @@ def csv_row(fill: Fill) -> str:
     money, stop, target, *seen = numbers[1:-1].decode().rsplit(",", 5)
     volume, mae, mfe = ("" if number == "null" else number for number in seen)
     return (
-        f"{iso_ms(fill.time_ms)},{quoted(fill.symbol)},{'OPEN' if fill.opens else 'CLOSE'},"
+        f"{iso_ms(fill.time_ms)},{quoted(fill.symbol)},{fill.strategy},{'OPEN' if fill.opens else 'CLOSE'},"
         f"{'LONG' if fill.side > 0 else 'SHORT'},{money},{fill.reason},{fill.trade_id},"
         f"{stop},{target},{fill.order_id or ''},{fill.sized_by or ''},{int(fill.both_levels)},"
         f"{quoted(fill.tag)},{volume},{mae},{mfe},{int(fill.target_touched)}\n"
@@ -197,7 +200,7 @@ def fills_of_rows(columns: Mapping[str, Sequence[str]], names: Names) -> Fills:
     count = len(columns.get("timestamp", ()))
 
     def array(column: Column) -> Any:
-        texts = columns.get(column.name, ("",) * count)
+        texts = columns.get(column.name, (column.absent,) * count)
         if column.kind is TEXT:
             return _labels(texts, column, names)
         return (OPTIONAL if column.kind is NUMBER and column.name not in columns else column.kind).parse(texts)

@@ -60,6 +60,7 @@ class RunMetrics:
     long: Block
     short: Block
     per_symbol: dict[str, Block]
+    per_strategy: dict[str, Block]
     per_reason: dict[str, Block]
     per_tag: dict[str, Block]
     tags_left_out: int
@@ -82,6 +83,7 @@ def run_metrics(files: RunFiles) -> RunMetrics:
         long=group_statistics(trades.only(trades.exit.sign > 0.0)),
         short=group_statistics(trades.only(trades.exit.sign < 0.0)),
         per_symbol=_groups(trades, trades.entry.symbol, files.symbols),
+        per_strategy=_groups(trades, trades.entry.strategy, trades.entry.strategy.names),
         per_reason=_groups(trades, trades.exit.reason, trades.exit.reason.names),
         per_tag=by_tag,
         tags_left_out=left_out,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.errors import OutputError
 from app.models.market import Slice
-from app.models.orders import Decision, Fill
+from app.models.orders import MAIN, Decision, Fill
 from app.runs.equity import EquityLog
 from app.runs.run_folder import writing
 from app.runs.tally import Tally
@@ -38,8 +38,9 @@ class RunRecorder:
         equity_log: EquityLog,
         progress: Progress | None = None,
         signal_log: SignalLog | None = None,
+        strategies: Sequence[str] = (MAIN,),
     ) -> None:
-        self.tally = Tally(tuple(symbols))
+        self.tally = Tally(tuple(symbols), tuple(strategies))
         self.trade_log = trade_log
         self.equity_log = equity_log
         self.signal_log = signal_log

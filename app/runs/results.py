@@ -48,6 +48,7 @@ class RunFacts:
     files: Mapping[str, str]
     feed: Mapping[str, int] = field(default_factory=dict)  # what the world was late with; empty over history
     mode: str = "backtest"
+    strategies: Sequence[str] = ()  # the ids, where the config has a list of them
     marks: Mapping[str, float] = field(default_factory=dict)  # the last close of each symbol
     target_rate: float | None = None  # commission of a target; None: that of every other fill
 
@@ -110,6 +111,8 @@ def build_results(
             }
             for symbol in candles
         },
+        **_per_strategy(facts, recorder, metrics.per_strategy),
+        **({"partial_targets": tally.legs.as_dict()} if tally.legs.trades else {}),
         "per_tag": metrics.per_tag,
         "tags_left_out": metrics.tags_left_out,
         "feed": {name: facts.feed[name] for name in sorted(facts.feed) if facts.feed[name]},
@@ -147,6 +150,14 @@ def _performance(
         "max_drawdown_pct": 100.0 * equity_log.max_drawdown,
         **total.as_dict(),
     }
+
+
+def _per_strategy(facts: RunFacts, recorder: RunRecorder, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    if not facts.strategies:
+        return {}
+    totals = recorder.tally.by_strategy
+    ids = [*facts.strategies, *(one for one in totals if one not in facts.strategies)]
+    return {"per_strategy": {one: {**totals[one].as_dict(), **metrics.get(one, {})} for one in ids}}
 
 
 def _kill_switch(facts: RunFacts, first_ms: int | None, last_ms: int | None) -> dict[str, Any] | None:

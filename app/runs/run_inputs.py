@@ -100,7 +100,7 @@ def warmup_of(run: Run) -> int:
     if isinstance(configured, int):
         return configured
     settings = settings_of(run)
-    return startup_candles(settings, check_settings(settings)())
+    return startup_candles(settings, check_settings(settings))
 
 
 def named(series: Sequence[Series]) -> str:

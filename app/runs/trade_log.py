@@ -18,8 +18,8 @@ from app.times import iso_ms
 
 _encode = msgspec.json.Encoder().encode
 SIGNAL_COLUMNS = (
-    "timestamp", "symbol", "action", "outcome", "order_id", "quantity", "reference", "stop", "target", "sized_by",
-    "tag",
+    "timestamp", "symbol", "strategy", "action", "outcome", "order_id", "quantity", "reference", "stop", "target",
+    "sized_by", "tag",
 )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ class SignalLog(RowLog):
             numbers = _encode((order.quantity, order.reference, order.stop, order.target))[1:-1].decode()
             entry = f"{numbers},{order.sized_by}"
         self._file.write(
-            f"{iso_ms(decision.time_ms)},{quoted(decision.symbol)},{decision.action},{decision.outcome},"
+            f"{iso_ms(decision.time_ms)},{quoted(decision.symbol)},{decision.strategy},{decision.action},{decision.outcome},"
             f"{'' if order is None else order.order_id},{entry},{quoted(decision.tag)}\n"
         )
 

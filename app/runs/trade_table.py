@@ -14,6 +14,7 @@ from typing import TextIO
 import numpy as np
 
 from app.errors import DataError
+from app.models.orders import Reason
 from app.runs.fill_columns import NEEDED, Fills, Names, fills_of_rows, joined
 from app.runs.quotients import Bools, Floats, Ints
 
@@ -109,15 +110,34 @@ def no_fills() -> Fills:
 
 
 def trades_of(fills: Fills, path: Path) -> Trades:
-    """Each CLOSE with its OPEN; positions still open are left out. DataError for a CLOSE whose OPEN is not there."""
-    opens, closes = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens)
+    """Each trade's last CLOSE with its OPEN; positions still open are left out.
+
+    The exit's money (PnL, costs, excursions) is the sum over the trade's legs and its last CLOSE. DataError for a CLOSE
+    whose OPEN is not there.
+    """
+    is_leg = fills.reason.equal(Reason.PARTIAL_TARGET) & ~fills.opens
+    opens, closes = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens & ~is_leg)
     order = np.argsort(fills.trade_id[opens], kind="stable")
     ids, wanted = fills.trade_id[opens][order], fills.trade_id[closes]
     found = among(wanted, ids)
     places = np.searchsorted(ids, wanted)
     if not found.all():
         raise DataError(f"{path}: the CLOSE of trade {wanted[~found][0]} has no OPEN before it")
-    return Trades(fills.only(opens[order[places]]), fills.only(closes))
+    exits = fills.only(closes)
+    if is_leg.any():
+        exits = with_legs(exits, fills.only(is_leg))
+    return Trades(fills.only(opens[order[places]]), exits)
+
+
+def with_legs(exits: Fills, legs: Fills) -> Fills:
+    """Last CLOSEs with the money of their trades' legs added; a trade that is still open has no last CLOSE."""
+    order = np.argsort(exits.trade_id, kind="stable")
+    ended = legs.only(among(legs.trade_id, exits.trade_id))
+    places = order[np.searchsorted(exits.trade_id[order], ended.trade_id)]
+    sums = {name: getattr(exits, name).copy() for name in ("realized_pnl", "commission", "slippage", "mae", "mfe")}
+    for name, total in sums.items():
+        np.add.at(total, places, getattr(ended, name))
+    return replace(exits, **sums)
 
 
 def among(values: Ints, some: Ints) -> Bools:

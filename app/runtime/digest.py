@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.models.orders import Decision, Fill, Position
+from app.models.orders import MAIN, Decision, Fill, Position
 from app.runtime.runtime import TradingRuntime
 
 FIRST = "0" * 16
@@ -22,6 +22,8 @@ _FILL = (
     "time_ms", "symbol", "opens", "side", "price", "quantity", "commission", "slippage", "balance", "equity",
     "realized_pnl", "reason", "trade_id", "stop", "target", "order_id", "sized_by", "both_levels", "tag",
 )  # fmt: skip
+# And what only Part 2 of the rules has: told where it is not what it is without it.
+_PLAIN = {"strategy": MAIN, "exits": None, "legs": (), "moved_by": None, "atr": None, "time_exit_ms": None}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -33,7 +35,7 @@ def digest_of(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], dec
         account.balance,
         account.equity(),
         account.marks,
-        [_decided(position, _POSITION) for position in account.positions.values()],
+        [_held(position) for position in account.positions.values()],
         list(account.pending.values()),
         list(account.closing.values()),
         safety.halted,
@@ -42,8 +44,23 @@ def digest_of(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], dec
         dict(runtime.feed_counts),
         runtime.ended,
     )
-    content = _encode((previous, [_decided(fill, _FILL) for fill in fills], list(decisions), state))
+    content = _encode((previous, [_filled(fill) for fill in fills], list(decisions), state))
     return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _held(position: Position) -> dict[str, object]:
+    more: dict[str, object] = {
+        name: getattr(position, name) for name, plain in _PLAIN.items() if getattr(position, name) != plain
+    }
+    if position.exits is not None:
+        of_entry = position.first_quantity, position.first_commission, position.risk
+        more |= {"of_entry": of_entry, "best": position.held.best}
+    return _decided(position, _POSITION) | more
+
+
+def _filled(fill: Fill) -> dict[str, object]:
+    own = _decided(fill, _FILL)
+    return own if fill.strategy == MAIN else own | {"strategy": fill.strategy}
 
 
 def _decided(of: Fill | Position, names: tuple[str, ...]) -> dict[str, object]:

@@ -12,15 +12,16 @@ Counts = dict[str, int]
 
 
 class Funnel:
-    """Counters of one run."""
+    """Counters of one run; those of the broker's ledger are its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, cancelled: Counter[str], dropped: Counter[str]) -> None:
         self.signals: Counter[Action] = Counter()
         self.ignored: Counter[Refusal] = Counter()
         self.refused_by_risk: Counter[Refusal] = Counter()
         self.refused_by_gate: Counter[Refusal] = Counter()
         self.sized_by: Counter[Bound] = Counter()
-        self.cancelled: Counter[str] = Counter()
+        self.cancelled = cancelled
+        self.dropped = dropped
         self.exits_ordered = 0
 
     @property
@@ -45,6 +46,7 @@ class Funnel:
             "exits_ordered": self.exits_ordered,
             "cancelled": {why: self.cancelled[why] for why in sorted(self.cancelled)},
             "unfilled_at_end": self.cancelled["session_end"],
+            **({"legs_dropped": self.dropped["legs"]} if self.dropped["legs"] else {}),
         }
 
 

@@ -5,86 +5,120 @@ order and decides nothing.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+import msgspec
+
 from app.errors import StrategyError
+from app.models.exits import Exits, parse_exits
 from app.models.market import Candle, Slice
-from app.models.orders import Action, Signal
+from app.models.orders import Action, Line, Signal
 from app.strategies.base import Strategy, View
 from app.strategies.coarse import CoarseCandles
 from app.times import iso_ms
 from app.trading.account import Account
 
 OnCandle = Callable[[Candle, View], Awaitable[Signal]]
+_ENTRIES = (Action.LONG, Action.SHORT)
 
 
-class StrategyHost:
-    """One strategy instance and view per symbol. `asked[symbol]` is the coroutine function and its view."""
+@dataclass(frozen=True)
+class HostedStrategy:
+    """What a host needs of a strategy of the config; `exits` are those of its signals that bring none."""
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        session_timeframe: str,
-        strategy_timeframe: str,
-        create: Callable[[], Strategy],
-        account: Account,
-    ) -> None:
-        strategies = {symbol: create() for symbol in symbols}
-        declared = strategies[symbols[0]]
-        kept = sorted({strategy_timeframe, *declared.timeframes}) if declared.lookback else []
-        coarse = sorted({strategy_timeframe, *kept} - {session_timeframe})
+    id: str
+    create: Callable[[], Strategy]
+    timeframe: str
+    symbols: Sequence[str]
+    exits: Exits | None = None
+
+
+class Hosted:
+    """One strategy: an instance and a view per symbol. `asked[symbol]` is its coroutine function and its view."""
+
+    def __init__(self, own: HostedStrategy, symbols: Sequence[str], account: Account) -> None:
+        strategies = {symbol: own.create() for symbol in own.symbols}
+        declared = strategies[own.symbols[0]]
+        self.timeframe = own.timeframe
+        self.kept = sorted({own.timeframe, *declared.timeframes}) if declared.lookback else []
         self._newest: dict[tuple[str, str], deque[Candle]] = {
-            (symbol, timeframe): deque(maxlen=declared.lookback) for symbol in symbols for timeframe in kept
+            (symbol, timeframe): deque(maxlen=declared.lookback) for symbol in symbols for timeframe in self.kept
         }
-        self._kept = kept
-        self.keeps_candles = bool(kept or coarse)  # if not, the slice's candles are the strategy's: skip absorb()
-        self._coarse = [CoarseCandles(symbols, timeframe, session_timeframe) for timeframe in coarse]
-        self._session_timeframe = session_timeframe
-        self._strategy_timeframe = strategy_timeframe
+        self._exits = own.exits
         self._name = type(declared).__name__
         self.asked: dict[str, tuple[OnCandle, View]] = {
-            symbol: (strategy.on_candle, View(symbol, strategy_timeframe, account, self._newest))
+            symbol: (strategy.on_candle, View(Line(own.id, symbol), own.timeframe, account, self._newest))
             for symbol, strategy in strategies.items()
         }
 
-    def absorb(self, slice_: Slice) -> Sequence[Candle]:
-        """Keep a slice; the strategy candles that close with this slice, in config order."""
-        if not self._coarse:
-            if self._kept:
-                self._keep(slice_.candles)
-            return slice_.candles
-        closing: dict[str, Sequence[Candle]] = {self._session_timeframe: slice_.candles}
-        for coarse in self._coarse:
-            closing[coarse.timeframe] = coarse.absorb(slice_)
-        for timeframe in self._kept:
-            self._keep(closing[timeframe])
-        return closing[self._strategy_timeframe]
+    def asked_of(self, closing: Mapping[str, Sequence[Candle]]) -> Iterator[tuple[Candle, OnCandle, View]]:
+        """What it is asked of the candles that close, by timeframe."""
+        for candle in closing.get(self.timeframe, ()):
+            if candle.symbol in self.asked:
+                yield candle, *self.asked[candle.symbol]
 
-    def absorb_late(self, candle: Candle) -> Sequence[Candle]:
-        """A candle that came after its slice: kept; the strategy candle that it is, if it is one.
-
-        A coarser candle that is still being built takes it in; one that has closed stays as it went out.
-        """
-        for coarse in self._coarse:
-            coarse.absorb_late(candle)
-        if self._session_timeframe in self._kept:
-            self._keep((candle,))
-        return (candle,) if self._strategy_timeframe == self._session_timeframe else ()
+    def keep(self, closing: Mapping[str, Sequence[Candle]]) -> None:
+        """What its views show."""
+        for timeframe in self.kept:
+            for candle in closing.get(timeframe, ()):
+                self._newest[candle.symbol, timeframe].append(candle)
 
     def check(self, signal: Signal, candle: Candle) -> Signal:
-        """The signal, if it makes sense; StrategyError names the strategy, the candle and what would be right."""
+        """The signal with its exits, if it makes sense; StrategyError names the strategy, the candle and the remedy."""
         problem = _problem(signal)
+        if not problem and signal.action in _ENTRIES and (signal.exits is not None or self._exits is not None):
+            try:
+                exits = self._exits if signal.exits is None else parse_exits(signal.exits)
+                signal = msgspec.structs.replace(signal, exits=exits)
+                if exits is not None and exits.needs_atr and signal.atr is None:
+                    problem = f"{signal.action.name} without an atr, which exits.trailing.distance_atr needs"
+            except ValueError as error:
+                problem = f"{signal.action.name}: {error}"
         if problem:
             raise StrategyError(
                 f"strategy {self._name}, {candle.symbol}, candle closed at {iso_ms(candle.close_time_ms)}: {problem}"
             )
         return signal
 
-    def _keep(self, candles: Sequence[Candle]) -> None:
-        for candle in candles:
-            self._newest[candle.symbol, candle.timeframe].append(candle)
+
+class StrategyHost:
+    """Every strategy of a session, in config order, and the coarser candles that they look at."""
+
+    def __init__(
+        self, symbols: Sequence[str], session_timeframe: str, strategies: Sequence[HostedStrategy], account: Account
+    ) -> None:
+        self.hosted = [Hosted(own, symbols, account) for own in strategies]
+        looked_at = {timeframe for own in self.hosted for timeframe in (own.timeframe, *own.kept)}
+        coarse = sorted(looked_at - {session_timeframe})
+        # If not, the slice's candles are every strategy's: skip absorb().
+        self.keeps_candles = bool(coarse) or any(own.kept for own in self.hosted)
+        self._coarse = [CoarseCandles(symbols, timeframe, session_timeframe) for timeframe in coarse]
+        self._session_timeframe = session_timeframe
+
+    def absorb(self, slice_: Slice) -> Mapping[str, Sequence[Candle]]:
+        """Keep a slice; the candles that close with it, by timeframe, each in config order."""
+        closing: dict[str, Sequence[Candle]] = {self._session_timeframe: slice_.candles}
+        for coarse in self._coarse:
+            closing[coarse.timeframe] = coarse.absorb(slice_)
+        for own in self.hosted:
+            if own.kept:
+                own.keep(closing)
+        return closing
+
+    def absorb_late(self, candle: Candle) -> Mapping[str, Sequence[Candle]]:
+        """A candle that came after its slice: kept; it is a strategy candle only in the session's timeframe.
+
+        A coarser candle that is still being built takes it in; one that has closed stays as it went out.
+        """
+        for coarse in self._coarse:
+            coarse.absorb_late(candle)
+        closing = {self._session_timeframe: (candle,)}
+        for own in self.hosted:
+            own.keep(closing)
+        return closing
 
 
 def _problem(signal: Any) -> str | None:
@@ -92,15 +126,22 @@ def _problem(signal: Any) -> str | None:
         return f"on_candle returned {signal!r}; return FLAT, long(...), short(...) or exit_position()"
     if type(signal.tag) is not str:
         return f"tag {signal.tag!r} is no text"
-    if signal.action is Action.FLAT or signal.action is Action.EXIT:
+    if signal.action not in _ENTRIES:
         return None
     if signal.stop is None and signal.atr is None:
         return f"{signal.action.name} without a stop: give long(atr=...) or long(stop=...)"
-    for name, value in (("atr", signal.atr), ("stop", signal.stop), ("target", signal.target)):
+    for name in ("atr", "stop", "target", "limit"):
+        value = getattr(signal, name)
         # A NaN ATR is an indicator that is not ready: risk refuses it. A level that is no price is a mistake.
         if value is not None and (not isinstance(value, (int, float)) or (name != "atr" and not isfinite(value))):
             return f"{signal.action.name} with {name} {value!r}, which is no number"
     factor = signal.size_factor
     if not isinstance(factor, (int, float)) or not 0.0 < factor <= 1.0:
         return f"{signal.action.name} with size_factor {factor!r}; it must be above 0 and at most 1"
+    if signal.limit is not None and signal.limit <= 0.0:
+        return f"{signal.action.name} with limit {signal.limit!r}, which never fills; it must be above 0"
+    if type(signal.valid_candles) is not int or signal.valid_candles < 1:
+        return (
+            f"{signal.action.name} with valid_candles {signal.valid_candles!r}; it must be a whole number, at least 1"
+        )
     return None

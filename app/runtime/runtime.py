@@ -5,11 +5,11 @@ stages were built, on nothing else: no clock, no randomness, no settings, and it
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.market import Candle, Slice
-from app.models.orders import FLAT, Action, CloseOrder, Decision, EntryOrder, Reason, Refusal, Signal
+from app.models.orders import FLAT, Action, CloseOrder, Decision, EntryOrder, Line, Reason, Refusal, Signal
 from app.runtime.funnel import Funnel
 from app.runtime.host import StrategyHost
 from app.trading.account import Account, SliceRows
@@ -28,7 +28,7 @@ class TradingRuntime:
         broker: Broker,
         safety: SafetyMonitor,
         host: StrategyHost,
-        risk: RiskEngine,
+        risks: Mapping[str, RiskEngine],
         execution: ExecutionEngine,
         funnel: Funnel,
         rows: SliceRows,
@@ -39,7 +39,7 @@ class TradingRuntime:
         self.broker = broker
         self.safety = safety
         self.host = host
-        self.risk = risk
+        self.risks = risks  # by the strategy's id
         self.execution = execution
         self.funnel = funnel
         self.rows = rows
@@ -48,14 +48,14 @@ class TradingRuntime:
         self.feed_counts: Counter[str] = Counter()  # what the world was late with; always empty over history
         self._flatten_on_stop = flatten_on_stop
 
-    async def handle(self, events: Sequence[Event]) -> None:
+    async def handle(self, events: Sequence[Event]) -> None:  # noqa: PLR0912 - the order of the stages, in one place
         """A burst, one event after the other, each to its end; nothing after the event that ends the session.
 
         A slice of the run goes through broker, guard and decide, always in this order (RULES.md).
         """
         account, broker, safety, rows = self.account, self.broker, self.safety, self.rows
         add_slice, add_equity, add_balance = rows.slices.append, rows.equities.append, rows.balances.append
-        asked, marks = self.host.asked, account.marks
+        hosted, marks = self.host.hosted, account.marks
         absorb = self.host.absorb if self.host.keeps_candles else None
         day_end_ms = safety.day_end_ms
         for event in events:
@@ -88,11 +88,16 @@ class TradingRuntime:
             add_equity(equity)
             add_balance(account.balance)
 
-            for candle in event.candles if absorb is None else absorb(event):
-                on_candle, view = asked[candle.symbol]
-                signal = await on_candle(candle, view)
-                if signal is not FLAT:
-                    await self._act(candle, self.host.check(signal, candle), event)
+            closing = None if absorb is None else absorb(event)
+            for own in hosted:
+                asked = own.asked
+                for candle in event.candles if closing is None else closing[own.timeframe]:
+                    if (one := asked.get(candle.symbol)) is None:
+                        continue
+                    on_candle, view = one
+                    signal = await on_candle(candle, view)
+                    if signal is not FLAT:
+                        await self._act(view.line, own.check(signal, candle), event)
 
     async def _handle_other(self, event: Event) -> None:
         """Everything but a slice of the run."""
@@ -108,66 +113,67 @@ class TradingRuntime:
         else:
             await self._obey(event)
 
-    async def _warm_up(self, candles: Sequence[Candle]) -> None:
-        """Indicators and nothing else: whatever the strategy answers is dropped."""
-        for candle in candles:
-            on_candle, view = self.host.asked[candle.symbol]
-            await on_candle(candle, view)
+    async def _warm_up(self, closing: Mapping[str, Sequence[Candle]]) -> None:
+        """Indicators and nothing else: whatever a strategy answers is dropped."""
+        for own in self.host.hosted:
+            for candle, on_candle, view in own.asked_of(closing):
+                await on_candle(candle, view)
 
     async def _catch_up(self, event: LateCandle) -> None:
         """A candle whose slice went without it: fills and exits, then the strategy, whose entries are too late."""
         self.feed_counts["late_candles"] += 1
         self.broker.update_positions(event.candle)
-        for closed in self.host.absorb_late(event.candle):
-            on_candle, view = self.host.asked[closed.symbol]
-            signal = await on_candle(closed, view)
-            if signal is not FLAT:
-                await self._act(closed, self.host.check(signal, closed), event)
+        closing = self.host.absorb_late(event.candle)
+        for own in self.host.hosted:
+            for candle, on_candle, view in own.asked_of(closing):
+                signal = await on_candle(candle, view)
+                if signal is not FLAT:
+                    await self._act(view.line, own.check(signal, candle), event)
         self._rewrite_last_row()
 
-    async def _act(self, candle: Candle, signal: Signal, event: Slice | LateCandle) -> None:
-        """From a signal to an order, or to a counted refusal; `event` is what the candle came with."""
+    async def _act(self, line: Line, signal: Signal, event: Slice | LateCandle) -> None:
+        """From a line's signal to an order, or to a counted refusal; `event` is what its candle came with."""
         if signal.action is Action.FLAT:
             return
         self.funnel.signals[signal.action] += 1
         outcome: str
         order: EntryOrder | CloseOrder | None
         if signal.action is Action.EXIT:
-            outcome, order = await self._exit(candle.symbol, signal.tag)
+            outcome, order = await self._exit(line, signal.tag)
         else:
-            outcome, order = await self._enter(candle.symbol, signal, event)
-        self.decisions.append(Decision(self.account.time_ms, candle.symbol, signal.action, outcome, order, signal.tag))
+            outcome, order = await self._enter(line, signal, event)
+        time_ms, tag = self.account.time_ms, signal.tag
+        self.decisions.append(Decision(time_ms, line.symbol, signal.action, outcome, order, tag, line.strategy))
 
-    async def _enter(self, symbol: str, signal: Signal, event: Slice | LateCandle) -> tuple[str, EntryOrder | None]:
-        if symbol in self.account.positions:
+    async def _enter(self, line: Line, signal: Signal, event: Slice | LateCandle) -> tuple[str, EntryOrder | None]:
+        if line in self.account.positions:
             self.funnel.ignored[Refusal.POSITION_OPEN] += 1
             return Refusal.POSITION_OPEN, None
-        if symbol in self.account.pending:
+        if line in self.account.pending:
             self.funnel.ignored[Refusal.ORDER_PENDING] += 1
             return Refusal.ORDER_PENDING, None
-        output = await self.risk.assess(symbol, signal, self.account)
+        output = await self.risks[line.strategy].assess(line, signal, self.account)
         if isinstance(output, Refusal):
             self.funnel.refused_by_risk[output] += 1
             return output, None
-        refusal = _refused_by_feed(symbol, event) or await self.safety.gate()
+        refusal = _refused_by_feed(line.symbol, event) or await self.safety.gate(line)
         if refusal is not None:
             self.funnel.refused_by_gate[refusal] += 1
             return refusal, None
-        order = self.execution.create_order_from_risk_output(output, self.account.time_ms, signal.tag)
+        order = self.execution.create_order_from_risk_output(output, signal, self.account.time_ms)
         await self.execution.submit_order(order)
         self.funnel.sized_by[order.sized_by] += 1
         return "order", order
 
-    async def _exit(self, symbol: str, tag: str) -> tuple[str, CloseOrder | None]:
+    async def _exit(self, line: Line, tag: str) -> tuple[str, CloseOrder | None]:
         """EXIT passes no limit: close the position, or cancel the entry, or be counted and ignored."""
-        if symbol in self.account.closing:
+        if line in self.account.closing:
             self.funnel.ignored[Refusal.EXIT_PENDING] += 1
             return Refusal.EXIT_PENDING, None
-        if symbol in self.account.positions:
+        if line in self.account.positions:
             self.funnel.exits_ordered += 1
-            return "exit_ordered", await self._order_close(symbol, Reason.SIGNAL_EXIT, tag)
-        if await self.broker.cancel_entry(symbol):
-            self.funnel.cancelled["signal_exit"] += 1
+            return "exit_ordered", await self._order_close(line, Reason.SIGNAL_EXIT, tag)
+        if await self.broker.cancel_entry(line, "signal_exit"):
             return "entry_cancelled", None
         self.funnel.ignored[Refusal.NOTHING_TO_EXIT] += 1
         return Refusal.NOTHING_TO_EXIT, None
@@ -190,21 +196,21 @@ class TradingRuntime:
 
     async def flatten(self, reason: Reason) -> None:
         """The end of a session: entries cancelled, positions closed at their marks, the last row rewritten."""
-        self.funnel.cancelled["session_end"] += await self.broker.close_all_positions(reason)
+        self.funnel.cancelled["session_end"] += 0  # named also where there was none
+        await self.broker.close_all_positions(reason)
         self._rewrite_last_row()
 
     async def _close_everything(self) -> None:
         """The kill switch: pending entries cancelled, a close order for every position that has none."""
         account = self.account
-        for symbol in list(account.pending):
-            if await self.broker.cancel_entry(symbol):
-                self.funnel.cancelled["kill_switch"] += 1
-        for symbol in list(account.positions):
-            if symbol not in account.closing:
-                await self._order_close(symbol, Reason.KILL_SWITCH)
+        for line in list(account.pending):
+            await self.broker.cancel_entry(line, "kill_switch")
+        for line in list(account.positions):
+            if line not in account.closing:
+                await self._order_close(line, Reason.KILL_SWITCH)
 
-    async def _order_close(self, symbol: str, reason: Reason, tag: str = "") -> CloseOrder:
-        order = self.execution.create_close_order(symbol, reason, self.account.time_ms, tag)
+    async def _order_close(self, line: Line, reason: Reason, tag: str = "") -> CloseOrder:
+        order = self.execution.create_close_order(line, reason, self.account.time_ms, tag)
         await self.execution.submit_order(order)
         return order
 

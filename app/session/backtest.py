@@ -93,7 +93,7 @@ class ConfigBacktestRunner:
 
     async def _replay(self, plan: RunPlan, feed: ReplayFeed, folder: RunFolder) -> BacktestResults:
         recorder = plan.recorder(folder, None if self.progress is None else self.progress(plan.period))
-        runtime = build_runtime(plan.settings, plan.strategy, recorder, target_first=self.target_first)
+        runtime = build_runtime(plan.settings, plan.strategies, recorder, target_first=self.target_first)
         began_s = times.monotonic_s()
         failure: Exception | SystemExit | None = None
         try:
@@ -117,7 +117,7 @@ class ConfigBacktestRunner:
     async def plan(self) -> RunPlan:
         """What would be run: settings, strategy, period, warm-up; candles that are missing are fetched first."""
         settings = self.settings()
-        strategy = check_settings(settings)
+        strategies = check_settings(settings)
         live = settings.live
         cache = CandleCache(Path(self.cache))
         refuse_near_symbols(cache, live.symbols)
@@ -128,12 +128,12 @@ class ConfigBacktestRunner:
         else:
             supply = replace(supply, finer=self.finer)
         period = await supply.period(settings, start_ms, end_ms)
-        warmup = startup_candles(settings, strategy())
+        warmup = startup_candles(settings, strategies)
         warmup_start_ms = period.start_ms - warmup * timeframe_ms(live.timeframe)
         await supply.fill(settings, period, warmup_start_ms)
         candles = supply.candles(settings, period.end_ms)
         months = months_of_run(candles, live.symbols, live.timeframe, warmup_start_ms, period)
-        return RunPlan(supply.complete(settings), strategy, period, warmup, warmup_start_ms, months, supply.finer)
+        return RunPlan(supply.complete(settings), strategies, period, warmup, warmup_start_ms, months, supply.finer)
 
     def settings(self) -> Settings:
         """The profile with the runner's own arguments on top of it."""

@@ -6,16 +6,22 @@ A runtime begins anew, or goes on from the state that another one had.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from app.models.orders import Fill
 from app.runs.recorder import RunRecorder
 from app.runtime.funnel import Funnel
-from app.runtime.host import StrategyHost
+from app.runtime.host import HostedStrategy, StrategyHost
 from app.runtime.runtime import TradingRuntime
 from app.settings.profile import Settings, TradingModeSettings
-from app.strategies.loader import LoadedStrategy
-from app.trading.account import Account
+from app.settings.strategies import StrategySpec
+from app.strategies.loader import LoadedStrategies
+from app.times import timeframe_ms
+from app.trading.account import Account, lines_of
 from app.trading.execution import ExecutionEngine
+from app.trading.exit_rules import FillRules
 from app.trading.instruments import Instrument
-from app.trading.paper_trader import FillRules, PaperTrader
+from app.trading.ledger import Ledger
+from app.trading.paper_trader import PaperTrader
+from app.trading.protections import Protections
 from app.trading.risk import RiskConfig, RiskEngine
 from app.trading.safety import SafetyLimits, SafetyMonitor
 
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 
 def build_runtime(
     settings: Settings,
-    strategy: LoadedStrategy,
+    strategies: LoadedStrategies,
     recorder: RunRecorder,
     state: "RuntimeState | None" = None,
     *,
@@ -36,8 +42,15 @@ def build_runtime(
     `state`: what it goes on from, if it does not begin anew.
     """
     live, mode = settings.live, settings.trading_mode
-    account = Account(mode.starting_balance)
-    broker = PaperTrader(account, fill_rules(mode, target_first), recorder.on_fill)
+    account = account_of(settings)
+    protections = Protections([one.protection(live.timeframe) for one in mode.protections or ()], account)
+
+    def on_fill(fill: Fill) -> None:
+        recorder.on_fill(fill)
+        protections.note_fill(fill)
+
+    ledger = Ledger(account, on_fill, timeframe_ms(live.timeframe), instruments(settings))
+    broker = PaperTrader(ledger, fill_rules(mode, target_first))
     safety = SafetyMonitor(
         account,
         SafetyLimits(
@@ -46,15 +59,16 @@ def build_runtime(
             max_open_positions=mode.safety.max_open_positions,
         ),
         recorder.rows,
+        protections,
     )
     runtime = TradingRuntime(
         account=account,
         broker=broker,
         safety=safety,
-        host=StrategyHost(live.symbols, live.timeframe, settings.strategy_timeframe, strategy, account),
-        risk=RiskEngine(risk_config(settings), instruments(settings)),
-        execution=ExecutionEngine(broker, live.symbols),
-        funnel=Funnel(),
+        host=host_of(settings, strategies, account),
+        risks={spec.id: RiskEngine(risk_config(settings, spec), instruments(settings)) for spec, _ in strategies.of},
+        execution=ExecutionEngine(broker, account, timeframe_ms(live.timeframe)),
+        funnel=Funnel(ledger.cancelled, ledger.dropped),
         rows=recorder.rows,
         decisions=recorder.decisions,
         flatten_on_stop=mode.on_stop == "flatten",
@@ -64,6 +78,20 @@ def build_runtime(
 
         restore_runtime(state, runtime)
     return runtime
+
+
+def account_of(settings: Settings) -> Account:
+    """A new account, with the lines of the session."""
+    lines = lines_of({spec.id: spec.symbols for spec in settings.strategies}, settings.live.symbols)
+    return Account(settings.trading_mode.starting_balance, lines)
+
+
+def host_of(settings: Settings, strategies: LoadedStrategies, account: Account) -> StrategyHost:
+    """New instances of the strategies."""
+    hosted = [
+        HostedStrategy(spec.id, loaded, spec.timeframe, spec.symbols, spec.exits) for spec, loaded in strategies.of
+    ]
+    return StrategyHost(settings.live.symbols, settings.live.timeframe, hosted, account)
 
 
 def fill_rules(mode: TradingModeSettings, target_first: bool = False) -> FillRules:
@@ -78,9 +106,10 @@ def fill_rules(mode: TradingModeSettings, target_first: bool = False) -> FillRul
     )
 
 
-def risk_config(settings: Settings) -> RiskConfig:
-    """risk.json with the exposure limit of trading_mode.yaml."""
-    return RiskConfig(**settings.risk.model_dump(), max_exposure=settings.trading_mode.safety.max_exposure)
+def risk_config(settings: Settings, spec: StrategySpec) -> RiskConfig:
+    """A strategy's risk.json with the exposure limit of trading_mode.yaml."""
+    max_exposure = settings.trading_mode.safety.max_exposure
+    return RiskConfig(**spec.risk.model_dump(), max_exposure=max_exposure, allocation=spec.allocation)
 
 
 def instruments(settings: Settings) -> Mapping[str, Instrument]:

@@ -26,7 +26,7 @@ from app.session.plan import RunPlan, versions
 from app.session.state import SessionState, encode_state, read_state, with_day
 from app.session.state_file import read_states
 from app.settings.profile import Settings, load_settings
-from app.strategies.loader import LoadedStrategy, check_settings
+from app.strategies.loader import LoadedStrategies, check_settings
 from app.times import DAY_MS, TIME_MAX_MS, iso_ms
 
 UNENDED_MS = TIME_MAX_MS - DAY_MS
@@ -50,7 +50,7 @@ def header_of(plan: RunPlan, trades: str) -> dict[str, Any]:
     return {
         "settings": settings,
         "settings_sha256": sha256_json(settings),
-        "strategy_sha256": plan.strategy.source_sha256,
+        "strategy_sha256": plan.strategies.source_sha256,
         "code_sha256": code_sha256(),
         "versions": _versions(),
         "start_ms": plan.period.start_ms,
@@ -76,10 +76,10 @@ def plan_of_epoch(tape: Tape, epoch: Epoch, run: Path, mode: str = "paper") -> t
     """What an epoch's header says of its session, and the files of the run folder."""
     header = epoch.header
     settings = load_settings(header["settings"])
-    strategy = check_settings(settings)
+    strategies = check_settings(settings)
     period = Period(tape.header["start_ms"], UNENDED_MS, "on the exchange's stream")
     warmup_start_ms = header["warmup_start_ms"]
-    plan = RunPlan(settings, strategy, period, header["warmup"], warmup_start_ms, mode=mode, epochs=epoch_notes(tape))
+    plan = RunPlan(settings, strategies, period, header["warmup"], warmup_start_ms, mode=mode, epochs=epoch_notes(tape))
     return plan, RunFolder(run, header["trades"])
 
 
@@ -111,13 +111,13 @@ def epoch_note(number: int, header: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def changes(header: Mapping[str, Any], settings: Settings, strategy: LoadedStrategy) -> list[str]:
+def changes(header: Mapping[str, Any], settings: Settings, strategies: LoadedStrategies) -> list[str]:
     """What is not as it was when an epoch began, in words."""
     asked = settings.model_dump(mode="json")
     changed = []
     if sha256_json(asked) != header["settings_sha256"]:
         changed.append(f"the settings ({', '.join(differing(header['settings'], asked))})")
-    if strategy.source_sha256 != header["strategy_sha256"]:
+    if strategies.source_sha256 != header["strategy_sha256"]:
         changed.append("the strategy's code")
     if code_sha256() != header["code_sha256"]:
         changed.append("Onetape's code")

@@ -89,7 +89,7 @@ class PaperRunner:
             return await self._begin(settings, cache, provider)
 
     async def _begin(self, settings: Settings, cache: CandleCache, provider: HistoricalDataProvider) -> BacktestResults:
-        strategy = check_settings(settings)
+        strategies = check_settings(settings)
         live, length_ms = settings.live, timeframe_ms(settings.live.timeframe)
         now_ms = await provider.server_time_ms(live.symbols, live.timeframe)
         await provider.keep_market_data()
@@ -97,8 +97,10 @@ class PaperRunner:
         start_ms = now_ms // length_ms * length_ms
         if self.end_ms is not None and self.end_ms <= start_ms:
             raise ConfigError(f"--end {file_time(self.end_ms)} has passed by the exchange's clock")
-        warmup = startup_candles(settings, strategy())
-        plan = RunPlan(settings, strategy, self._period(start_ms), warmup, start_ms - warmup * length_ms, mode="paper")
+        warmup = startup_candles(settings, strategies)
+        plan = RunPlan(
+            settings, strategies, self._period(start_ms), warmup, start_ms - warmup * length_ms, mode="paper"
+        )
         name, out = f"paper_{file_time(start_ms)}", None if self.out is None else Path(self.out)
         with RunFolder.claim(name, out, _ROOT) as folder:
             header = header_of(plan, folder.trades.stem)
@@ -178,11 +180,11 @@ class PaperRunner:
         await provider.server_time_ms(live.symbols, live.timeframe)
         await provider.keep_market_data()
         settings = Supply(cache).complete(settings)
-        strategy = check_settings(settings)
-        warmup = startup_candles(settings, strategy())
+        strategies = check_settings(settings)
+        warmup = startup_candles(settings, strategies)
         warmup_start_ms = start.state.last_close_ms - warmup * length_ms
         period = self._period(tape.header["start_ms"])
-        plan = RunPlan(settings, strategy, period, warmup, warmup_start_ms, mode="paper", epochs=epoch_notes(tape))
+        plan = RunPlan(settings, strategies, period, warmup, warmup_start_ms, mode="paper", epochs=epoch_notes(tape))
         if before is not tape.epochs[-1]:
             plan = replace(plan, epochs=plan.epochs[:-1])  # the one that did not come past its warm-up
         return await self._trade_epoch(plan, RunFolder(run, tape.header["trades"]), start, changed, provider)

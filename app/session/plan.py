@@ -27,7 +27,7 @@ from app.runs.trade_log import SignalLog, TradeLog
 from app.runtime.runtime import TradingRuntime
 from app.session.period import Period, grid_candles
 from app.settings.profile import Settings
-from app.strategies.loader import LoadedStrategy
+from app.strategies.loader import LoadedStrategies, LoadedStrategy
 from app.times import iso_ms, timeframe_ms
 
 
@@ -36,7 +36,7 @@ class RunPlan:
     """Settled before anything is written; `months` are the cache's files that the run reads, none for a live one."""
 
     settings: Settings
-    strategy: LoadedStrategy
+    strategies: LoadedStrategies
     period: Period
     warmup: int
     warmup_start_ms: int
@@ -45,6 +45,11 @@ class RunPlan:
     mode: str = "backtest"
     epochs: Sequence[Mapping[str, Any]] = ()  # of a session or a tape: what began, when, and what had changed
     tape: Mapping[str, Any] | None = None  # which tape was replayed, if one was
+
+    @property
+    def strategy(self) -> LoadedStrategy:
+        """The only strategy; ConfigError where there are several."""
+        return self.strategies.only
 
     def recorder(
         self, folder: RunFolder, progress: Progress | None = None, *, kept: LogLengths | None = None
@@ -61,7 +66,8 @@ class RunPlan:
                 if self.mode == "paper" or self.epochs:
                     equity_log.keep_rows(earlier)
                 logs = TradeLog(folder.trades, trades_bytes), equity_log, progress
-                return RunRecorder(self.settings.live.symbols, *logs, SignalLog(folder.signals, signals_bytes))
+                ids = [spec.id for spec in self.settings.strategies]
+                return RunRecorder(self.settings.live.symbols, *logs, SignalLog(folder.signals, signals_bytes), ids)
             except (OSError, DataError):
                 equity_log.close()
                 raise
@@ -91,6 +97,7 @@ class RunPlan:
             files=folder.files(),
             feed=dict(runtime.feed_counts),
             mode=self.mode,
+            strategies=[one.id for one in live.strategies or ()],
             marks=dict(account.marks),
             target_rate=self.settings.trading_mode.maker_commission_rate,
         )
@@ -107,7 +114,7 @@ class RunPlan:
             settings=self.settings.model_dump(mode="json"),
             start=iso_ms(self.period.start_ms),
             end=iso_ms(self.period.end_ms),
-            strategy_sha256=self.strategy.source_sha256,
+            strategy_sha256=self.strategies.source_sha256,
             months=self.months,
             versions=versions(),
             outputs={"trades": folder.trades, "equity": folder.equity, "signals": folder.signals},

@@ -20,8 +20,6 @@ from app.runs.run_folder import RunFolder
 from app.runs.tally import Tally
 from app.runtime.runtime import TradingRuntime
 from app.times import DAY_MS
-from app.trading.execution import ExecutionEngine
-from app.trading.paper_trader import PaperTrader
 from app.trading.safety import SafetyMemory
 
 
@@ -89,7 +87,6 @@ def read_state(content: bytes, place: Path) -> SessionState:
 def runtime_state(runtime: TradingRuntime) -> RuntimeState:
     """What a runtime holds."""
     account = runtime.account
-    trade_id, order_id = _counters(runtime)
     return RuntimeState(
         account.starting_balance,
         account.balance,
@@ -98,8 +95,8 @@ def runtime_state(runtime: TradingRuntime) -> RuntimeState:
         list(account.positions.values()),
         list(account.pending.values()),
         list(account.closing.values()),
-        trade_id.last_trade_id,
-        order_id.last_order_id,
+        runtime.broker.ledger.last_trade_id,
+        account.last_order_id,
         runtime.safety.memory(),
         vars(runtime.funnel),
         runtime.feed_counts,
@@ -113,11 +110,10 @@ def restore_runtime(state: RuntimeState, runtime: TradingRuntime) -> None:
     for held in (account.marks, account.positions, account.pending, account.closing, runtime.feed_counts):
         held.clear()
     account.marks.update(state.marks)
-    account.positions.update((position.symbol, position) for position in state.positions)
-    account.pending.update((order.symbol, order) for order in state.pending)
-    account.closing.update((order.symbol, order) for order in state.closing)
-    trader, execution = _counters(runtime)
-    trader.last_trade_id, execution.last_order_id = state.last_trade_id, state.last_order_id
+    account.positions.update((position.line, position) for position in state.positions)
+    account.pending.update((order.line, order) for order in state.pending)
+    account.closing.update((order.line, order) for order in state.closing)
+    runtime.broker.ledger.last_trade_id, account.last_order_id = state.last_trade_id, state.last_order_id
     runtime.safety.recall(state.safety)
     for name, counts in state.funnel.items():
         # A reason is text, so its count is found under the reason as well.
@@ -150,7 +146,7 @@ def restore_totals(totals: Totals, recorder: RunRecorder) -> None:
     recorder.first_open_ms, recorder.last_close_ms = totals.first_open_ms, totals.last_close_ms
     hints = get_type_hints(Tally)
     for field in fields(Tally):
-        if field.name == "symbols" or field.name not in totals.tally:
+        if field.name in ("symbols", "strategies") or field.name not in totals.tally:
             continue
         value = msgspec.convert(totals.tally[field.name], hints[field.name], str_keys=True)
         own = getattr(recorder.tally, field.name)
@@ -201,9 +197,3 @@ def copy_logs(lengths: LogLengths, source: RunFolder, target: RunFolder) -> None
         copy.write_bytes(content)
     rows = kept_rows(source.equity, lengths.equity_rows)
     target.equity.with_name(target.equity.stem + ".rows").write_bytes(rows)
-
-
-def _counters(runtime: TradingRuntime) -> tuple[PaperTrader, ExecutionEngine]:
-    if not isinstance(runtime.broker, PaperTrader):
-        raise TypeError(f"the state of a {type(runtime.broker).__name__} is not kept")
-    return runtime.broker, runtime.execution

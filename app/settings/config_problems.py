@@ -5,7 +5,7 @@ is told; misspelt keys come before all others, since the right key is then often
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -50,8 +50,10 @@ def known_keys(model: type[BaseModel]) -> list[str]:
     """All keys of a file with their dots; sections first, then what is in them."""
     keys = list(model.model_fields)
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += [f"{name}.{inner}" for inner in known_keys(field.annotation)]
+        kinds = field.annotation, *getattr(field.annotation, "__args__", ())  # a section that may be left out
+        for kind in kinds if get_origin(field.annotation) is not dict else ():
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                keys += [f"{name}.{inner}" for inner in known_keys(kind)]
     return keys
 
 
@@ -71,14 +73,22 @@ def _given(problem: ErrorDetails) -> str:
     return "" if is_told else f" (it is {given!r})"
 
 
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key holds, also where it may be left out, and also in a list or by a name."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_of(one) for one in getattr(annotation, "__args__", ()))
+    return next((model for model in inner if model is not None), None)
+
+
 def _keys(model: type[BaseModel], path: Sequence[str]) -> list[str]:
-    current: Any = model
+    current = model
     for part in path:
-        field = current.model_fields.get(part) if hasattr(current, "model_fields") else None
-        if field is None:
+        field = current.model_fields.get(part)
+        if field is None:  # the place in a list, or the name of a symbol
+            continue
+        found = _model_of(field.annotation)
+        if found is None:
             return []
-        current = field.annotation
-        if not hasattr(current, "model_fields"):  # a mapping: `instruments.<symbol>` leads to its values' model
-            arguments = getattr(current, "__args__", ())
-            return list(getattr(arguments[-1], "model_fields", ())) if arguments else []
+        current = found
     return list(current.model_fields)

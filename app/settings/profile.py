@@ -9,46 +9,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 
 from app.errors import ConfigError
 from app.settings.config_problems import first_problem, known_keys
 from app.settings.config_text import Sources, read_mapping, split_override, unknown_key
-from app.times import TIMEFRAMES_MS
+from app.settings.strategies import (
+    Count,
+    Fraction,
+    NamedStrategySettings,
+    Positive,
+    ProtectionSettings,
+    RiskSettings,
+    Section,
+    StrategySettings,
+    StrategySpec,
+    Timeframe,
+    problem_of,
+)
 
-Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, lt=1, strict=True, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, strict=True)]
+AnySection = TypeVar("AnySection", bound=Section)
 
 
-def _known_timeframe(timeframe: str) -> str:
-    if timeframe not in TIMEFRAMES_MS:
-        raise ValueError(f"unknown timeframe {timeframe!r}; known are {', '.join(TIMEFRAMES_MS)}")
-    return timeframe
-
-
-Timeframe = Annotated[str, AfterValidator(_known_timeframe)]
-
-
-class _Section(BaseModel):
-    # defer_build: only the three whole files are ever validated, not each section on its own
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-Section = TypeVar("Section", bound=_Section)
-
-
-class StrategySettings(_Section):
-    """Which strategy, on which timeframe (None: the session's), with which parameters."""
-
-    name: str = Field(min_length=1)
-    timeframe: Timeframe | None = None
-    params: dict[str, Any] = Field(default_factory=dict)
-
-
-class FeedSettings(_Section):
+class FeedSettings(Section):
     """How long a live feed waits for stragglers, silence and late candles."""
 
     grace_s: Positive = 2
@@ -57,7 +42,7 @@ class FeedSettings(_Section):
     late_candles: Count = 2
 
 
-class InstrumentSettings(_Section):
+class InstrumentSettings(Section):
     """What the exchange accepts for a symbol."""
 
     quantity_step: Positive = 1e-8
@@ -66,14 +51,16 @@ class InstrumentSettings(_Section):
     price_tick: Positive | None = None
 
 
-class LiveSettings(_Section):
+class LiveSettings(Section):
     """live.yaml: what is traded, on what, by which strategy."""
 
     exchange: str = Field(min_length=1)
     symbols: tuple[str, ...] = Field(min_length=1)
     timeframe: Timeframe
     startup_candles: Annotated[int, Field(ge=0, strict=True)] | Literal["auto"] = 240
-    strategy: StrategySettings
+    later = ("strategy", "strategies")
+    strategy: StrategySettings | None = None
+    strategies: tuple[NamedStrategySettings, ...] | None = None
     feed: FeedSettings = FeedSettings()
     instruments: dict[str, InstrumentSettings] = Field(default_factory=dict)
 
@@ -88,16 +75,7 @@ class LiveSettings(_Section):
         return symbols
 
 
-class RiskSettings(_Section):
-    """risk.json: how large a position may be and where it is protected."""
-
-    risk_per_trade: Fraction = 0.01
-    atr_stop_multiplier: Positive = 1.5
-    reward_risk_ratio: Positive = 2.0
-    max_position_pct: Fraction = 0.10
-
-
-class SafetySettings(_Section):
+class SafetySettings(Section):
     """trading_mode.yaml, safety: the limits of the account as a whole; null switches a loss limit off."""
 
     max_drawdown: Fraction | None = 0.20
@@ -107,7 +85,7 @@ class SafetySettings(_Section):
     kill_switch_file: str = "data/KILL_SWITCH"
 
 
-class TradingModeSettings(_Section):
+class TradingModeSettings(Section):
     """trading_mode.yaml: balance, fill rules and costs."""
 
     starting_balance: Positive = 10_000.0
@@ -117,10 +95,12 @@ class TradingModeSettings(_Section):
     maker_commission_rate: Annotated[float, Field(gt=-1, lt=1, strict=True, allow_inf_nan=False)] | None = None
     slippage_rate: Rate = 0.0005
     on_stop: Literal["flatten", "keep"] = "flatten"
+    later = ("protections",)
+    protections: tuple[ProtectionSettings, ...] | None = None
     safety: SafetySettings = SafetySettings()
 
 
-class Settings(_Section):
+class Settings(Section):
     """The three files together."""
 
     live: LiveSettings
@@ -134,12 +114,27 @@ class Settings(_Section):
         return self._sources
 
     @property
+    def strategies(self) -> tuple[StrategySpec, ...]:
+        """Every strategy, with its defaults filled in."""
+        live, written = self.live, _written(self.live)
+        return tuple(StrategySpec.of(own, live.timeframe, live.symbols, self.risk, len(written)) for own in written)
+
+    @property
+    def strategy(self) -> StrategySpec:
+        """The only strategy; ConfigError where there are several."""
+        strategies = self.strategies
+        if len(strategies) > 1:
+            ids = ", ".join(one.id for one in strategies)
+            raise ConfigError(f"this looks at one strategy at a time, and the config has {len(strategies)}: {ids}")
+        return strategies[0]
+
+    @property
     def strategy_timeframe(self) -> str:
-        """The strategy's timeframe: its own, or the session's."""
-        return self.live.strategy.timeframe or self.live.timeframe
+        """The timeframe of the only strategy: its own, or the session's."""
+        return self.strategy.timeframe
 
 
-FILES: dict[str, tuple[str, type[_Section]]] = {
+FILES: dict[str, tuple[str, type[Section]]] = {
     "live": ("live.yaml", LiveSettings),
     "risk": ("risk.json", RiskSettings),
     "trading_mode": ("trading_mode.yaml", TradingModeSettings),
@@ -191,15 +186,44 @@ def _validated(raw: Mapping[str, dict[str, Any]], sources: Sources) -> Settings:
     live, risk, trading_mode = (_section(FILES[name][1], name, raw[name], sources) for name in FILES)
     settings = Settings.model_construct(live=live, risk=risk, trading_mode=trading_mode)
     settings._sources = sources
-    coarse, own = settings.strategy_timeframe, settings.live.timeframe
-    if TIMEFRAMES_MS[coarse] % TIMEFRAMES_MS[own]:
-        source = sources.of("live", ("strategy", "timeframe"))
-        raise ConfigError(f"{source}: strategy.timeframe {coarse} is no multiple of the session's timeframe {own}")
+    _check_strategies(settings)
+    for number, protection in enumerate(settings.trading_mode.protections or (), 1):
+        if problem := protection.problem():
+            raise ConfigError(
+                f"{sources.of('trading_mode', ('protections',))}: protections, number {number}: {problem}"
+            )
     for symbol in settings.live.instruments:
         if symbol not in settings.live.symbols:
             source, listed = sources.of("live", ("instruments", symbol)), ", ".join(settings.live.symbols)
             raise ConfigError(f"{source}: instruments.{symbol} is no symbol of this session ({listed})")
     return settings
+
+
+def _written(live: LiveSettings) -> tuple[StrategySettings, ...]:
+    return live.strategies or (() if live.strategy is None else (live.strategy,))
+
+
+def _check_strategies(settings: Settings) -> None:
+    live, sources = settings.live, settings.sources
+    source = sources.of("live", ("strategies",))
+    if not _written(live):
+        raise ConfigError(f"{sources.of('live', ('strategy',))}: strategy is missing")
+    if live.strategy is not None and live.strategies is not None:
+        raise ConfigError(
+            f"{source}: strategy and strategies are both given; strategy is the short form of a list of one"
+        )
+    ids = [one.id for one in settings.strategies]
+    for one in ids:
+        if ids.count(one) > 1:
+            raise ConfigError(f"{source}: strategies: two have the id {one}")
+    for own, spec in zip(_written(live), settings.strategies, strict=True):
+        if problem := problem_of(own, spec, live.timeframe, live.symbols):
+            key, what = problem
+            name = ".".join((*spec.path, key))
+            raise ConfigError(f"{sources.of('live', (*spec.path, *key.split('.')))}: {name}: {what}")
+    total = sum(one.allocation for one in settings.strategies)
+    if total > 1.0 + 1e-9:
+        raise ConfigError(f"{source}: the strategies' allocations sum to {total:g}; together they may be at most 1")
 
 
 def _replace(
@@ -211,6 +235,7 @@ def _replace(
         if isinstance(instruments := live.get("instruments"), dict):  # those of other symbols are no mistake here
             live["instruments"] = {symbol: values for symbol, values in instruments.items() if symbol in symbols}
     written = live.get("strategy")
+    _replace_in_list(live, symbols, name, interval)
     strategy = written if isinstance(written, dict) else {}
     if name is not None and strategy.get("name") != name:
         sources.replaced("live", ("strategy", "name"), f"--strategy {name}")
@@ -224,17 +249,44 @@ def _replace(
         live["timeframe"] = interval
 
 
+def _replace_in_list(
+    live: dict[str, Any], symbols: Sequence[str] | None, name: str | None, interval: str | None
+) -> None:
+    if name is not None:
+        live.pop("strategies", None)  # one is asked for, by its name
+    written = live.get("strategies")
+    for own in [one for one in written if isinstance(one, dict)] if isinstance(written, list) else []:
+        if interval is not None and own.get("timeframe") == live.get("timeframe"):
+            own["timeframe"] = interval
+        if symbols is not None and isinstance(own.get("symbols"), list):
+            own["symbols"] = [symbol for symbol in own["symbols"] if symbol in symbols]
+
+
 def _apply_override(raw: dict[str, dict[str, Any]], override: str, sources: Sources) -> None:
     key, value = split_override(override)
     name, path = _file_of(key, override)
-    target = raw[name]
+    target: Any = raw[name]
     for part in path[:-1]:
-        nested = target.setdefault(part, {})
+        nested = _named(target, part, override) if isinstance(target, list) else target.setdefault(part, {})
+        if isinstance(nested, list) and part == "strategies":
+            target = nested
+            continue
         if not isinstance(nested, dict):
             raise ConfigError(f"--set {override}: {part} is a value, it has no keys")
         target = nested
+    if isinstance(target, list):
+        raise ConfigError(f"--set {override}: name a key of the strategy, like strategies.{path[-1]}.allocation")
     target[path[-1]] = value
     sources.replaced(name, path, f"--set {override}")
+
+
+def _named(strategies: list[Any], strategy_id: str, override: str) -> dict[str, Any]:
+    by_id = {str(one.get("id")): one for one in strategies if isinstance(one, dict)}
+    if strategy_id not in by_id:
+        raise ConfigError(
+            unknown_key(f"--set {override}", f"strategies.{strategy_id}", [f"strategies.{one}" for one in by_id])
+        )
+    return by_id[strategy_id]
 
 
 def _file_of(key: str, override: str) -> tuple[str, list[str]]:
@@ -242,6 +294,8 @@ def _file_of(key: str, override: str) -> tuple[str, list[str]]:
     first, *rest = parts = key.split(".")
     if first in FILES and rest:
         return first, rest
+    if first == "exits" and rest:
+        return "live", ["strategy", *parts]
     for name, (_, model) in FILES.items():
         if first in model.model_fields:
             return name, parts
@@ -249,7 +303,7 @@ def _file_of(key: str, override: str) -> tuple[str, list[str]]:
     raise ConfigError(unknown_key(f"--set {override}", key, known))
 
 
-def _section(model: type[Section], name: str, content: dict[str, Any], sources: Sources) -> Section:
+def _section(model: type[AnySection], name: str, content: dict[str, Any], sources: Sources) -> AnySection:
     try:
         return model.model_validate(content)
     except ValidationError as error:

@@ -8,10 +8,10 @@ order, touch the account or see a later candle.
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from app.models.market import Candle
-from app.models.orders import FLAT, Action, EntryOrder, Position, Signal
+from app.models.orders import FLAT, Action, EntryOrder, Line, Position, Signal
 from app.strategies.indicators import Indicator
 
 if TYPE_CHECKING:
@@ -22,22 +22,28 @@ __all__ = ["FLAT", "Action", "Candle", "Condition", "Signal", "Strategy", "View"
 
 def long(
     *, atr: float | None = None, stop: float | None = None, target: float | None = None,
-    size_factor: float = 1.0, tag: str = "",
+    size_factor: float = 1.0, tag: str = "", limit: float | None = None, valid_candles: int = 1,
+    exits: Mapping[str, Any] | None = None,
 ) -> Signal:  # fmt: skip
-    """Go long: bring an `atr` (stop at the configured multiple of it) or an absolute `stop`."""
-    return Signal(Action.LONG, atr, stop, target, size_factor, tag)
+    """Go long: bring an `atr` (stop at the configured multiple of it) or an absolute `stop`.
+
+    `limit`: at this price or better, on the next `valid_candles` of the session, and not at all otherwise. `exits`
+    replaces the strategy's managed exits, by the keys of the config: break_even, trailing, partial, time.
+    """
+    return Signal(Action.LONG, atr, stop, target, size_factor, tag, limit, valid_candles, exits)
 
 
 def short(
     *, atr: float | None = None, stop: float | None = None, target: float | None = None,
-    size_factor: float = 1.0, tag: str = "",
+    size_factor: float = 1.0, tag: str = "", limit: float | None = None, valid_candles: int = 1,
+    exits: Mapping[str, Any] | None = None,
 ) -> Signal:  # fmt: skip
-    """Go short: bring an `atr` (stop at the configured multiple of it) or an absolute `stop`."""
-    return Signal(Action.SHORT, atr, stop, target, size_factor, tag)
+    """Go short: bring an `atr` (stop at the configured multiple of it) or an absolute `stop`; the rest as in `long`."""
+    return Signal(Action.SHORT, atr, stop, target, size_factor, tag, limit, valid_candles, exits)
 
 
 def exit_position(tag: str = "") -> Signal:
-    """Close the symbol's position at the market, or cancel its pending entry."""
+    """Close the line's position at the market, or cancel its pending entry."""
     return Signal(Action.EXIT, tag=tag)
 
 
@@ -53,25 +59,26 @@ class Condition(NamedTuple):
 class View:
     """What a strategy may look at, for one symbol. Everything in it is known at the candle's close."""
 
-    __slots__ = ("_account", "_newest", "_timeframe", "symbol")
+    __slots__ = ("_account", "_newest", "_timeframe", "line", "symbol")
 
     def __init__(
-        self, symbol: str, timeframe: str, account: "Account", newest: Mapping[tuple[str, str], deque[Candle]]
+        self, line: Line, timeframe: str, account: "Account", newest: Mapping[tuple[str, str], deque[Candle]]
     ) -> None:
-        self.symbol = symbol
+        self.line = line
+        self.symbol = line.symbol
         self._timeframe = timeframe
         self._account = account
         self._newest = newest
 
     @property
     def position(self) -> Position | None:
-        """The symbol's open position (side, quantity, entry_price, stop, target ...), or None."""
-        return self._account.positions.get(self.symbol)
+        """The strategy's open position on the symbol (side, quantity, entry_price, stop, target ...), or None."""
+        return self._account.positions.get(self.line)
 
     @property
     def pending_entry(self) -> EntryOrder | None:
-        """The symbol's entry order that has not filled yet, or None."""
-        return self._account.pending.get(self.symbol)
+        """The strategy's entry order on the symbol that has not filled yet, or None."""
+        return self._account.pending.get(self.line)
 
     @property
     def equity(self) -> float:

@@ -19,6 +19,7 @@ from typing import Any
 
 from app.errors import ConfigError, OnetapeError, StrategyError
 from app.settings.profile import Settings, load_settings
+from app.settings.strategies import StrategySpec
 from app.strategies.base import Strategy
 from app.strategies.constraints import Constraint, parse_constraints
 from app.strategies.own_failure import own_frames, where
@@ -73,14 +74,39 @@ def load_strategy(name: str, params: Mapping[str, Any] | None = None) -> LoadedS
     return loaded
 
 
-def check_settings(settings: Settings) -> LoadedStrategy:
-    """Load the settings' strategy and hold its timeframes and warm-up against the session's."""
+@dataclass(frozen=True)
+class LoadedStrategies:
+    """All strategies of a session, in config order, each with what the config says of it."""
+
+    of: tuple[tuple[StrategySpec, LoadedStrategy], ...]
+
+    @property
+    def only(self) -> LoadedStrategy:
+        """The only one; ConfigError where there are several."""
+        if len(self.of) > 1:
+            ids = ", ".join(spec.id for spec, _ in self.of)
+            raise ConfigError(f"this looks at one strategy at a time, and the config has {len(self.of)}: {ids}")
+        return self.of[0][1]
+
+    @property
+    def source_sha256(self) -> str:
+        """Of the strategies' code."""
+        digests = [loaded.source_sha256 for _, loaded in self.of]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def check_settings(settings: Settings) -> LoadedStrategies:
+    """Load the settings' strategies and hold their timeframes and warm-up against the session's."""
+    return LoadedStrategies(tuple((spec, _checked_spec(settings, spec)) for spec in settings.strategies))
+
+
+def _checked_spec(settings: Settings, spec: StrategySpec) -> LoadedStrategy:
     live = settings.live
-    source = settings.sources.of("live", ("strategy", "params"))
+    source = settings.sources.of("live", (*spec.path, "params"))
     try:
-        loaded = load_strategy(live.strategy.name, live.strategy.params)
+        loaded = load_strategy(spec.name, spec.params)
     except ConfigError as error:  # a parameter; which file or --set it came from is known only here
-        raise ConfigError(f"{source}: {error}") from error
+        raise ConfigError(f"{source}: {'.'.join(spec.path[1:])}{': ' if spec.path[1:] else ''}{error}") from error
     strategy = loaded()
     session_ms = TIMEFRAMES_MS[live.timeframe]
     for timeframe in strategy.timeframes:
@@ -88,12 +114,12 @@ def check_settings(settings: Settings) -> LoadedStrategy:
             raise StrategyError(
                 f"strategy {loaded.name} looks at {timeframe}, which is no multiple of the session's {live.timeframe}"
             )
-    needed = required_startup(settings, strategy)
+    needed = required_startup(settings, spec, strategy)
     if live.startup_candles != "auto" and live.startup_candles < needed:
         source = settings.sources.of("live", ("startup_candles",))
         raise ConfigError(
             f"{source}: startup_candles is {live.startup_candles}, but {loaded.name} needs {needed} candles of "
-            f"{live.timeframe} ({strategy.warmup_candles} of {settings.strategy_timeframe}) before it can answer; "
+            f"{live.timeframe} ({strategy.warmup_candles} of {spec.timeframe}) before it can answer; "
             f"set startup_candles: {needed}, or auto"
         )
     return loaded
@@ -106,26 +132,28 @@ def validate_all_configs(folder: str | Path = "config") -> Settings:
     return settings
 
 
-def required_startup(settings: Settings, strategy: Strategy) -> int:
+def required_startup(settings: Settings, spec: StrategySpec, strategy: Strategy) -> int:
     """What the strategy declares, in candles of the session."""
-    return strategy.warmup_candles * _candles_per_strategy_candle(settings)
+    return strategy.warmup_candles * _candles_per_strategy_candle(settings, spec)
 
 
-def startup_candles(settings: Settings, strategy: Strategy) -> int:
+def startup_candles(settings: Settings, strategies: LoadedStrategies) -> int:
     """The warm-up in candles of the session; `auto` takes what makes the indicators independent of the start."""
     configured = settings.live.startup_candles
     if configured == "auto":
-        return settling_startup(settings, strategy)
+        return settling_startup(settings, strategies)
     return configured
 
 
-def settling_startup(settings: Settings, strategy: Strategy) -> int:
-    """What makes its indicators independent of the start, in candles of the session."""
-    return strategy.settling_candles * _candles_per_strategy_candle(settings)
+def settling_startup(settings: Settings, strategies: LoadedStrategies) -> int:
+    """What makes all indicators independent of the start, in candles of the session."""
+    return max(
+        loaded().settling_candles * _candles_per_strategy_candle(settings, spec) for spec, loaded in strategies.of
+    )
 
 
-def _candles_per_strategy_candle(settings: Settings) -> int:
-    return TIMEFRAMES_MS[settings.strategy_timeframe] // TIMEFRAMES_MS[settings.live.timeframe]
+def _candles_per_strategy_candle(settings: Settings, spec: StrategySpec) -> int:
+    return TIMEFRAMES_MS[spec.timeframe] // TIMEFRAMES_MS[settings.live.timeframe]
 
 
 def _find(name: str) -> type[Strategy]:

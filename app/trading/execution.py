@@ -4,21 +4,26 @@ The last check before a broker: an order for a symbol that the config does not l
 quantity or a stop on the wrong side is an OrderError and never leaves. Order ids are counters from 1.
 """
 
-from collections.abc import Iterable
 from math import isfinite
 from typing import Protocol
 
 from app.errors import OrderError
+from app.models.exits import Exits
 from app.models.market import Candle, Slice
-from app.models.orders import CloseOrder, EntryOrder, Order, Reason
+from app.models.orders import CloseOrder, EntryOrder, Line, Order, Reason, Signal
+from app.trading.account import Account
+from app.trading.ledger import Ledger
 from app.trading.risk import RiskOutput
 
 
 class Broker(Protocol):
     """What the runtime needs of a broker; PaperTrader answers in the process.
 
-    An exchange broker sends orders out and puts the answers into the session's queue as events.
+    An exchange broker sends orders out and puts the answers into the session's queue as events. Its `ledger` alone
+    writes to the account.
     """
+
+    ledger: Ledger
 
     async def on_slice(self, slice_: Slice) -> None:
         """Fills at the open of the slice's candles, exits inside them, marks at their close."""
@@ -29,25 +34,27 @@ class Broker(Protocol):
     async def submit(self, order: Order) -> None:
         """Accept an order that ExecutionEngine has validated."""
 
-    async def cancel_entry(self, symbol: str) -> bool:
-        """Cancel the symbol's pending entry; False if there is none."""
+    async def cancel_entry(self, line: Line, why: str) -> bool:
+        """Cancel the line's pending entry, for a reason that is counted; False if there is none."""
 
-    async def close_all_positions(self, reason: Reason) -> int:
-        """Cancel pending entries (their number is returned) and close every position at its last mark."""
+    async def close_all_positions(self, reason: Reason) -> None:
+        """Cancel pending entries and close every position at its last mark."""
 
 
 class ExecutionEngine:
     """Creates, validates and routes orders."""
 
-    def __init__(self, broker: Broker, symbols: Iterable[str]) -> None:
+    def __init__(self, broker: Broker, account: Account, timeframe_ms: int) -> None:
         self._broker = broker
-        self._symbols = frozenset(symbols)
-        self.last_order_id = 0  # a new epoch of a session goes on from it
+        self._account = account
+        self._timeframe_ms = timeframe_ms  # the session's: what a limit entry's candles are counted in
 
-    def create_order_from_risk_output(self, output: RiskOutput, signal_time_ms: int, tag: str = "") -> EntryOrder:
+    def create_order_from_risk_output(self, output: RiskOutput, signal: Signal, signal_time_ms: int) -> EntryOrder:
         """The entry order for an approved signal; `signal_time_ms` is the close time of the slice decided on."""
+        is_limit = signal.limit is not None
+        exits = signal.exits if isinstance(signal.exits, Exits) else None  # the host has read them
         return EntryOrder(
-            order_id=self._next_order_id(),
+            order_id=self._account.next_order_id(),
             symbol=output.symbol,
             side=output.side,
             quantity=output.quantity,
@@ -55,26 +62,27 @@ class ExecutionEngine:
             stop=output.stop,
             target=output.target,
             sized_by=output.sized_by,
-            tag=tag,
+            tag=signal.tag,
             signal_time_ms=signal_time_ms,
+            strategy=output.strategy,
+            limit=output.reference if is_limit else None,
+            valid_until_ms=signal_time_ms + signal.valid_candles * self._timeframe_ms if is_limit else None,
+            exits=exits,
+            atr=signal.atr if exits is not None and exits.needs_atr else None,
         )
 
-    def create_close_order(self, symbol: str, reason: Reason, signal_time_ms: int, tag: str = "") -> CloseOrder:
-        """A market order that closes the symbol's whole position."""
-        return CloseOrder(self._next_order_id(), symbol, reason, signal_time_ms, tag)
+    def create_close_order(self, line: Line, reason: Reason, signal_time_ms: int, tag: str = "") -> CloseOrder:
+        """A market order that closes the line's whole position."""
+        return CloseOrder(self._account.next_order_id(), line.symbol, reason, signal_time_ms, tag, line.strategy)
 
     async def submit_order(self, order: Order) -> None:
         """Validate and hand over; OrderError says what is wrong with the order."""
         self._validate(order)
         await self._broker.submit(order)
 
-    def _next_order_id(self) -> int:
-        self.last_order_id += 1
-        return self.last_order_id
-
     def _validate(self, order: Order) -> None:
-        if order.symbol not in self._symbols:
-            listed = ", ".join(sorted(self._symbols))
+        if order.line not in self._account.lines.get(order.symbol, ()):
+            listed = ", ".join(sorted(self._account.lines))
             raise OrderError(f"order {order.order_id} is for {order.symbol}, which is not listed: {listed}")
         if isinstance(order, CloseOrder):
             return

@@ -27,6 +27,10 @@ class Instrument:
             return 0.0
         return _multiple(_steps(quantity, self.quantity_step, up=False), self.quantity_step)
 
+    def nearest_quantity(self, quantity: float) -> float:
+        """What a sum or difference of quantities on the grid is, without the error of the sum."""
+        return _multiple(round(quantity / self.quantity_step), self.quantity_step)
+
     def round_price(self, price: float, *, up: bool) -> float:
         """To the price tick in the given direction; unchanged without a tick."""
         tick = self.price_tick

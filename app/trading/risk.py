@@ -11,20 +11,25 @@ from pathlib import Path
 
 import msgspec
 
-from app.models.orders import Action, Bound, Refusal, Side, Signal
+from app.models.exits import Exits
+from app.models.orders import MAIN, Action, Bound, Line, Refusal, Side, Signal
 from app.trading.account import Account
 from app.trading.instruments import Instrument
 
 
 @dataclass(frozen=True, slots=True)
 class RiskConfig:
-    """The numbers of risk.json and the exposure limit of trading_mode.yaml; fractions of equity, not percent."""
+    """The numbers of risk.json and the exposure limit of trading_mode.yaml; fractions of equity, not percent.
+
+    `allocation` is the part of the equity that a strategy sizes its orders by.
+    """
 
     risk_per_trade: float = 0.01
     atr_stop_multiplier: float = 1.5
     reward_risk_ratio: float = 2.0
     max_position_pct: float = 0.10
     max_exposure: float = 0.20
+    allocation: float = 1.0
 
     @classmethod
     def from_file(cls, path: str | Path, max_exposure: float = 0.20) -> "RiskConfig":
@@ -45,6 +50,7 @@ class RiskOutput(msgspec.Struct, frozen=True):
     stop: float
     target: float
     sized_by: Bound
+    strategy: str = MAIN
 
 
 class Sizing(msgspec.Struct, gc=False):
@@ -76,46 +82,52 @@ class Sizing(msgspec.Struct, gc=False):
 
 
 class RiskEngine:
-    """Sizes entries; one instance serves all symbols."""
+    """Sizes the entries of one strategy; one instance serves all symbols."""
 
     def __init__(self, config: RiskConfig, instruments: Mapping[str, Instrument] | None = None) -> None:
         self.config = config
         self._instruments = dict(instruments or {})
         self._default = Instrument()
 
-    async def assess(self, symbol: str, signal: Signal, account: Account) -> RiskOutput | Refusal:
-        """Quantity, stop and target for a LONG or SHORT signal at the symbol's mark, or why there is none."""
-        sizing = self.size(symbol, signal, account)
+    async def assess(self, line: Line, signal: Signal, account: Account) -> RiskOutput | Refusal:
+        """Quantity, stop and target for a LONG or SHORT signal at its limit or the symbol's mark, or why none."""
+        sizing = self.size(line, signal, account)
         return sizing.output or sizing.refusal or Refusal.NO_QUANTITY  # size() sets one of the first two
 
-    def size(self, symbol: str, signal: Signal, account: Account) -> Sizing:
+    def size(self, line: Line, signal: Signal, account: Account) -> Sizing:
         """The whole arithmetic of an entry, kept for people who ask why; either `output` or `refusal` is set."""
         side = Side.LONG if signal.action is Action.LONG else Side.SHORT
-        sizing = Sizing(symbol, side, signal.size_factor)
-        sizing.refusal = self._fill_in(sizing, signal, account)
+        sizing = Sizing(line.symbol, side, signal.size_factor)
+        sizing.refusal = self._fill_in(sizing, line.strategy, signal, account)
         return sizing
 
     def instrument(self, symbol: str) -> Instrument:
         """What the exchange accepts for the symbol."""
         return self._instruments.get(symbol, self._default)
 
-    def _fill_in(self, sizing: Sizing, signal: Signal, account: Account) -> Refusal | None:
-        reference = sizing.reference = account.marks.get(sizing.symbol)
-        if reference is None:
+    def _fill_in(self, sizing: Sizing, strategy: str, signal: Signal, account: Account) -> Refusal | None:
+        side, instrument = sizing.side, self.instrument(sizing.symbol)
+        mark = account.marks.get(sizing.symbol)
+        if mark is None:
             return Refusal.NO_MARK
-        side = sizing.side
+        # A limit is rounded away from the market: a long's down, a short's up.
+        limit = None if signal.limit is None else instrument.round_price(signal.limit, up=side is Side.SHORT)
+        reference = sizing.reference = mark if limit is None else limit
+        if not reference > 0.0:
+            return Refusal.LIMIT_PRICE
         distance = sizing.distance = self._stop_distance(signal, side, reference)
         if not 0.0 < distance < inf:  # NaN too
             return Refusal.STOP_DISTANCE
-        instrument = self.instrument(sizing.symbol)
+        if isinstance(signal.exits, Exits) and signal.exits.needs_atr and not 0.0 < (signal.atr or 0.0) < inf:
+            return Refusal.STOP_DISTANCE  # an ATR that is not ready is no distance to trail by
         stop, target = sizing.stop, sizing.target = self._protection(signal, side, reference, distance, instrument)
         # A distance so small that the subtraction loses it is no distance either.
         if not side * (reference - stop) > 0.0:
             return Refusal.STOP_DISTANCE
         if not side * (target - reference) > 0.0:
             return Refusal.TARGET_SIDE
-        limit, bound = self._bound(sizing, account, reference, distance)
-        quantity = sizing.quantity = instrument.round_quantity(limit * sizing.size_factor)
+        most, bound = self._bound(sizing, account, reference, distance)
+        quantity = sizing.quantity = instrument.round_quantity(most * sizing.size_factor)
         if quantity <= 0.0:
             return Refusal.NO_QUANTITY
         if quantity < instrument.min_quantity:
@@ -123,7 +135,7 @@ class RiskEngine:
         notional = sizing.notional = quantity * reference
         if notional < instrument.min_notional:
             return Refusal.MIN_NOTIONAL
-        sizing.output = RiskOutput(sizing.symbol, side, quantity, reference, stop, target, bound)
+        sizing.output = RiskOutput(sizing.symbol, side, quantity, reference, stop, target, bound, strategy)
         return None
 
     def _stop_distance(self, signal: Signal, side: Side, reference: float) -> float:
@@ -148,8 +160,9 @@ class RiskEngine:
         equity = sizing.equity = account.equity()
         exposure = sizing.exposure = account.exposure()
         room = sizing.room = config.max_exposure * equity - exposure
-        by_risk = sizing.by_risk = equity * config.risk_per_trade / distance
-        by_position = sizing.by_position = equity * config.max_position_pct / reference
+        own = config.allocation * equity
+        by_risk = sizing.by_risk = own * config.risk_per_trade / distance
+        by_position = sizing.by_position = own * config.max_position_pct / reference
         by_room = sizing.by_room = room / reference
         bound, limit = Bound.RISK, by_risk
         if by_position < limit:

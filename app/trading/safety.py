@@ -4,12 +4,14 @@ The kill switch is a latch: once tripped, no entry passes until an operator resu
 equity of that moment. It decides on equity alone and never reads a clock; a day is the UTC day of the slices.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
-from app.models.orders import Refusal
+from app.models.orders import Line, Refusal
 from app.times import DAY_MS
 from app.trading.account import Account, SliceRows
+from app.trading.protections import Protections
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class SafetyMemory:
     day_start_equity: float
     last_equity: float
     follows_rows: bool = False
+    protections: dict[str, Any] = field(default_factory=dict)
 
 
 class SafetyMonitor:
@@ -51,8 +54,11 @@ class SafetyMonitor:
     A day begins with the newest of the equity `rows` before its first slice, as it was finally written.
     """
 
-    def __init__(self, account: Account, limits: SafetyLimits, rows: SliceRows) -> None:
+    def __init__(
+        self, account: Account, limits: SafetyLimits, rows: SliceRows, protections: Protections | None = None
+    ) -> None:
         self._account = account
+        self._protections = protections or Protections((), account)
         self._rows = rows
         self._max_drawdown = inf if limits.max_drawdown is None else limits.max_drawdown
         self._max_daily_loss = inf if limits.max_daily_loss is None else limits.max_daily_loss
@@ -130,22 +136,24 @@ class SafetyMonitor:
     def memory(self) -> SafetyMemory:
         """What it remembers."""
         day = self.day_end_ms, self._day_start_equity, self._last_equity
-        return SafetyMemory(self.halted, tuple(self.trips), self.peak, *day, follows_rows=True)
+        protections = self._protections.memory()
+        return SafetyMemory(self.halted, tuple(self.trips), self.peak, *day, True, protections)
 
     def recall(self, memory: SafetyMemory) -> None:
         """Goes on as the monitor whose memory it is, with limits of its own."""
         self.halted, self.trips, self.peak = memory.halted, list(memory.trips), memory.peak
         self.day_end_ms, self._day_start_equity = memory.day_end_ms, memory.day_start_equity
         self._equity_before = memory.last_equity
+        self._protections.recall(memory.protections)
         self._set_watch()
 
-    async def gate(self) -> Refusal | None:
-        """Whether one more entry may pass now: None, or the reason why not."""
+    async def gate(self, line: Line) -> Refusal | None:
+        """Whether one more entry of the line may pass now: None, or the reason why not."""
         if self.halted:
             return Refusal.HALTED
         if self.taken >= self._max_open_positions:
             return Refusal.MAX_OPEN_POSITIONS
-        return None
+        return self._protections.refusal(line, self._account.time_ms)
 
 
 def _loss(base: float, equity: float) -> float:

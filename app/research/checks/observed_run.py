@@ -14,18 +14,17 @@ from app.models.orders import Signal
 from app.research.checks.answer_log import ANSWERS, Answer, AnswerLog, answer_of
 from app.research.checks.request import Request
 from app.runs.run_folder import RunFolder
-from app.runtime.host import OnCandle, StrategyHost
+from app.runtime.host import Hosted, OnCandle
 from app.runtime.runtime import TradingRuntime
-from app.session.building import build_runtime
+from app.session.building import account_of, build_runtime, host_of
 from app.session.period import Period
 from app.session.plan import RunPlan
 from app.session.recorded_runtime import RecordedRuntime
 from app.session.session import Session
 from app.settings.profile import load_settings
 from app.strategies.base import View
-from app.strategies.loader import load_strategy
+from app.strategies.loader import LoadedStrategies, load_strategy
 from app.times import iso_ms, timeframe_ms
-from app.trading.account import Account
 
 RUN = "run"
 
@@ -41,11 +40,11 @@ class StrategyFailedError(Exception):
 def plan_of(request: Request) -> RunPlan:
     """The plan that the request was made from; the strategy is imported here."""
     settings = load_settings(request.settings)
-    strategy = load_strategy(settings.live.strategy.name, settings.live.strategy.params)
+    strategies = LoadedStrategies(tuple((spec, load_strategy(spec.name, spec.params)) for spec in settings.strategies))
     length_ms = timeframe_ms(settings.live.timeframe)
     warmup = (request.start_ms - request.warmup_start_ms) // length_ms
     period = Period(request.start_ms, request.end_ms, "of a check")
-    return RunPlan(settings, strategy, period, warmup, request.warmup_start_ms)
+    return RunPlan(settings, strategies, period, warmup, request.warmup_start_ms)
 
 
 class Listener:
@@ -59,12 +58,12 @@ class Listener:
         self._start_ms = start_ms
         self._note = note
         self._indicators = indicators
-        for symbol, (on_candle, view) in list(runtime.host.asked.items()):
-            runtime.host.asked[symbol] = (self._listening(on_candle), view)
+        for own in runtime.host.hosted:
+            for symbol, (on_candle, view) in list(own.asked.items()):
+                own.asked[symbol] = (self._listening(own, on_candle), view)
 
-    def _listening(self, on_candle: OnCandle) -> OnCandle:
-        account, start_ms, note = self._runtime.account, self._start_ms, self._note
-        check = self._runtime.host.check
+    def _listening(self, own: Hosted, on_candle: OnCandle) -> OnCandle:
+        account, start_ms, note, check = self._runtime.account, self._start_ms, self._note, own.check
         owner = getattr(on_candle, "__self__", None)
         values = getattr(owner, "indicator_values", None) if self._indicators else None
 
@@ -96,7 +95,7 @@ async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
     recorder = plan.recorder(_run_folder(folder))
     listener = None
     try:
-        runtime = build_runtime(plan.settings, plan.strategy, recorder)
+        runtime = build_runtime(plan.settings, plan.strategies, recorder)
         listener = Listener(runtime, request.start_ms, log.add, indicators=request.indicators)
         await Session(request.feed(plan.settings), RecordedRuntime(runtime, recorder)).run()
     except (Exception, SystemExit) as error:
@@ -108,12 +107,12 @@ async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
 
 def candles_asked(request: Request, plan: RunPlan) -> Iterator[Candle]:
     """Every candle that the strategy is asked about, warm-up included, in order: its own timeframe, as it sees it."""
-    live = plan.settings.live
-    account = Account(plan.settings.trading_mode.starting_balance)
-    host = StrategyHost(live.symbols, live.timeframe, plan.settings.strategy_timeframe, plan.strategy, account)
+    host = host_of(plan.settings, plan.strategies, account_of(plan.settings))
     for burst in request.feed(plan.settings).bursts():
         for slice_ in burst:
-            yield from host.absorb(slice_)
+            closing = host.absorb(slice_)
+            for own in host.hosted:
+                yield from (candle for candle, _, _ in own.asked_of(closing))
 
 
 def _run_folder(folder: Path) -> RunFolder:
@@ -128,7 +127,7 @@ class SteppedRun:
         self._answers: list[Answer] = []
         self._recorder = plan.recorder(_run_folder(folder))
         try:
-            self._runtime = build_runtime(plan.settings, plan.strategy, self._recorder)
+            self._runtime = build_runtime(plan.settings, plan.strategies, self._recorder)
         except (Exception, SystemExit) as error:
             self._recorder.close()
             raise StrategyFailedError(error, _where(None)) from error

@@ -128,8 +128,9 @@ def find_warmup(subject: Subject, longest: int | None = None) -> Warmup:
     holds before the start. DataError if that is too little to tell.
     """
     plan = subject.plan
-    strategy = plan.strategy()
-    declared, settling = required_startup(plan.settings, strategy), settling_startup(plan.settings, strategy)
+    settings, strategies = plan.settings, plan.strategies
+    declared = max(required_startup(settings, spec, loaded()) for spec, loaded in strategies.of)
+    settling = settling_startup(settings, strategies)
     wanted = longest or max(8 * settling, 2 * plan.warmup, LONGEST_LEAST)
     available = _available(subject, wanted)
     if available < max(_FEWEST, 2 * declared):

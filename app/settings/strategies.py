@@ -1,0 +1,213 @@
+"""The keys of a strategy, of its managed exits and of protections, and what they say once defaults are filled in.
+
+`strategy:` is the short form of a list of one with the id `main`. Names of strategies and parameters are checked by
+strategies/loader.py, which knows the classes.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_serializer
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
+
+from app.models.exits import Exits, parse_exits
+from app.models.orders import MAIN
+from app.models.protections import Kind, Protection, Scope
+from app.times import TIMEFRAMES_MS, timeframe_ms
+
+Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+_ID = re.compile(r"[a-z0-9_-]{1,32}")
+_NEEDED = {
+    Kind.COOLDOWN: ("candles",),
+    Kind.STOP_GUARD: ("lookback_candles", "stops", "pause_candles"),
+    Kind.LOSING_STREAK: ("trades", "pause_candles"),
+}
+
+
+def known_timeframe(timeframe: str) -> str:
+    """The timeframe; ValueError for one that there is not."""
+    if timeframe not in TIMEFRAMES_MS:
+        raise ValueError(f"unknown timeframe {timeframe!r}; known are {', '.join(TIMEFRAMES_MS)}")
+    return timeframe
+
+
+Timeframe = Annotated[str, AfterValidator(known_timeframe)]
+
+
+class Section(BaseModel):
+    """A part of the three files. Keys in `later` came with Part 2 of the rules: told only where they are given."""
+
+    # defer_build: only the three whole files are ever validated, not each section on its own
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        return {key: value for key, value in content.items() if key not in self.later or value is not None}
+
+
+class RiskSettings(Section):
+    """risk.json: how large a position may be and where it is protected."""
+
+    risk_per_trade: Fraction = 0.01
+    atr_stop_multiplier: Positive = 1.5
+    reward_risk_ratio: Positive = 2.0
+    max_position_pct: Fraction = 0.10
+
+
+class OwnRiskSettings(Section):
+    """Keys of risk.json that a strategy has of its own."""
+
+    later = ("risk_per_trade", "atr_stop_multiplier", "reward_risk_ratio", "max_position_pct")
+    risk_per_trade: Fraction | None = None
+    atr_stop_multiplier: Positive | None = None
+    reward_risk_ratio: Positive | None = None
+    max_position_pct: Fraction | None = None
+
+
+class StrategySettings(Section):
+    """Which strategy, on which timeframe (None: the session's), with which parameters, risk and managed exits."""
+
+    later = ("symbols", "allocation", "risk", "exits")
+    name: str = Field(min_length=1)
+    timeframe: Timeframe | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    symbols: tuple[str, ...] | None = None
+    allocation: Fraction | None = None
+    risk: OwnRiskSettings | None = None
+    exits: dict[str, Any] | None = None
+
+    @field_validator("exits")
+    @classmethod
+    def _known_exits(cls, exits: dict[str, Any] | None) -> dict[str, Any] | None:
+        if exits is not None:
+            parse_exits(exits)
+        return exits
+
+
+class NamedStrategySettings(StrategySettings):
+    """One of several."""
+
+    id: str
+
+    @field_validator("id")
+    @classmethod
+    def _plain_id(cls, text: str) -> str:
+        if not _ID.fullmatch(text):
+            raise ValueError(f"{text!r} is no id; write 1 to 32 of a-z, 0-9, _ and -")
+        return text
+
+
+class ProtectionSettings(Section):
+    """One protection of trading_mode.yaml; each kind has keys of its own."""
+
+    later = ("candles", "lookback_candles", "stops", "trades", "pause_candles")
+    kind: str
+    scope: str = Scope.LINE.value
+    candles: Count | None = None
+    lookback_candles: Count | None = None
+    stops: Count | None = None
+    trades: Count | None = None
+    pause_candles: Count | None = None
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str) -> str:
+        return _one_of(kind, [one.value for one in Kind], "protection")
+
+    @field_validator("scope")
+    @classmethod
+    def _known_scope(cls, scope: str) -> str:
+        return _one_of(scope, [one.value for one in Scope], "scope")
+
+    def problem(self) -> str | None:
+        """What is missing or too much for its kind."""
+        needed = _NEEDED[Kind(self.kind)]
+        for key in self.later:
+            given = getattr(self, key) is not None
+            if given != (key in needed):
+                return f"{self.kind} {'has no' if given else 'needs'} {key}; its keys are {', '.join(needed)} and scope"
+        return None
+
+    def protection(self, timeframe: str) -> Protection:
+        """In milliseconds of the session's candles."""
+        candle_ms = timeframe_ms(timeframe)
+        return Protection(
+            kind=Kind(self.kind),
+            scope=Scope(self.scope),
+            pause_ms=(self.candles or self.pause_candles or 0) * candle_ms,
+            count=self.stops or self.trades or 1,
+            lookback_ms=(self.lookback_candles or 0) * candle_ms,
+        )
+
+
+@dataclass(frozen=True)
+class StrategySpec:
+    """A strategy of the config with every default filled in; `path` is where live.yaml has it."""
+
+    id: str
+    name: str
+    timeframe: str
+    params: Mapping[str, Any]
+    symbols: tuple[str, ...]
+    allocation: float
+    risk: RiskSettings
+    exits: Exits | None
+    path: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, own: StrategySettings, timeframe: str, symbols: Sequence[str], risk: RiskSettings, count: int
+    ) -> "StrategySpec":
+        """One of `count` strategies in a session of this timeframe and these symbols."""
+        named = own if isinstance(own, NamedStrategySettings) else None
+        changes = {} if own.risk is None else own.risk.model_dump(exclude_none=True)
+        return cls(
+            id=MAIN if named is None else named.id,
+            name=own.name,
+            timeframe=own.timeframe or timeframe,
+            params=own.params,
+            symbols=tuple(symbol for symbol in symbols if own.symbols is None or symbol in own.symbols),
+            allocation=own.allocation or 1.0 / count,
+            risk=risk.model_copy(update=changes) if changes else risk,
+            exits=None if not own.exits else parse_exits(own.exits),
+            path=("strategy",) if named is None else ("strategies", named.id),
+        )
+
+
+def problem_of(
+    own: StrategySettings, spec: StrategySpec, timeframe: str, symbols: Sequence[str]
+) -> tuple[str, str] | None:
+    """The key of a strategy that does not fit its session, and what is wrong with it."""
+    if TIMEFRAMES_MS[spec.timeframe] % TIMEFRAMES_MS[timeframe]:
+        return "timeframe", f"{spec.timeframe} is no multiple of the session's timeframe {timeframe}"
+    listed = ", ".join(symbols)
+    for symbol in own.symbols or ():
+        if symbol not in symbols:
+            near = difflib.get_close_matches(symbol, symbols, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"listed are {listed}"
+            return "symbols", f"{symbol} is no symbol of this session; {hint}"
+    if not spec.symbols:
+        return "symbols", f"the list is empty; leave it out for all of {listed}"
+    ratio = spec.risk.reward_risk_ratio
+    for leg in spec.exits.partial if spec.exits else ():
+        if leg.at_r >= ratio:
+            return (
+                "exits.partial",
+                f"at_r {leg.at_r:g} is at or past the target, which reward_risk_ratio puts at {ratio:g} R",
+            )
+    return None
+
+
+def _one_of(given: str, known: Sequence[str], what: str) -> str:
+    if given not in known:
+        near = difflib.get_close_matches(given, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        raise ValueError(f"unknown {what} {given!r}; {hint}")
+    return given

@@ -1,0 +1,228 @@
+"""The ledger: what a fill does to the account. A broker fills orders, and nothing else writes to the account.
+
+Every change comes as a fill, in the order in which it was made, to `on_fill`. `balance` moves by `apply_trade_result`
+and nowhere else.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from app.models.market import Candle
+from app.models.orders import CloseOrder, EntryOrder, Fill, HeldRange, Line, Position, Reason
+from app.times import iso_ms
+from app.trading.account import Account
+from app.trading.exit_rules import FillRules, legs_of, reaches_a_limit
+from app.trading.instruments import Instrument
+
+_NO_LIMITS = Instrument()
+
+
+class Ledger:
+    """Writes to one account; `last_trade_id` counts trades from 1.
+
+    `cancelled` counts entries that did not fill, by reason, `dropped` the legs that became none.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        on_fill: Callable[[Fill], None],
+        timeframe_ms: int,
+        instruments: Mapping[str, Instrument] | None = None,
+    ) -> None:
+        self.account = account
+        self.last_trade_id = 0
+        self.cancelled: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self._on_fill = on_fill
+        self._timeframe_ms = timeframe_ms
+        self._instruments = dict(instruments or {})
+
+    def instrument(self, symbol: str) -> Instrument:
+        """What the exchange accepts for the symbol."""
+        return self._instruments.get(symbol, _NO_LIMITS)
+
+    def cancel_entry(self, line: Line, why: str) -> bool:
+        """The line's pending entry is none any more; False if there was none."""
+        if self.account.pending.pop(line, None) is None:
+            return False
+        self.cancelled[why] += 1
+        return True
+
+    def apply_trade_result(self, realized_pnl: float) -> None:
+        """The only change of the balance: on CLOSE, by the realised PnL."""
+        self.account.balance += realized_pnl
+
+    def open(
+        self,
+        order: EntryOrder,
+        price: float,
+        fill_price: float,
+        commission_rate: float,
+        time_ms: int,
+        candle: Candle | None = None,
+        *,
+        inside: FillRules | None = None,
+    ) -> Position:
+        """An entry was filled at `fill_price`, which was `price` before slippage.
+
+        `inside` the candle, at a limit, by these rules: if it reaches a leg or the target, too, nobody knows whether
+        that was before.
+        """
+        account, side, quantity = self.account, order.side, order.quantity
+        _refuse_the_past(candle, order.signal_time_ms)
+        commission = commission_rate * fill_price * quantity
+        self.last_trade_id += 1
+        exits, risk = order.exits, abs(fill_price - order.stop)
+        legs = legs_of(exits, side, fill_price, risk, order.target, quantity, self.instrument(order.symbol))
+        if exits is not None:
+            self.dropped["legs"] += len(exits.partial) - len(legs)
+        nearest = legs[0].price if legs else order.target
+        position = account.positions[order.line] = Position(
+            trade_id=self.last_trade_id,
+            symbol=order.symbol,
+            side=side,
+            quantity=quantity,
+            signed_quantity=side * quantity,
+            entry_price=fill_price,
+            entry_commission=commission,
+            entry_time_ms=time_ms,
+            stop=order.stop,
+            target=order.target,
+            floor=min(order.stop, nearest),
+            ceiling=max(order.stop, nearest),
+            tag=order.tag,
+            held=HeldRange(fill_price, fill_price),
+            strategy=order.strategy,
+            exits=exits,
+            legs=legs,
+            first_quantity=quantity,
+            first_commission=commission,
+            risk=risk,
+            atr=order.atr,
+            time_exit_ms=None
+            if exits is None or exits.time is None
+            else time_ms + exits.time.candles * self._timeframe_ms,
+        )
+        self._on_fill(
+            Fill(
+                time_ms=time_ms,
+                symbol=order.symbol,
+                opens=True,
+                side=side,
+                price=fill_price,
+                quantity=quantity,
+                commission=commission,
+                slippage=abs(fill_price - price) * quantity,
+                balance=account.balance,
+                equity=account.equity(),
+                realized_pnl=0.0,
+                reason=Reason.SIGNAL,
+                trade_id=self.last_trade_id,
+                stop=order.stop,
+                target=order.target,
+                order_id=order.order_id,
+                sized_by=order.sized_by,
+                both_levels=inside is not None and candle is not None and reaches_a_limit(position, candle, inside),
+                tag=order.tag,
+                candle_volume=None if candle is None else candle.volume,
+                strategy=order.strategy,
+            )
+        )
+        return position
+
+    def move_stop(self, position: Position, stop: float, moved_by: Reason) -> Position:
+        """Managed exits have moved the stop."""
+        return self._replace(position, stop=stop, moved_by=moved_by)
+
+    def close(
+        self,
+        position: Position,
+        price: float,
+        fill_price: float,
+        commission_rate: float,
+        time_ms: int,
+        reason: Reason,
+        *,
+        order: CloseOrder | None = None,
+        quantity: float | None = None,
+        both_levels: bool = False,
+        candle: Candle | None = None,
+        decided_ms: int | None = None,
+    ) -> Position | None:
+        """All that is left was closed, or `quantity`, the next leg; what is left then.
+
+        `decided_ms`: when the entry was decided on, where the candle that closes is the one that filled it.
+        """
+        if decided_ms is None:
+            decided_ms = position.entry_time_ms if order is None else order.signal_time_ms
+        _refuse_the_past(candle, decided_ms)
+        account, side, left = self.account, position.side, None
+        if quantity is None:
+            quantity, entry_commission = position.quantity, position.entry_commission
+            del account.positions[position.line]
+            account.closing.pop(position.line, None)
+        else:
+            entry_commission = position.first_commission * quantity / position.first_quantity
+            left = self._without(position, quantity, entry_commission)
+        commission = commission_rate * fill_price * quantity
+        realized_pnl = side * quantity * (fill_price - position.entry_price) - entry_commission - commission
+        held, entry_price = position.held, position.entry_price
+        fell = quantity * (entry_price - min(held.lowest, fill_price))
+        rose = quantity * (max(held.highest, fill_price) - entry_price)
+        self.apply_trade_result(realized_pnl)
+        self._on_fill(
+            Fill(
+                time_ms=time_ms,
+                symbol=position.symbol,
+                opens=False,
+                side=side,
+                price=fill_price,
+                quantity=quantity,
+                commission=commission,
+                slippage=abs(fill_price - price) * quantity,
+                balance=account.balance,
+                equity=account.equity(),
+                realized_pnl=realized_pnl,
+                reason=reason,
+                trade_id=position.trade_id,
+                stop=position.stop,
+                target=position.target,
+                order_id=None if order is None else order.order_id,
+                sized_by=None,
+                both_levels=both_levels,
+                tag=position.tag if order is None or not order.tag else order.tag,
+                candle_volume=None if candle is None else candle.volume,
+                mae=fell if side > 0 else rose,
+                mfe=rose if side > 0 else fell,
+                target_touched=held.target_touched,
+                strategy=position.strategy,
+            )
+        )
+        return left
+
+    def _without(self, position: Position, quantity: float, entry_commission: float) -> Position:
+        rest = self.instrument(position.symbol).nearest_quantity(position.quantity - quantity)
+        return self._replace(
+            position,
+            quantity=rest,
+            signed_quantity=position.side * rest,
+            entry_commission=position.entry_commission - entry_commission,
+            legs=position.legs[1:],
+        )
+
+    def _replace(self, position: Position, **changes: object) -> Position:
+        changed = msgspec.structs.replace(position, **changes)
+        nearest = changed.legs[0].price if changed.legs else changed.target
+        floor, ceiling = min(changed.stop, nearest), max(changed.stop, nearest)
+        changed = self.account.positions[position.line] = msgspec.structs.replace(changed, floor=floor, ceiling=ceiling)
+        return changed
+
+
+def _refuse_the_past(candle: Candle | None, decided_ms: int) -> None:
+    # RULES.md, Live: no order fills on a candle that opened before the slice it was decided with had closed.
+    if candle is not None and candle.open_time_ms < decided_ms:
+        opened, decided = iso_ms(candle.open_time_ms), iso_ms(decided_ms)
+        raise RuntimeError(f"{candle.symbol}: a candle that opened {opened} cannot fill what was decided {decided}")
