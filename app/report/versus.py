@@ -14,7 +14,7 @@ from app.errors import DataError
 from app.report.curves import equity_line
 from app.report.formats import ABSENT, at, label, minute_text, tone, value_text
 from app.report.making import page_title, period_text
-from app.report.pairing import paired
+from app.report.pairing import fill_key, paired
 from app.report.rendering import cell, document, head_cell, script_files, script_json
 from app.report.sections import Cell, notices, settings_rows
 from app.runs.reader import FillRow, Run
@@ -150,7 +150,7 @@ def trade_differences(a: Path, b: Path) -> TradeDifferences:
     listed: list[tuple[int, TradeDifference]] = []
     differing = equal = 0
     try:
-        for one, other in paired(Run.open(a).fills(), Run.open(b).fills(), _key):
+        for one, other in paired(Run.open(a).fills(), Run.open(b).fills(), fill_key):
             present = one or other
             if present is None or _fill_text(one) == _fill_text(other):
                 equal += 1
@@ -165,10 +165,6 @@ def trade_differences(a: Path, b: Path) -> TradeDifferences:
         return TradeDifferences([], problem=str(error))
     listed.sort(key=lambda pair: pair[0])
     return TradeDifferences([entry for _, entry in listed[:_LISTED]], differing, equal)
-
-
-def _key(fill: FillRow) -> tuple[str, int, str]:
-    return fill.row["symbol"], fill.decided_ms, fill.row["action"]
 
 
 def _fill_text(fill: FillRow | None) -> str:
