@@ -45,9 +45,8 @@ def managed_marks(
     """Of the trades on these candles, whose length is `step_ms`; None for a run without legs and moved stops."""
     is_leg, exits = legs_among(trades.closes), _exits_of(settings)
     is_moved = trades.is_closed & (trades.exit.stop != trades.entry.stop)
-    ids = {name: code for code, name in enumerate(trades.entry.strategy.names)}
-    managed = np.isin(trades.entry.strategy.codes, [ids[name] for name in exits if name in ids])
-    is_moved |= ~trades.is_closed & managed
+    for strategy in exits:
+        is_moved |= ~trades.is_closed & trades.entry.strategy.equal(strategy)
     if not (is_leg.any() or is_moved.any()):
         return None
     legs: list[list[tuple[int, float, float]] | None] = [None] * len(trades)

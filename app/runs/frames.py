@@ -6,14 +6,18 @@ pandas is imported by the functions: a program that asks for no table does not w
 
 import hashlib
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from app.errors import DataError
+from app.models.orders import MAIN
 from app.runs.fill_columns import ACTION, FILL, NUMBER, OPTIONAL, SIDE, TEXT, Fills, Labels
+from app.runs.strategy_days import strategy_days
 from app.runs.trade_table import Trades, legs_among, read_fills, trades_of
+from app.times import parse_time_ms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +85,29 @@ def closed_trades_frame(path: Path) -> "pd.DataFrame":
         "tag": _texts(entry.tag),
     }
     return pd.DataFrame(columns, index=pd.Index(exit_.trade_id, name="trade_id"))
+
+
+def strategies_frame(results: Mapping[str, Any]) -> "pd.DataFrame":
+    """`per_strategy` of results.json, indexed by the id."""
+    import pandas as pd
+
+    found = results.get("per_strategy")
+    if not found:
+        own = results.get("performance", {})
+        found = {MAIN: {name: own.get(name) for name in results.get("long", {})}}  # the figures of any group
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("strategy")
+
+
+def strategy_days_frame(path: Path, results: Mapping[str, Any]) -> "pd.DataFrame":
+    """Realised results by UTC day, a column a strategy; every day of the run has a row."""
+    import pandas as pd
+
+    period = results.get("period") or {}
+    fills = read_fills_whole(path)
+    span = (parse_time_ms(period[end]) if period.get(end) else 0 for end in ("start", "end"))
+    days = strategy_days(fills, list(results.get("per_strategy") or (MAIN,)), *span)
+    index = pd.to_datetime(days.ends_ms, unit="ms", utc=True).rename("timestamp")
+    return pd.DataFrame(days.realized_pnl, index=index, columns=pd.Index(days.strategies, name="strategy"))
 
 
 def closed_trades(path: Path) -> Trades:

@@ -13,7 +13,8 @@ from app.report.stop_paths import ManagedMarks, managed_marks
 from app.runs.candle_source import candles_of
 from app.runs.run_on_disk import RunOnDisk, read_run
 from app.trading.ledger import Ledger
-from tests.proof_runs import MINUTE_MS, rows_of, trades_of
+from tests.candle_columns import MINUTE_MS
+from tests.proof_runs import rows_of, trades_of
 from tests.report_runs import edit_json, made_run, managed_config, managed_run
 
 Moves = Mapping[int, Sequence[tuple[int, float]]]
@@ -94,10 +95,12 @@ def test_legs_are_marked_inside_the_candle_that_filled_them(tmp_path: Path) -> N
 
 def test_exits_of_a_signal_are_in_no_file_so_the_way_is_the_one_from_row_to_row(tmp_path: Path) -> None:
     folder = managed_run(tmp_path)
-    for place in range(3):
-        edit_json(
-            folder / "manifest.json", lambda made, at=place: made["settings"]["live"]["strategies"][at].pop("exits")
-        )
+
+    def forget(made: dict[str, Any]) -> None:
+        for strategy in made["settings"]["live"]["strategies"]:
+            del strategy["exits"]
+
+    edit_json(folder / "manifest.json", forget)
     run = read_run(folder)
     marks = marks_of(run)
     assert marks is not None
