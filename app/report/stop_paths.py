@@ -104,14 +104,18 @@ class _Way:
         own = slice(place, place + 1)
         one = TradeTable(entry.only(own), trades.exit.only(own), trades.is_closed[own], trades.closes.only(slice(0, 0)))
         # A limit that was met saw its own candle's close; a level that was met inside a candle did not see that one.
+        price = float(entry.price[place])
         self._is_met = bool(one.entries_inside(slippage, at_close=False)[0])
+        if not slippage:  # then an entry at the market has the price of an open, or of a close
+            market = window.between(self._entry_ms - window.step_ms, self._entry_ms + window.step_ms)
+            self._is_met = not (price in market.open[-1:] or (at_close and price in market.close[:1]))
         reason = one.reasons[0]
         self._is_inside = reason in _LEVELS and bool(one.exits_inside(slippage, at_close=at_close)[0])
         symbol = entry.symbol.names[entry.symbol.codes[place]]
         limits = at(settings, "live.instruments") or {}
         self._instrument = Instrument(**(limits.get(symbol) or {}))
-        price, stop = float(entry.price[place]), float(entry.stop[place])
-        self._position = _position(Side(int(entry.sign[place])), price, stop, float(entry.target[place]))
+        side, stop, target = Side(int(entry.sign[place])), float(entry.stop[place]), float(entry.target[place])
+        self._position = _position(side, price, stop, target)
 
     def steps(self) -> Steps | None:
         """None where the exits of the config do not lead to the last row's stop."""

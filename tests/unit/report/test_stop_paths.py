@@ -74,6 +74,25 @@ def test_it_is_the_way_that_the_ledger_went(
             assert last[place] == pytest.approx(run.trades.exit.stop[place], rel=1e-9)
 
 
+@pytest.mark.parametrize("trading", [{}, {"slippage_rate": 0.0}, {"fill": "close"}, {"limit_fill": "touch"}])
+def test_after_a_limit_the_close_of_its_own_candle_counts(
+    tmp_path: Path, moves: Moves, trading: dict[str, Any]
+) -> None:
+    config = managed_config(**trading)
+    config["live"]["strategies"] = [
+        {**own, "name": "tests.limiting:Limiting", "params": {}} for own in config["live"]["strategies"][:2]
+    ]
+    run = read_run(managed_run(tmp_path, config))
+    marks = marks_of(run)
+    assert marks is not None
+    for place, trade_id in enumerate(run.trades.entry.trade_id.tolist()):
+        assert (marks.stops[place] or []) == moves.get(trade_id, []), trade_id
+    met = run.trades.entries_inside(run.settings["trading_mode"]["slippage_rate"], at_close=False)
+    if trading.get("slippage_rate") != 0.0:
+        assert 5 < met.sum() < len(run.trades), "limits that were met in their candle, and at its open"
+    assert sum(steps is not None for steps in marks.stops) > 10
+
+
 def test_legs_are_marked_inside_the_candle_that_filled_them(tmp_path: Path) -> None:
     folder = managed_run(tmp_path)
     run = read_run(folder)
