@@ -107,6 +107,9 @@ class Books:
             assert math.isclose(bought, position.quantity, rel_tol=1e-9), line
         for line in account.closing:
             assert line in account.positions, "a close order closes something"
+        for line in account.positions:
+            must_go = self.safety.halted or self.runtime.ending or line in self.broker.book._to_close
+            assert not must_go or line in account.closing, f"{line} was to be closed, and nothing closes it"
 
 
 def candles(random: Random, number: int, closes: dict[str, float]) -> Slice:
