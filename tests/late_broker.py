@@ -101,7 +101,8 @@ class SlowExchange:
 
 
 def _part(quantity: float, share: float) -> float:
-    return round(floor(quantity * share * 10**DIGITS) / 10**DIGITS, DIGITS)
+    steps: int = floor(quantity * share * 10**DIGITS)
+    return round(steps / 10**DIGITS, DIGITS)
 
 
 class LateBroker:
