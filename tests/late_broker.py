@@ -17,7 +17,7 @@ from app.trading.ledger import Ledger
 from app.trading.order_book import OrderBook
 
 FEE_RATE = 0.001
-DIGITS = 4  # of quantities: fills lie on the step, as an exchange's do
+DIGITS, SCALE = 4, 10_000  # of quantities: fills lie on the step, as an exchange's do
 
 
 @dataclass
@@ -101,8 +101,8 @@ class SlowExchange:
 
 
 def _part(quantity: float, share: float) -> float:
-    steps: int = floor(quantity * share * 10**DIGITS)
-    return round(steps / 10**DIGITS, DIGITS)
+    steps: int = floor(quantity * share * SCALE)
+    return round(steps / SCALE, DIGITS)
 
 
 class LateBroker:
