@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,11 +12,11 @@ from app.models.market import Slice
 from app.models.orders import Signal
 from app.settings.profile import Settings
 from app.strategies.base import FLAT, Action, Candle, View
-from app.times import timeframe_ms
 from tests.parity.both import NUMBERS
 from tests.parity.seeded_strategy import reference_strategy, toss
 from tests.properties.events import SETTINGS, TABLES, Move, events_of
-from tests.reference import simulator
+from tests.reference import candles, simulator
+from tests.reference.config import Config, configure
 from tests.scenarios.harness import build, scenario_settings
 
 NOT_THERE = "safety.max_daily_loss"  # the reference has no such limit
@@ -35,7 +34,9 @@ def test_late_candles_and_kills(table: Sequence[tuple[Move, ...]], overrides: li
 
     played = build(own, answer)
     asyncio.run(played.runtime.handle([*events, EndOfData()]))
-    reference = simulator.simulate_events([told(event) for event in events], config_of(own), reference_strategy(seed))
+    reference = simulator.simulate_events(
+        [told(event) for event in events], config_of(own), {"main": reference_strategy(seed)}
+    )
 
     assert len(played.fills) == len(reference.trades), (played.fills, reference.trades)
     for mine, theirs in zip(played.fills, reference.trades, strict=True):
@@ -64,28 +65,23 @@ def told(event: Event) -> simulator.Event:
     return (type(event).__name__.lower(),)
 
 
-def row_of(candle: Candle) -> simulator.Row:
+def row_of(candle: Candle) -> candles.Row:
     return candle.open_time_ms, candle.open, candle.high, candle.low, candle.close, candle.volume
 
 
-def config_of(own: Settings) -> simulator.Config:
+def config_of(own: Settings) -> Config:
     mode, safety = own.trading_mode, own.trading_mode.safety
-    keys: dict[str, Any] = {
-        name: getattr(mode, name)
-        for name in ("starting_balance", "fill", "limit_fill", "commission_rate", "maker_commission_rate",
-                     "slippage_rate")
-    }  # fmt: skip
-    instruments = {
-        symbol: {name: value for name, value in rules.model_dump().items() if value is not None}
-        for symbol, rules in own.live.instruments.items()
+    fills = ("starting_balance", "fill", "limit_fill", "commission_rate", "maker_commission_rate", "slippage_rate")
+    limits = ("max_drawdown", "max_open_positions", "max_exposure")
+    live = {
+        "symbols": list(own.live.symbols),
+        "timeframe": own.live.timeframe,
+        "strategy": {"name": "answers", "timeframe": own.strategy_timeframe},
+        "instruments": {
+            symbol: {name: value for name, value in rules.model_dump().items() if value is not None}
+            for symbol, rules in own.live.instruments.items()
+        },
     }
-    return simulator.Config(
-        symbols=list(own.live.symbols),
-        strategy_timeframe_ms=timeframe_ms(own.strategy_timeframe),
-        max_drawdown=safety.max_drawdown,
-        max_open_positions=safety.max_open_positions,
-        max_exposure=safety.max_exposure,
-        instruments=instruments,
-        **own.risk.model_dump(),
-        **keys,
-    )
+    trading_mode = {name: getattr(mode, name) for name in fills}
+    trading_mode["safety"] = {name: getattr(safety, name) for name in limits}
+    return configure(live, own.risk.model_dump(), trading_mode)
