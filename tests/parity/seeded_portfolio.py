@@ -29,7 +29,7 @@ def toss(seed: int, symbol: str, open_time_ms: int, close: float, always_atr: bo
         return {"action": "EXIT"}
     side = 1 if kind < 0.16 else -1
     signal: dict[str, Any] = {"action": "LONG" if side > 0 else "SHORT"}
-    distance = round(2 * close * rng.uniform(0.002, 0.03)) / 2 + 0.5
+    distance = round(2 * close * rng.choice((0.01, 0.03, 0.08)) * rng.uniform(0.2, 1.0)) / 2 + 0.5
     base = close
     if rng.random() < 0.5:
         odd = rng.choice((0.0, 0.0, rng.uniform(-0.3, 0.3)))
@@ -38,9 +38,9 @@ def toss(seed: int, symbol: str, open_time_ms: int, close: float, always_atr: bo
         signal["valid_candles"] = rng.randrange(1, 7)
     own_stop = rng.random() < 0.5
     if own_stop:
-        signal["stop"] = base - side * distance * rng.choice((1, 1, 1, 1, 1, 1, -1, 0))
+        signal["stop"] = base - side * distance * rng.choice((*[1] * 12, -1, 0))
     if always_atr or not own_stop:
-        signal["atr"] = distance if always_atr else rng.choice((distance, distance, distance, distance, 0.0, nan))
+        signal["atr"] = distance if always_atr else rng.choice((*[distance] * 12, 0.0, nan))
     if rng.random() < 0.5:
         signal["target"] = base + side * distance * rng.choice((0.5, 1, 2, 4))
     if rng.random() < 0.3:
