@@ -95,6 +95,7 @@ def compare(results: BacktestResults, reference: Result) -> None:
     _compare_counts(results, reference)
     performance = results["performance"]
     for name, theirs in (
+        ("realized_pnl", sum(trade["pnl"] for trade in reference.closed)),
         ("final_balance", reference.final_balance),
         ("final_equity", reference.final_equity),
         ("peak_equity", reference.peak_equity),

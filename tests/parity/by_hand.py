@@ -53,7 +53,7 @@ def says(side: int, signals: Mapping[int, Signal]) -> Strategy:
 def play(
     side: int,
     rows: Sequence[Prices],
-    signals: Mapping[int, Signal] | Mapping[str, Mapping[int, Signal]],
+    signals: Mapping[Any, Any],
     instrument: Mapping[str, float] | None = None,
     strategies: Sequence[Mapping[str, Any]] = ({"id": "main"},),
     safety: Mapping[str, Any] | None = None,
@@ -68,10 +68,8 @@ def play(
         "instruments": {SYMBOL: dict(instrument or {})},
     }
     config = configure(live, RISK, {**MODE, **mode, "safety": {**SAFETY, **(safety or {})}})
-    own: dict[str, Any] = {}
-    for strategy in config.strategies:
-        answers: Any = signals.get(strategy.id, {}) if len(strategies) > 1 else signals  # type: ignore[call-overload]
-        own[strategy.id] = says(side, answers)
+    of_each = signals if len(strategies) > 1 else {strategies[0]["id"]: signals}
+    own = {name: says(side, answers) for name, answers in of_each.items()}
     return simulate({SYMBOL: candles(side, rows)}, config, 0, len(rows) * MINUTE, own)
 
 

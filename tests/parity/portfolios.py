@@ -72,7 +72,7 @@ def trading_mode(rng: random.Random) -> dict[str, Any]:
         "limit_fill": rng.choice(("through", "touch")),
         **(NO_COSTS if rng.random() < 0.25 else {}),
         **safety(
-            max_drawdown=rng.choice((0.005, 0.02, 0.06, 0.2, None, None)),
+            max_drawdown=rng.choice((0.003, 0.01, 0.03, 0.1, None, None)),
             max_exposure=rng.choice((0.2, 1.5, 4.0)),
             max_open_positions=rng.choice((1, 2, 4, 10)),
         ),

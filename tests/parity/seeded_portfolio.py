@@ -36,13 +36,14 @@ def toss(seed: int, symbol: str, open_time_ms: int, close: float, always_atr: bo
         base = max(2.0, close - side * rng.choice(DEPTHS) * distance + odd)
         signal["limit"] = base
         signal["valid_candles"] = rng.randrange(1, 7)
+    nearly = -0.05 if "limit" in signal else 0  # a level that equals a limit but for its last bit proves nothing
     own_stop = rng.random() < 0.5
     if own_stop:
-        signal["stop"] = base - side * distance * rng.choice((*[1] * 12, -1, 0))
+        signal["stop"] = base - side * distance * rng.choice((*[1] * 12, -1, nearly))
     if always_atr or not own_stop:
         signal["atr"] = distance if always_atr else rng.choice((*[distance] * 12, 0.0, nan))
     if rng.random() < 0.5:
-        signal["target"] = base + side * distance * rng.choice((0.5, 1, 2, 4))
+        signal["target"] = base + side * distance * rng.choice((*(0.5, 1, 2, 4) * 4, nearly, -0.3))
     if rng.random() < 0.3:
         signal["size_factor"] = rng.choice((0.25, 0.7, 1.0))
     if rng.random() < 0.6:

@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,19 +13,32 @@ from app.models.market import Slice
 from app.models.orders import Signal
 from app.settings.profile import Settings
 from app.strategies.base import FLAT, Action, Candle, View
+from tests.parity import seeded_portfolio, seeded_strategy
 from tests.parity.both import NUMBERS
-from tests.parity.seeded_strategy import reference_strategy, toss
 from tests.properties.events import SETTINGS, TABLES, Move, events_of
 from tests.reference import candles, simulator
 from tests.reference.config import Config, configure
 from tests.scenarios.harness import build, scenario_settings
 
+Toss = Callable[[int, str, int, float], dict[str, Any] | None]
 NOT_THERE = "safety.max_daily_loss"  # the reference has no such limit
 
 
 @settings(max_examples=150, deadline=None)
 @given(table=TABLES, overrides=SETTINGS, seed=st.integers(0, 10_000))
 def test_late_candles_and_kills(table: Sequence[tuple[Move, ...]], overrides: list[str], seed: int) -> None:
+    hold_together(table, overrides, seed, seeded_strategy.toss)
+
+
+@settings(max_examples=150, deadline=None)
+@given(table=TABLES, overrides=SETTINGS, seed=st.integers(0, 10_000))
+def test_limits_and_managed_exits_on_late_candles(
+    table: Sequence[tuple[Move, ...]], overrides: list[str], seed: int
+) -> None:
+    hold_together(table, overrides, seed, seeded_portfolio.toss)
+
+
+def hold_together(table: Sequence[tuple[Move, ...]], overrides: list[str], seed: int, toss: Toss) -> None:
     own = scenario_settings(*(word for word in overrides if NOT_THERE not in word))
     events = events_of(table)
 
@@ -32,11 +46,12 @@ def test_late_candles_and_kills(table: Sequence[tuple[Move, ...]], overrides: li
         decision = toss(seed, candle.symbol, candle.open_time_ms, candle.close)
         return FLAT if decision is None else Signal(**{**decision, "action": Action(decision["action"])})
 
+    def strategy(symbol: str, history: list[candles.Row]) -> simulator.Signal | None:
+        return toss(seed, symbol, history[-1][0], history[-1][4])
+
     played = build(own, answer)
     asyncio.run(played.runtime.handle([*events, EndOfData()]))
-    reference = simulator.simulate_events(
-        [told(event) for event in events], config_of(own), {"main": reference_strategy(seed)}
-    )
+    reference = simulator.simulate_events([told(event) for event in events], config_of(own), {"main": strategy})
 
     assert len(played.fills) == len(reference.trades), (played.fills, reference.trades)
     for mine, theirs in zip(played.fills, reference.trades, strict=True):

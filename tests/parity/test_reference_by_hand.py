@@ -76,6 +76,15 @@ def test_a_limit_is_rounded_away_from_the_market_and_is_the_reference() -> None:
 
 
 @BOTH
+@pytest.mark.parametrize(("levels", "refusal"), [
+    ({"stop": 99.0}, "stop_distance"), ({"target": 97.5}, "target_side"), ({"target": 98.0}, "target_side"),
+])  # fmt: skip
+def test_levels_on_the_wrong_side_of_the_limit(side: int, levels: dict[str, float], refusal: str) -> None:
+    result = play(side, [FLAT_100, FLAT_100], {0: limit(98) | levels})
+    assert result.refused_by_risk[refusal] == total(result.refused_by_risk) == 1
+
+
+@BOTH
 def test_the_stop_on_the_candle_of_a_limit_fill(side: int) -> None:
     # Low 95.9 reaches the stop 96, high 107 the target 106: only the stop is looked at, and the candle is ambiguous.
     result = play(side, [FLAT_100, (99.5, 107, 95.9, 97)], {0: limit(98)})
@@ -232,4 +241,4 @@ def test_time_exit(side: int) -> None:
     rows = [FLAT_100, flat, (100, 101, 99, 100.3), flat]
     result = play(side, rows, {0: {**BUY, "exits": exits}}, fill="close")
     assert fills(result, side)[1] == (3, 100.3, 10, "time_exit")
-    assert result.equity[2] == (3 * MINUTE, pytest.approx(10_003), pytest.approx(10_003))
+    assert result.equity[2] == pytest.approx((3 * MINUTE, 10_003, 10_003))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ACTIONS = ("LONG", "SHORT", "EXIT")
-RISK_REFUSALS = ("no_mark", "stop_distance", "no_quantity", "min_quantity", "min_notional")
+RISK_REFUSALS = ("no_mark", "stop_distance", "target_side", "no_quantity", "min_quantity", "min_notional")
 PROTECTIONS = ("cooldown", "stop_guard", "losing_streak")
 GATE_REFUSALS = ("late", "halted", "max_open_positions", *PROTECTIONS)
 BOUNDS = ("risk", "position", "room")

@@ -34,6 +34,8 @@ class Risk:
         distance = self.stop_distance(reference, side, signal)
         if not distance > 0:
             return self.refuse("stop_distance")
+        if signal.get("target") is not None and not side * (float(signal["target"]) - reference) > 0:
+            return self.refuse("target_side")  # Decision: a refusal, as for the stop; before the rounding
         quantity, bound = self.size(reference, distance, signal)
         quantity = round_to_multiple(quantity, instrument.get("quantity_step", 1e-8), up=False)
         if quantity <= 0:
@@ -59,9 +61,10 @@ class Risk:
             entry.limit, entry.expires = limit, self.books.time + valid * config.timeframe_ms
         return entry, bound
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> tuple[Entry, str] | None:
         """Counted, and nothing to hand on to the gate."""
         self.books.result.refused_by_risk[reason] += 1
+        return None
 
     def limit(self, side: int, signal: Mapping[str, Any], tick: float | None) -> float | None:
         """ "rounded to the price tick away from the market: down for a LONG, up for a SHORT"."""
@@ -106,7 +109,7 @@ class Risk:
     ) -> tuple[float, float]:
         """`reference -/+ distance` and `reference +/- ratio * distance`, "rounded away from the entry".
 
-        "An absolute stop or target of the signal stays." Decision: a target may lie anywhere, as in Part 1.
+        "An absolute stop or target of the signal stays."
         """
         own_stop, own_target = signal.get("stop"), signal.get("target")
         stop = reference - side * distance if own_stop is None else float(own_stop)
