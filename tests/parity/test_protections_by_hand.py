@@ -73,6 +73,13 @@ def test_losing_streak_starts_anew() -> None:
     assert result.refused_by_gate["losing_streak"] == 5  # at 3, 4, 7, 8, and at 11
 
 
+def test_a_gain_ends_the_losing_streak() -> None:
+    rows = [FLAT_100, FALL, (100, 107, 100, 100), FALL, FALL, *[FLAT] * 2]
+    streak = {"kind": "losing_streak", "trades": 2, "pause_candles": 1}
+    result = play(1, rows, every(rows), protections=[streak])
+    assert accepted(result) == [1, 2, 3, 4, 6]  # two in a row at 4 and 5
+
+
 @pytest.mark.parametrize(("scope", "refused"), [("line", 0), ("strategy", 0), ("symbol", 1), ("account", 1)])
 def test_scopes(scope: str, refused: int) -> None:
     # The trade of `one` is over at minute 2, when `two` has its first signal.

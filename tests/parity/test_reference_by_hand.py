@@ -53,14 +53,15 @@ def test_after_a_candle_without_trades_the_order_rests(side: int) -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("gap", [0, 1])
 @pytest.mark.parametrize("late", [(80, 80, 80, 80), (99, 99, 99, 99, 0)])
-def test_expiry_comes_first(side: int, late: Prices) -> None:
-    # Valid for the candles that open at minutes 1 and 2; the next one comes at minute 4 and trades far below.
-    rows: list[Prices] = [FLAT_100, (100, 100, 99, 99), (99, 99, 98, 98), (), late, (98, 98, 98, 98)]
-    result = play(side, rows, {0: limit(90, valid=2), 4: {"stop": 70.0}})
+def test_expiry_comes_first(side: int, late: Prices, gap: int) -> None:
+    # Valid for the candles that open at minutes 1 and 2; the next one comes at minute 3 or 4 and trades far below.
+    rows: list[Prices] = [FLAT_100, (100, 100, 99, 99), (99, 99, 98, 98), *[()] * gap, late, (98, 98, 98, 98)]
+    result = play(side, rows, {0: limit(90, valid=2), 3 + gap: {"stop": 70.0}})
     assert result.cancelled == {"expired": 1, "kill_switch": 0, "signal_exit": 0}
     assert result.orders_submitted == 2 and result.ignored_entries == 0
-    assert fills(result, side)[0][:2] == (5, 98)
+    assert fills(result, side)[0][:2] == (4 + gap, 98)
 
 
 def test_a_limit_is_rounded_away_from_the_market_and_is_the_reference() -> None:
@@ -118,8 +119,8 @@ def test_best_takes_the_close_of_a_limit_fill(side: int) -> None:
 
 @BOTH
 def test_a_limit_waits_for_the_next_candle_with_fill_close(side: int) -> None:
-    result = play(side, [FLAT_100, (100, 100, 99.5, 100)], {0: limit(101)}, fill="close")
-    assert fills(result, side)[0] == (1, 100, 10, "signal")
+    result = play(side, [FLAT_100, (100.2, 100.2, 99.5, 100)], {0: limit(101)}, fill="close")
+    assert fills(result, side)[0] == (1, 100.2, 10, "signal")
 
 
 # Stops that move.
