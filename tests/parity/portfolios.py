@@ -1,5 +1,6 @@
 """Configurations of RULES.md Part 2, each drawn from a seed: candles, strategies, exits, protections, costs, limits."""
 
+import math
 import random
 from typing import Any
 
@@ -32,7 +33,7 @@ def portfolio_on(market: Market, seed: int, start_ms: int, end_ms: int) -> Case:
     for number, own in enumerate(strategies):
         own["params"]["seed"] = seed if rng.random() < 0.2 else 100 * seed + number
         if rng.random() < 0.4:
-            own["allocation"] = round(rng.uniform(0.1, 1.0) / len(strategies), 3)
+            own["allocation"] = math.floor(rng.uniform(100, 1000) / len(strategies)) / 1000
     live: dict[str, Any] = {"strategies": strategies, "startup_candles": rng.choice((0, 47))}
     if len(strategies) == 1 and rng.random() < 0.5:  # the short form
         del live["strategies"]
