@@ -34,8 +34,12 @@ class Risk:
         distance = self.stop_distance(reference, side, signal)
         if not distance > 0:
             return self.refuse("stop_distance")
-        if signal.get("target") is not None and not side * (float(signal["target"]) - reference) > 0:
-            return self.refuse("target_side")  # Decision: a refusal, as for the stop; before the rounding
+        stop, target = self.levels(reference, distance, side, signal, tick)
+        # Decision: a level on the wrong side is a refusal, judged where it comes to lie on the tick.
+        if not side * (reference - stop) > 0:
+            return self.refuse("stop_distance")
+        if not side * (target - reference) > 0:
+            return self.refuse("target_side")
         quantity, bound = self.size(reference, distance, signal)
         quantity = round_to_multiple(quantity, instrument.get("quantity_step", 1e-8), up=False)
         if quantity <= 0:
@@ -44,7 +48,6 @@ class Risk:
             return self.refuse("min_quantity")
         if quantity * reference < instrument.get("min_notional", 0.0):
             return self.refuse("min_notional")
-        stop, target = self.levels(reference, distance, side, signal, tick)
         entry = Entry(
             line=(self.strategy.id, symbol),
             side=side,
@@ -117,8 +120,6 @@ class Risk:
         target = reference + side * reward if own_target is None else float(own_target)
         stop = round_to_tick(stop, tick, up=side < 0)
         target = round_to_tick(target, tick, up=side > 0)
-        if side * (reference - stop) <= 0:  # "a stop on the wrong side ... never reaches a broker"
-            raise ValueError(f"stop {stop} on the wrong side of {reference}")
         return stop, target
 
     def exits(self, symbol: str, signal: Mapping[str, Any]) -> Exits:
