@@ -68,7 +68,8 @@ class TradingRuntime:
         """
         account, broker, safety, rows = self.account, self.broker, self.safety, self.rows
         add_slice, add_equity, add_balance = rows.slices.append, rows.equities.append, rows.balances.append
-        hosted, marks = [] if self.ending is not None else self.host.hosted, account.marks
+        marks = account.marks
+        strategies = [] if self.ending is not None else [(own, own.asked.get) for own in self.host.hosted]
         absorb = self.host.absorb if self.host.keeps_candles else None
         day_end_ms = safety.day_end_ms
         for event in events:
@@ -102,15 +103,13 @@ class TradingRuntime:
             add_balance(account.balance)
 
             closing = None if absorb is None else absorb(event)
-            for own in hosted:
-                asked = own.asked
+            for own, asked in strategies:
                 for candle in event.candles if closing is None else closing[own.timeframe]:
-                    if (one := asked.get(candle.symbol)) is None:
-                        continue
-                    on_candle, view = one
-                    signal = await on_candle(candle, view)
-                    if signal is not FLAT:
-                        await self._act(view.line, own.check(signal, candle), event)
+                    one = asked(candle.symbol)
+                    if one is not None:
+                        signal = await one[0](candle, one[1])
+                        if signal is not FLAT:
+                            await self._act(one[1].line, own.check(signal, candle), event)
 
     async def _handle_other(self, event: Event) -> None:
         """Everything but a slice of the run."""

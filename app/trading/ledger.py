@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from app.models.exits import Leg
 from app.models.market import Candle
 from app.models.orders import CloseOrder, EntryOrder, Fill, HeldRange, Line, Position, Reason
 from app.times import iso_ms
@@ -76,8 +77,9 @@ class Ledger:
         _refuse_the_past(candle, order.signal_time_ms)
         self.last_trade_id += 1
         exits, risk = order.exits, abs(fill_price - order.stop)
-        legs = legs_of(exits, side, fill_price, risk, order.target, quantity, self.instrument(order.symbol))
+        legs: tuple[Leg, ...] = ()
         if exits is not None:
+            legs = legs_of(exits, side, fill_price, risk, order.target, quantity, self.instrument(order.symbol))
             self.dropped["legs"] += len(exits.partial) - len(legs)
         nearest = legs[0].price if legs else order.target
         position = account.positions[order.line] = Position(
@@ -120,7 +122,8 @@ class Ledger:
         entry_price = (position.entry_price * position.quantity + price * quantity) / (position.quantity + quantity)
         first, risk = position.first_quantity + quantity, abs(entry_price - order.stop)
         instrument = self.instrument(position.symbol)
-        legs = legs_of(position.exits, position.side, entry_price, risk, order.target, first, instrument)
+        exits, target = position.exits, order.target
+        legs = exits and legs_of(exits, position.side, entry_price, risk, target, first, instrument)
         changed = self._replace(
             position,
             quantity=whole,
@@ -130,7 +133,7 @@ class Ledger:
             first_quantity=first,
             first_commission=position.first_commission + commission,
             risk=risk,
-            legs=legs if position.quantity == position.first_quantity else position.legs,
+            legs=legs if legs and position.quantity == position.first_quantity else position.legs,
         )
         self._note_entry(order, position.trade_id, price, price, quantity, commission, time_ms, None, False)
         return changed
@@ -203,8 +206,10 @@ class Ledger:
         account, side, left = self.account, position.side, None
         if quantity is None:
             quantity, entry_commission = position.quantity, position.entry_commission
-            del account.positions[position.line]
-            account.closing.pop(position.line, None)
+            line = position.line
+            del account.positions[line]
+            if account.closing:
+                account.closing.pop(line, None)
         else:
             entry_commission = position.first_commission * quantity / position.first_quantity
             left = self._without(position, quantity, entry_commission, is_leg=reason is Reason.PARTIAL_TARGET)
