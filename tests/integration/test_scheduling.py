@@ -53,9 +53,10 @@ def suspending(seed: int, counter: list[int]) -> Disturb:
         for name, method in STAGES:
             stage = getattr(runtime, name)
             shadow(stage, method, wrapped(getattr(stage, method)))
-        for symbol, (on_candle, view) in runtime.host.asked.items():
-            asked: tuple[Callable[..., Any], View] = (wrapped(on_candle), view)
-            runtime.host.asked[symbol] = asked
+        for own in runtime.host.hosted:
+            for symbol, (on_candle, view) in own.asked.items():
+                asked: tuple[Callable[..., Any], View] = (wrapped(on_candle), view)
+                own.asked[symbol] = asked
 
     return disturb
 

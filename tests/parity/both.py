@@ -71,12 +71,12 @@ def run_both(case: Case, folder: Path) -> tuple[BacktestResults, Result]:
 def run_reference(case: Case) -> Result:
     """The reference, configured from the same three files."""
     settings = load_settings(case.config())
-    live, mode, own = settings.live, case.trading_mode, settings.live.strategy
+    live, mode, own = settings.live, case.trading_mode, settings.strategy
     seeded = own.name == SEEDED
     config = Config(
         symbols=list(live.symbols),
         timeframe_ms=timeframe_ms(live.timeframe),
-        startup_candles=startup_candles(settings, check_settings(settings)()),
+        startup_candles=startup_candles(settings, check_settings(settings)),
         strategy_timeframe_ms=timeframe_ms(settings.strategy_timeframe),
         params={} if seeded else dict(own.params),
         instruments={symbol: dict(values) for symbol, values in case.live.get("instruments", {}).items()},
