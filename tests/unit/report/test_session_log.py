@@ -114,4 +114,5 @@ async def test_one_that_broke_off_says_what_it_holds(tmp_path: Path) -> None:
     output.close()
     ((name, values),) = told
     assert (name, values["status"], values["why"]) == ("session_ended", "failed", "ZeroDivisionError")
-    assert values["positions"] == list(made.recorded.runtime.account.positions) != []
+    held = made.recorded.runtime.account.positions
+    assert values["positions"] == [line.symbol for line in held] != []
