@@ -78,10 +78,27 @@ class Reason(StrEnum):
     BREAK_EVEN = "break_even"
     TRAILING_STOP = "trailing_stop"
     TIME_EXIT = "time_exit"
+    PARTIAL_FILL = "partial_fill"
     SIGNAL_EXIT = "signal_exit"
     KILL_SWITCH = "kill_switch"
     END_OF_DATA = "end_of_data"
     SHUTDOWN = "shutdown"
+
+
+GOES_ON = (Reason.PARTIAL_TARGET, Reason.PARTIAL_FILL)  # of a CLOSE after which something of the trade is left
+
+
+class OrderState(StrEnum):
+    """What is known of an order at a broker that answers later (ORDERS: names are the field's)."""
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    PARTLY_FILLED = "partly_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REFUSED = "refused"
 
 
 class Refusal(StrEnum):

@@ -80,8 +80,8 @@ def exits_of(position: Position, candle: Candle, rules: FillRules) -> list[Exit]
     touches_stop = side * (near - stop) <= 0.0
     reaches_target = rules.is_past(side * (far - target))
     reached = [leg for leg in legs if rules.is_past(side * (far - leg.price))]
-    is_ambiguous = touches_stop and (reaches_target or bool(reached))
-    if touches_stop and not (is_ambiguous and rules.target_first):
+    is_ambiguous = touches_stop and (reaches_target or bool(reached) or bool(exits))
+    if touches_stop and not ((reaches_target or reached) and rules.target_first):
         return [*exits, Exit(ExitRule.STOP_TOUCHED, stop, close_ms, stopped, False, is_ambiguous)]
     exits += [
         Exit(ExitRule.LEG_REACHED, leg.price, close_ms, Reason.PARTIAL_TARGET, True, False, leg) for leg in reached
