@@ -147,6 +147,9 @@ class EntryOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     exits: Exits | None = None
     atr: float | None = None  # of the signal, where an exit needs it
 
+    def __post_init__(self) -> None:
+        _name_main(self)
+
     @property
     def line(self) -> Line:
         """What it opens a position of."""
@@ -166,6 +169,9 @@ class CloseOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     signal_time_ms: int
     tag: str
     strategy: str = MAIN
+
+    def __post_init__(self) -> None:
+        _name_main(self)
 
     @property
     def line(self) -> Line:
@@ -187,6 +193,9 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     tag: str
     strategy: str = MAIN
 
+    def __post_init__(self) -> None:
+        _name_main(self)
+
 
 class HeldRange(msgspec.Struct, gc=False):
     """What the prices did while a position was held; the one thing of a position that changes.
@@ -199,6 +208,12 @@ class HeldRange(msgspec.Struct, gc=False):
     highest: float
     target_touched: bool = False
     best: float | None = None
+
+
+def _name_main(of: EntryOrder | CloseOrder | Decision) -> None:
+    # omit_defaults leaves out what is the default itself, and a "main" out of a file is another object than MAIN.
+    if of.strategy == MAIN:
+        msgspec.structs.force_setattr(of, "strategy", MAIN)
 
 
 class Position(msgspec.Struct, frozen=True):

@@ -82,7 +82,7 @@ def run_reference(case: Case) -> Result:
     startup = None
     if live.get("startup_candles") == "auto":  # what Onetape's own strategy declares is not a rule of the page
         settings = load_settings(case.config())
-        startup = startup_candles(settings, check_settings(settings)())
+        startup = startup_candles(settings, check_settings(settings))
     config = configure(live, case.risk, case.trading_mode, startup)
     functions = {own.id: FUNCTIONS[own.name](**own.params) for own in config.strategies if own.name in FUNCTIONS}
     return simulate(case.market, config, case.start_ms, case.end_ms, functions)
