@@ -6,10 +6,11 @@ The rule: every default is a plain round number, so that expected money can be c
 from typing import Any
 
 from app.models.market import Candle, Slice
-from app.models.orders import Bound, EntryOrder, Fill, HeldRange, Position, Reason, Side
-from app.trading.account import Account
+from app.models.orders import MAIN, Bound, EntryOrder, Fill, HeldRange, Line, Position, Reason, Side
+from app.trading.account import Account, lines_of
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
+BTC_LINE, ETH_LINE = Line(MAIN, BTC), Line(MAIN, ETH)
 MINUTE_MS = 60_000
 
 
@@ -69,6 +70,9 @@ def position(**changes: Any) -> Position:
         **changes,
     }
     fields["signed_quantity"] = fields["side"] * fields["quantity"]
+    fields.setdefault("first_quantity", fields["quantity"])
+    fields.setdefault("first_commission", fields["entry_commission"])
+    fields.setdefault("risk", abs(fields["entry_price"] - fields["stop"]))
     fields["floor"], fields["ceiling"] = sorted((fields["stop"], fields["target"]))
     fields.setdefault("held", HeldRange(fields["entry_price"], fields["entry_price"]))
     return Position(**fields)
@@ -100,11 +104,17 @@ def fill(**changes: Any) -> Fill:
     return Fill(**{**fields, **changes})
 
 
+def made_account(balance: float = 10_000.0, *symbols: str) -> Account:
+    """An account of one strategy on these symbols, BTC and ETH where none is named."""
+    names = symbols or (BTC, ETH)
+    return Account(balance, lines_of({MAIN: names}, names))
+
+
 def account_with(*positions: Position, balance: float = 10_000.0, **marks: float) -> Account:
     """An account with these open positions; marks by the base currency (`BTC=100.0`), else the entry prices."""
-    account = Account(balance)
+    account = made_account(balance)
     for one in positions:
-        account.positions[one.symbol] = one
+        account.positions[one.line] = one
         account.marks[one.symbol] = one.entry_price
     for base, mark in marks.items():
         account.marks[f"{base}/USDT"] = mark

@@ -26,7 +26,7 @@ from app.session.period import Period
 from app.session.plan import EventCoverage, RunPlan, versions
 from app.session.recorded_runtime import RecordedRuntime
 from app.settings.profile import Settings, load_settings
-from app.strategies.loader import LoadedStrategy, check_settings
+from app.strategies.loader import LoadedStrategies, check_settings
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS
 from tests.parity.market import Market, fill_cache, made_up
@@ -77,14 +77,16 @@ def session(folder: Path, events: Sequence[Event], *overrides: str, finish: bool
 
 async def _record(run: Path, events: Sequence[Event], overrides: Sequence[str], finish: bool) -> None:
     settings = load_settings(CONFIG, overrides)
-    strategy = check_settings(settings)
-    plan = RunPlan(settings, strategy, Period(START_MS, END_MS, "made by hand"), WARMUP, START_MS - WARMUP * MINUTE_MS)
+    strategies = check_settings(settings)
+    plan = RunPlan(
+        settings, strategies, Period(START_MS, END_MS, "made by hand"), WARMUP, START_MS - WARMUP * MINUTE_MS
+    )
     folder = RunFolder(run, "paper_made_by_hand")
     recorder = plan.recorder(folder)
-    recorded = RecordedRuntime(build_runtime(settings, strategy, recorder), recorder)
+    recorded = RecordedRuntime(build_runtime(settings, strategies, recorder), recorder)
     coverage = EventCoverage(settings.live.symbols, settings.live.timeframe)
     recorded.observer = lambda event, fills, decisions: coverage.note(event)
-    journal = Journal(run, _header(settings, strategy))
+    journal = Journal(run, _header(settings, strategies))
     last_ms = START_MS
     for event in [*events, *([EndOfData()] if finish else [])]:
         seq = journal.write(event)
@@ -97,16 +99,16 @@ async def _record(run: Path, events: Sequence[Event], overrides: Sequence[str], 
         recorder.close()
     else:
         recorder.finish()
-        ended = RunPlan(settings, strategy, Period(START_MS, last_ms, ""), WARMUP, plan.warmup_start_ms)
+        ended = RunPlan(settings, strategies, Period(START_MS, last_ms, ""), WARMUP, plan.warmup_start_ms)
         series = list(coverage.series.values())
         write_json(folder.manifest, ended.manifest(folder))
         write_json(folder.results, ended.results("finished", "", series, recorded.runtime, recorder, folder))
 
 
-def _header(settings: Settings, strategy: LoadedStrategy) -> dict[str, Any]:
+def _header(settings: Settings, strategies: LoadedStrategies) -> dict[str, Any]:
     dumped = settings.model_dump(mode="json")
     return {
-        "settings": dumped, "settings_sha256": sha256_json(dumped), "strategy_sha256": strategy.source_sha256,
+        "settings": dumped, "settings_sha256": sha256_json(dumped), "strategy_sha256": strategies.source_sha256,
         "code_sha256": code_sha256(), "versions": dict(versions()), "start_ms": START_MS, "warmup": WARMUP,
         "warmup_start_ms": START_MS - WARMUP * MINUTE_MS, "trades": "paper_made_by_hand",
     }  # fmt: skip

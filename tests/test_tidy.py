@@ -18,7 +18,6 @@ from tests.tidy_rules import Import, Module, imports, under
 ROOT = Path(__file__).resolve().parents[1]
 CLOCK = "app.times"  # the one module that reads the real clock
 LONG_FILES = {
-    "tests.reference.simulator": "the independent reference is one page against RULES.md, rule by rule",
     "tests.unit.candles.test_importing": "one file per module, and importing has many kinds of files",
 }
 LONG_HEADERS = {"app.errors": (15, "it draws the exception tree")}

@@ -6,6 +6,7 @@ The tape writes them as JSON by their tags, so a tag is never renamed.
 import msgspec
 
 from app.models.market import Candle, Slice
+from app.models.orders import OrderState
 
 
 class MarkedSlice(Slice, frozen=True, gc=False, tag="marked_slice"):
@@ -57,5 +58,30 @@ class Resume(msgspec.Struct, frozen=True, tag="resume"):
     why: str
 
 
+class Execution(msgspec.Struct, frozen=True, omit_defaults=True, tag="execution"):
+    """What a broker says of one order: its state, and a fill where there was one.
+
+    `fill_id` names the fill, so one that is told twice counts once. `quantity`, `price` and `commission` (in quote
+    currency) are those of this fill; `filled` is the order's quantity that was filled so far, where the broker tells
+    it: an order that is over waits for the fills that it still lacks.
+    """
+
+    order_id: int
+    state: OrderState
+    time_ms: int
+    fill_id: str = ""
+    quantity: float = 0.0
+    price: float = 0.0
+    commission: float = 0.0
+    filled: float | None = None
+    why: str = ""
+
+
+class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):
+    """The closing phase of a session has lasted too long: it ends, whatever is still open."""
+
+    why: str
+
+
 Command = Stop | Kill | Resume
-Event = Slice | MarkedSlice | LateCandle | RevisedCandle | EndOfData | Command
+Event = Slice | MarkedSlice | LateCandle | RevisedCandle | Execution | EndOfData | GiveUp | Command

@@ -78,10 +78,27 @@ class Reason(StrEnum):
     BREAK_EVEN = "break_even"
     TRAILING_STOP = "trailing_stop"
     TIME_EXIT = "time_exit"
+    PARTIAL_FILL = "partial_fill"
     SIGNAL_EXIT = "signal_exit"
     KILL_SWITCH = "kill_switch"
     END_OF_DATA = "end_of_data"
     SHUTDOWN = "shutdown"
+
+
+GOES_ON = (Reason.PARTIAL_TARGET, Reason.PARTIAL_FILL)  # of a CLOSE after which something of the trade is left
+
+
+class OrderState(StrEnum):
+    """What is known of an order at a broker that answers later (ORDERS: names are the field's)."""
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    PARTLY_FILLED = "partly_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REFUSED = "refused"
 
 
 class Refusal(StrEnum):
@@ -130,6 +147,9 @@ class EntryOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     exits: Exits | None = None
     atr: float | None = None  # of the signal, where an exit needs it
 
+    def __post_init__(self) -> None:
+        _name_main(self)
+
     @property
     def line(self) -> Line:
         """What it opens a position of."""
@@ -149,6 +169,9 @@ class CloseOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     signal_time_ms: int
     tag: str
     strategy: str = MAIN
+
+    def __post_init__(self) -> None:
+        _name_main(self)
 
     @property
     def line(self) -> Line:
@@ -170,6 +193,9 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     tag: str
     strategy: str = MAIN
 
+    def __post_init__(self) -> None:
+        _name_main(self)
+
 
 class HeldRange(msgspec.Struct, gc=False):
     """What the prices did while a position was held; the one thing of a position that changes.
@@ -182,6 +208,12 @@ class HeldRange(msgspec.Struct, gc=False):
     highest: float
     target_touched: bool = False
     best: float | None = None
+
+
+def _name_main(of: EntryOrder | CloseOrder | Decision) -> None:
+    # omit_defaults leaves out what is the default itself, and a "main" out of a file is another object than MAIN.
+    if of.strategy == MAIN:
+        msgspec.structs.force_setattr(of, "strategy", MAIN)
 
 
 class Position(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ _TOLD = {
     Refusal.NOTHING_TO_EXIT: "there is neither a position nor an entry order",
     Refusal.EXIT_PENDING: "a close order is waiting already",
     Refusal.NO_MARK: "the symbol has had no candle in the run yet",
+    Refusal.LIMIT_PRICE: "the limit, rounded to the tick, is not above zero",
     Refusal.STOP_DISTANCE: "the stop distance is not above zero",
     Refusal.TARGET_SIDE: "the target is not beyond the price",
     Refusal.NO_QUANTITY: "nothing is left after rounding down, or there is no room",
@@ -33,6 +34,9 @@ _TOLD = {
     Refusal.MIN_NOTIONAL: "it is worth less than the instrument's minimum",
     Refusal.HALTED: "the kill switch has tripped",
     Refusal.MAX_OPEN_POSITIONS: "there are as many positions and pending entries as allowed",
+    Refusal.COOLDOWN: "the protection cooldown refuses entries for a while after a trade",
+    Refusal.STOP_GUARD: "the protection stop_guard refuses entries for a while after too many stops",
+    Refusal.LOSING_STREAK: "the protection losing_streak refuses entries for a while after too many losers",
     Refusal.LATE: "it came too late to enter on",
     Refusal.STALE: "the symbol had no candle for too long",
 }

@@ -90,8 +90,8 @@ class SessionLog:
             status="failed",
             why=why,
             time=iso_ms(account.time_ms) if account.time_ms else None,
-            positions=list(account.positions),
-            pending=list(account.pending),
+            positions=[position.symbol for position in account.positions.values()],
+            pending=[order.symbol for order in account.pending.values()],
         )
 
     def note(self, text: str) -> None:

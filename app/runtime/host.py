@@ -130,8 +130,8 @@ def _problem(signal: Any) -> str | None:
         return None
     if signal.stop is None and signal.atr is None:
         return f"{signal.action.name} without a stop: give long(atr=...) or long(stop=...)"
-    for name in ("atr", "stop", "target", "limit"):
-        value = getattr(signal, name)
+    values = ("atr", signal.atr), ("stop", signal.stop), ("target", signal.target), ("limit", signal.limit)
+    for name, value in values:
         # A NaN ATR is an indicator that is not ready: risk refuses it. A level that is no price is a mistake.
         if value is not None and (not isinstance(value, (int, float)) or (name != "atr" and not isfinite(value))):
             return f"{signal.action.name} with {name} {value!r}, which is no number"

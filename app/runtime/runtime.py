@@ -7,7 +7,18 @@ stages were built, on nothing else: no clock, no randomness, no settings, and it
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from app.models.events import (
+    EndOfData,
+    Event,
+    Execution,
+    GiveUp,
+    Kill,
+    LateCandle,
+    MarkedSlice,
+    Resume,
+    RevisedCandle,
+    Stop,
+)
 from app.models.market import Candle, Slice
 from app.models.orders import FLAT, Action, CloseOrder, Decision, EntryOrder, Line, Reason, Refusal, Signal
 from app.runtime.funnel import Funnel
@@ -45,6 +56,8 @@ class TradingRuntime:
         self.rows = rows
         self.decisions: list[Decision] = [] if decisions is None else decisions  # an observer takes them away
         self.ended = False
+        self.ending: Reason | None = None  # the closing phase: nothing is decided any more, until all is flat
+        self.gave_up: str | None = None  # why the closing phase ended although something was open
         self.feed_counts: Counter[str] = Counter()  # what the world was late with; always empty over history
         self._flatten_on_stop = flatten_on_stop
 
@@ -55,7 +68,8 @@ class TradingRuntime:
         """
         account, broker, safety, rows = self.account, self.broker, self.safety, self.rows
         add_slice, add_equity, add_balance = rows.slices.append, rows.equities.append, rows.balances.append
-        hosted, marks = self.host.hosted, account.marks
+        marks = account.marks
+        strategies = [] if self.ending is not None else [(own, own.asked.get) for own in self.host.hosted]
         absorb = self.host.absorb if self.host.keeps_candles else None
         day_end_ms = safety.day_end_ms
         for event in events:
@@ -89,15 +103,13 @@ class TradingRuntime:
             add_balance(account.balance)
 
             closing = None if absorb is None else absorb(event)
-            for own in hosted:
-                asked = own.asked
+            for own, asked in strategies:
                 for candle in event.candles if closing is None else closing[own.timeframe]:
-                    if (one := asked.get(candle.symbol)) is None:
-                        continue
-                    on_candle, view = one
-                    signal = await on_candle(candle, view)
-                    if signal is not FLAT:
-                        await self._act(view.line, own.check(signal, candle), event)
+                    one = asked(candle.symbol)
+                    if one is not None:
+                        signal = await one[0](candle, one[1])
+                        if signal is not FLAT:
+                            await self._act(one[1].line, own.check(signal, candle), event)
 
     async def _handle_other(self, event: Event) -> None:
         """Everything but a slice of the run."""
@@ -110,6 +122,8 @@ class TradingRuntime:
                 await self._catch_up(event)
         elif isinstance(event, RevisedCandle):
             self.feed_counts["revised_candles"] += 1
+        elif isinstance(event, Execution):
+            await self._hear(event)
         else:
             await self._obey(event)
 
@@ -171,6 +185,8 @@ class TradingRuntime:
             self.funnel.ignored[Refusal.EXIT_PENDING] += 1
             return Refusal.EXIT_PENDING, None
         if line in self.account.positions:
+            if line in self.account.pending:  # the rest of an entry that was filled in part
+                await self.broker.cancel_entry(line, "signal_exit")
             self.funnel.exits_ordered += 1
             return "exit_ordered", await self._order_close(line, Reason.SIGNAL_EXIT, tag)
         if await self.broker.cancel_entry(line, "signal_exit"):
@@ -186,19 +202,34 @@ class TradingRuntime:
                 self._rewrite_last_row()
         elif isinstance(event, Resume):
             self.safety.resume()
-        elif isinstance(event, Stop):
-            if self._flatten_on_stop:
-                await self.flatten(Reason.SHUTDOWN)
-            self.ended = True
+        elif isinstance(event, GiveUp):
+            self.gave_up, self.ended = event.why, True
+        elif isinstance(event, EndOfData) or self._flatten_on_stop:
+            await self.flatten(Reason.SHUTDOWN if isinstance(event, Stop) else Reason.END_OF_DATA)
         else:
-            await self.flatten(Reason.END_OF_DATA)
             self.ended = True
 
     async def flatten(self, reason: Reason) -> None:
-        """The end of a session: entries cancelled, positions closed at their marks, the last row rewritten."""
+        """The end of a session begins: entries cancelled, positions closed; it has ended when nothing is left."""
         self.funnel.cancelled["session_end"] += 0  # named also where there was none
-        await self.broker.close_all_positions(reason)
+        self.ending = self.ending or reason
+        await self.broker.close_all_positions(self.ending)
         self._rewrite_last_row()
+        self._end_if_flat()
+
+    async def _hear(self, execution: Execution) -> None:
+        """What a broker says of an order. What was filled after all must be closed after all."""
+        await self.broker.on_execution(execution)
+        if self.ending is not None:
+            await self.broker.close_all_positions(self.ending)
+        elif self.safety.halted:
+            await self._close_everything()
+        self._rewrite_last_row()
+        self._end_if_flat()
+
+    def _end_if_flat(self) -> None:
+        if self.ending is not None and not self.account.positions and not self.account.pending:
+            self.ended = True
 
     async def _close_everything(self) -> None:
         """The kill switch: pending entries cancelled, a close order for every position that has none."""

@@ -45,11 +45,15 @@ def build_runtime(
     account = account_of(settings)
     protections = Protections([one.protection(live.timeframe) for one in mode.protections or ()], account)
 
+    take_note = recorder.on_fill
+
     def on_fill(fill: Fill) -> None:
-        recorder.on_fill(fill)
+        take_note(fill)
         protections.note_fill(fill)
 
-    ledger = Ledger(account, on_fill, timeframe_ms(live.timeframe), instruments(settings))
+    ledger = Ledger(
+        account, on_fill if mode.protections else take_note, timeframe_ms(live.timeframe), instruments(settings)
+    )
     broker = PaperTrader(ledger, fill_rules(mode, target_first))
     safety = SafetyMonitor(
         account,

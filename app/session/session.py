@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from app import times
 from app.errors import first_cause
 from app.feeds.base import QUEUE_BURSTS, EventQueue, Feed
-from app.models.events import EndOfData, Event, Stop
+from app.models.events import EndOfData, Event, GiveUp, Stop
 from app.models.market import Slice
 from app.runs.run_folder import writing
 from app.session.recorded_runtime import RecordedRuntime
@@ -53,10 +53,13 @@ class Session:
     first: Sequence[Event] = ()
     sift: Callable[[Event], Sequence[Event]] | None = None
     state: Callable[[int], bytes] | None = None
-    _last: Event | None = None
+    closing_s: float = 60.0  # how long a broker that answers later may take until all is flat at the end
+    _is_stopped: bool = False
 
     async def run(self) -> str:
-        """Until the end of the data (`finished`) or an operator's stop (`stopped`).
+        """Until the end of the data (`finished`) or an operator's stop (`stopped`), and until all is closed.
+
+        `gave_up`: a broker did not close what was open in `closing_s`; what is left is in the account.
 
         A fault of the feed, the disk or a stage is raised, and nothing is traded after it. Without a journal the files
         are completed first; with one, all that was handled is on the tape, with a digest for each event but the last.
@@ -77,7 +80,9 @@ class Session:
                 await self._consume(queue, partial(self._handle_events, self.journal), beside)
         except BaseException as error:
             raise first_cause(error) from None
-        return "stopped" if isinstance(self._last, Stop) else "finished"
+        if self.recorded.runtime.gave_up is not None:
+            return "gave_up"
+        return "stopped" if self._is_stopped else "finished"
 
     async def _consume(
         self,
@@ -90,16 +95,20 @@ class Session:
             feeding = tasks.create_task(self._feed(queue))
             background = [feeding, *map(tasks.create_task, beside)]
             background.append(tasks.create_task(_stop(queue, asked, feeding)))
+            closing: asyncio.Task[None] | None = None
             with _stop_signals(asked, self.journal is not None) if self.hears_signals else nullcontext():
                 while not runtime.ended:
                     await handle(await queue.get())
+                    if runtime.ending is not None and not runtime.ended and closing is None:
+                        closing = tasks.create_task(self._give_up(queue))
+                        background.append(closing)
             for task in background:
                 task.cancel()
 
     async def _handle_burst(self, events: Sequence[Event]) -> None:
         await self.recorded.runtime.handle(events)
         self.recorded.recorder.flush_if_full()
-        self._last = events[-1]
+        self._is_stopped |= isinstance(events[-1], Stop)
 
     async def _go_on(self, journal: "Journal") -> None:
         """What a replay of the tape left to do, and commands that were given while nothing ran."""
@@ -126,7 +135,7 @@ class Session:
         began_s = times.monotonic_s()
         seq = journal.write(event)
         journal.done(seq, await self.recorded.handle(event))
-        self._last = event
+        self._is_stopped |= isinstance(event, Stop)
         if self.state is not None and not (isinstance(event, Slice) and event.warmup):
             journal.keep_state(self.state(seq))
         if self.commands is not None:
@@ -134,6 +143,10 @@ class Session:
         took_s = times.monotonic_s() - began_s
         if took_s > self.slow_s and self.on_slow is not None:
             self.on_slow(event, took_s)
+
+    async def _give_up(self, queue: EventQueue) -> None:
+        await asyncio.sleep(self.closing_s)
+        await queue.put((GiveUp(f"not everything was closed within {self.closing_s:g} s"),))
 
     async def _feed(self, queue: EventQueue) -> None:
         await self.feed.run(queue)

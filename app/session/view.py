@@ -134,7 +134,7 @@ class SessionView:
                 }
                 for one in account.positions.values()
             ],
-            "pending": list(account.pending),
+            "pending": [order.symbol for order in account.pending.values()],
             "funnel": runtime.funnel.as_dict(),
             "feed": dict(runtime.feed_counts),
         }

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Protocol
 
 from app.errors import OrderError
+from app.models.events import Execution
 from app.models.exits import Exits
 from app.models.market import Candle, Slice
 from app.models.orders import CloseOrder, EntryOrder, Line, Order, Reason, Signal
@@ -34,11 +35,14 @@ class Broker(Protocol):
     async def submit(self, order: Order) -> None:
         """Accept an order that ExecutionEngine has validated."""
 
+    async def on_execution(self, execution: Execution) -> None:
+        """What was heard of an order that was not answered at once."""
+
     async def cancel_entry(self, line: Line, why: str) -> bool:
-        """Cancel the line's pending entry, for a reason that is counted; False if there is none."""
+        """Cancel the line's pending entry, for a reason that is counted, or ask for it; False if there is none."""
 
     async def close_all_positions(self, reason: Reason) -> None:
-        """Cancel pending entries and close every position at its last mark."""
+        """Cancel pending entries and close every position, or ask for it: the session ends when none is left."""
 
 
 class ExecutionEngine:

@@ -68,20 +68,20 @@ def exits_of(position: Position, candle: Candle, rules: FillRules) -> list[Exit]
     if side * (opened - stop) <= 0.0:
         return [Exit(ExitRule.OPEN_AT_STOP, opened, open_ms, stopped, False, False)]
     exits: list[Exit] = []
+    reached: list[Leg] = []
     if legs:
         exits = [
             Exit(ExitRule.OPEN_PAST_LEG, opened, open_ms, Reason.PARTIAL_TARGET, True, False, leg)
             for leg in legs
             if rules.is_past(side * (opened - leg.price))
         ]
-        legs = legs[len(exits) :]
+        reached = [leg for leg in legs[len(exits) :] if rules.is_past(side * (far - leg.price))]
     if rules.is_past(side * (opened - target)):
         return [*exits, Exit(ExitRule.OPEN_PAST_TARGET, opened, open_ms, Reason.TAKE_PROFIT, True, False)]
     touches_stop = side * (near - stop) <= 0.0
     reaches_target = rules.is_past(side * (far - target))
-    reached = [leg for leg in legs if rules.is_past(side * (far - leg.price))]
-    is_ambiguous = touches_stop and (reaches_target or bool(reached))
-    if touches_stop and not (is_ambiguous and rules.target_first):
+    is_ambiguous = touches_stop and (reaches_target or bool(reached) or bool(exits))
+    if touches_stop and not ((reaches_target or reached) and rules.target_first):
         return [*exits, Exit(ExitRule.STOP_TOUCHED, stop, close_ms, stopped, False, is_ambiguous)]
     exits += [
         Exit(ExitRule.LEG_REACHED, leg.price, close_ms, Reason.PARTIAL_TARGET, True, False, leg) for leg in reached
@@ -134,11 +134,11 @@ def moved_stop(position: Position, exits: Exits, best: float, instrument: Instru
 
 
 def legs_of(
-    exits: Exits | None, side: Side, entry: float, risk: float, target: float, quantity: float, instrument: Instrument
+    exits: Exits, side: Side, entry: float, risk: float, target: float, quantity: float, instrument: Instrument
 ) -> tuple[Leg, ...]:
     """The legs of an entry; without those that are nothing after rounding, and those at or past the target."""
     legs = []
-    for asked in () if exits is None else exits.partial:
+    for asked in exits.partial:
         price = instrument.round_price(entry + side * asked.at_r * risk, up=side > 0)
         part = instrument.round_quantity(asked.fraction * quantity)
         if part > 0.0 and side * (target - price) > 0.0:

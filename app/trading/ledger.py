@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from app.models.exits import Leg
 from app.models.market import Candle
 from app.models.orders import CloseOrder, EntryOrder, Fill, HeldRange, Line, Position, Reason
 from app.times import iso_ms
@@ -60,24 +61,25 @@ class Ledger:
         order: EntryOrder,
         price: float,
         fill_price: float,
-        commission_rate: float,
+        commission: float,
         time_ms: int,
         candle: Candle | None = None,
         *,
+        quantity: float | None = None,
         inside: FillRules | None = None,
     ) -> Position:
-        """An entry was filled at `fill_price`, which was `price` before slippage.
+        """An entry, or the first `quantity` of it, was filled at `fill_price`, which was `price` before slippage.
 
         `inside` the candle, at a limit, by these rules: if it reaches a leg or the target, too, nobody knows whether
         that was before.
         """
-        account, side, quantity = self.account, order.side, order.quantity
+        account, side, quantity = self.account, order.side, quantity or order.quantity
         _refuse_the_past(candle, order.signal_time_ms)
-        commission = commission_rate * fill_price * quantity
         self.last_trade_id += 1
         exits, risk = order.exits, abs(fill_price - order.stop)
-        legs = legs_of(exits, side, fill_price, risk, order.target, quantity, self.instrument(order.symbol))
+        legs: tuple[Leg, ...] = ()
         if exits is not None:
+            legs = legs_of(exits, side, fill_price, risk, order.target, quantity, self.instrument(order.symbol))
             self.dropped["legs"] += len(exits.partial) - len(legs)
         nearest = legs[0].price if legs else order.target
         position = account.positions[order.line] = Position(
@@ -106,12 +108,55 @@ class Ledger:
             if exits is None or exits.time is None
             else time_ms + exits.time.candles * self._timeframe_ms,
         )
+        is_ambiguous = inside is not None and candle is not None and reaches_a_limit(position, candle, inside)
+        self._note_entry(
+            order, position.trade_id, price, fill_price, quantity, commission, time_ms, candle, is_ambiguous
+        )
+        return position
+
+    def add(
+        self, position: Position, order: EntryOrder, quantity: float, price: float, commission: float, time_ms: int
+    ) -> Position:
+        """A further part of an entry was filled: the entry price is the mean of its parts."""
+        whole = self.instrument(position.symbol).nearest_quantity(position.quantity + quantity)
+        entry_price = (position.entry_price * position.quantity + price * quantity) / (position.quantity + quantity)
+        first, risk = position.first_quantity + quantity, abs(entry_price - order.stop)
+        instrument = self.instrument(position.symbol)
+        exits, target = position.exits, order.target
+        legs = exits and legs_of(exits, position.side, entry_price, risk, target, first, instrument)
+        changed = self._replace(
+            position,
+            quantity=whole,
+            signed_quantity=position.side * whole,
+            entry_price=entry_price,
+            entry_commission=position.entry_commission + commission,
+            first_quantity=first,
+            first_commission=position.first_commission + commission,
+            risk=risk,
+            legs=legs if legs and position.quantity == position.first_quantity else position.legs,
+        )
+        self._note_entry(order, position.trade_id, price, price, quantity, commission, time_ms, None, False)
+        return changed
+
+    def _note_entry(
+        self,
+        order: EntryOrder,
+        trade_id: int,
+        price: float,
+        fill_price: float,
+        quantity: float,
+        commission: float,
+        time_ms: int,
+        candle: Candle | None,
+        is_ambiguous: bool,
+    ) -> None:
+        account = self.account
         self._on_fill(
             Fill(
                 time_ms=time_ms,
                 symbol=order.symbol,
                 opens=True,
-                side=side,
+                side=order.side,
                 price=fill_price,
                 quantity=quantity,
                 commission=commission,
@@ -120,18 +165,17 @@ class Ledger:
                 equity=account.equity(),
                 realized_pnl=0.0,
                 reason=Reason.SIGNAL,
-                trade_id=self.last_trade_id,
+                trade_id=trade_id,
                 stop=order.stop,
                 target=order.target,
                 order_id=order.order_id,
                 sized_by=order.sized_by,
-                both_levels=inside is not None and candle is not None and reaches_a_limit(position, candle, inside),
+                both_levels=is_ambiguous,
                 tag=order.tag,
                 candle_volume=None if candle is None else candle.volume,
                 strategy=order.strategy,
             )
         )
-        return position
 
     def move_stop(self, position: Position, stop: float, moved_by: Reason) -> Position:
         """Managed exits have moved the stop."""
@@ -142,7 +186,7 @@ class Ledger:
         position: Position,
         price: float,
         fill_price: float,
-        commission_rate: float,
+        commission: float,
         time_ms: int,
         reason: Reason,
         *,
@@ -152,7 +196,7 @@ class Ledger:
         candle: Candle | None = None,
         decided_ms: int | None = None,
     ) -> Position | None:
-        """All that is left was closed, or `quantity`, the next leg; what is left then.
+        """All that is left was closed, or `quantity` of it; what is left then.
 
         `decided_ms`: when the entry was decided on, where the candle that closes is the one that filled it.
         """
@@ -162,12 +206,13 @@ class Ledger:
         account, side, left = self.account, position.side, None
         if quantity is None:
             quantity, entry_commission = position.quantity, position.entry_commission
-            del account.positions[position.line]
-            account.closing.pop(position.line, None)
+            line = position.line
+            del account.positions[line]
+            if account.closing:
+                account.closing.pop(line, None)
         else:
             entry_commission = position.first_commission * quantity / position.first_quantity
-            left = self._without(position, quantity, entry_commission)
-        commission = commission_rate * fill_price * quantity
+            left = self._without(position, quantity, entry_commission, is_leg=reason is Reason.PARTIAL_TARGET)
         realized_pnl = side * quantity * (fill_price - position.entry_price) - entry_commission - commission
         held, entry_price = position.held, position.entry_price
         fell = quantity * (entry_price - min(held.lowest, fill_price))
@@ -203,14 +248,14 @@ class Ledger:
         )
         return left
 
-    def _without(self, position: Position, quantity: float, entry_commission: float) -> Position:
+    def _without(self, position: Position, quantity: float, entry_commission: float, *, is_leg: bool) -> Position:
         rest = self.instrument(position.symbol).nearest_quantity(position.quantity - quantity)
         return self._replace(
             position,
             quantity=rest,
             signed_quantity=position.side * rest,
             entry_commission=position.entry_commission - entry_commission,
-            legs=position.legs[1:],
+            legs=position.legs[1:] if is_leg else position.legs,
         )
 
     def _replace(self, position: Position, **changes: object) -> Position:

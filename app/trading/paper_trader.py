@@ -5,6 +5,7 @@ clock and knows no future: a fill uses the candle at hand or the last mark, and 
 order was decided.
 """
 
+from app.models.events import Execution
 from app.models.market import Candle, Slice
 from app.models.orders import CloseOrder, EntryOrder, Line, Order, Position, Reason
 from app.trading.exit_rules import Exit, ExitRule, FillRules, exits_of, moved_stop, stop_after_limit
@@ -64,11 +65,14 @@ class PaperTrader:
             slipped = opened * (1.0 + side * self._slippage_rate)
             del self._account.pending[order.line]
             fill_price = min(slipped, limit) if side > 0 else max(slipped, limit)
-            self.ledger.open(order, opened, fill_price, self._commission_rate, candle.open_time_ms, candle)
+            commission = self._commission_rate * fill_price * order.quantity
+            self.ledger.open(order, opened, fill_price, commission, candle.open_time_ms, candle)
         elif candle.volume > 0.0 and self._rules.is_past(side * (limit - near)):
             del self._account.pending[order.line]
-            rate = self._maker_commission_rate
-            position = self.ledger.open(order, limit, limit, rate, candle.close_time_ms, candle, inside=self._rules)
+            commission = self._maker_commission_rate * limit * order.quantity
+            position = self.ledger.open(
+                order, limit, limit, commission, candle.close_time_ms, candle, inside=self._rules
+            )
             self._after_limit(position, order, candle)
         elif not order.rests:
             self._account.pending[order.line] = order.resting()
@@ -143,6 +147,9 @@ class PaperTrader:
         else:
             account.closing[order.line] = order
 
+    async def on_execution(self, execution: Execution) -> None:
+        """It answers at once, so nothing is ever heard of an order later."""
+
     async def cancel_entry(self, line: Line, why: str) -> bool:
         """Cancel the line's pending entry, for a reason that is counted; False if there is none."""
         return self.ledger.cancel_entry(line, why)
@@ -164,7 +171,8 @@ class PaperTrader:
     def _open_at_market(self, order: EntryOrder, price: float, time_ms: int, candle: Candle | None = None) -> None:
         self._account.pending.pop(order.line, None)
         fill_price = price * (1.0 + order.side * self._slippage_rate)
-        self.ledger.open(order, price, fill_price, self._commission_rate, time_ms, candle)
+        commission = self._commission_rate * fill_price * order.quantity
+        self.ledger.open(order, price, fill_price, commission, time_ms, candle)
 
     def _close_at_market(
         self,
@@ -177,17 +185,17 @@ class PaperTrader:
         reason: Reason | None = None,
     ) -> None:
         fill_price = price * (1.0 - position.side * self._slippage_rate)
+        commission = self._commission_rate * fill_price * position.quantity
         why = reason or (order.reason if order is not None else Reason.SIGNAL_EXIT)
-        self.ledger.close(
-            position, price, fill_price, self._commission_rate, time_ms, why, order=order, candle=candle
-        )  # fmt: skip
+        self.ledger.close(position, price, fill_price, commission, time_ms, why, order=order, candle=candle)
 
     def _take(self, position: Position, out: Exit, candle: Candle, *, decided_ms: int | None = None) -> Position | None:
         # A leg and a target are limit orders: no slippage, and the maker's rate where one is configured.
         fill_price = out.price if out.is_limit else out.price * (1.0 - position.side * self._slippage_rate)
         rate = self._maker_commission_rate if out.is_limit else self._commission_rate
+        quantity = position.quantity if out.leg is None else out.leg.quantity
         return self.ledger.close(
-            position, out.price, fill_price, rate, out.time_ms, out.reason,
-            quantity=None if out.leg is None else out.leg.quantity, both_levels=out.both_levels, candle=candle,
+            position, out.price, fill_price, rate * fill_price * quantity, out.time_ms, out.reason,
+            quantity=None if out.leg is None else quantity, both_levels=out.both_levels, candle=candle,
             decided_ms=decided_ms,
         )  # fmt: skip

@@ -16,8 +16,8 @@ from app.session.tape_replay import TapeRunner
 
 FORMATS = sorted(Path(__file__).parent.glob("tape-format-*"))
 SHA256 = {
-    "tape-format-2": "36c9f42edf7870c1e38c817c60606aa2b79b9a8356db232104d578c32c854cda",
-    "tape-format-1": "1ab16a330a577f206b2069c9916102a7b1437ef752efbbd421608a90c6ac22ba",
+    "tape-format-2": "3842045cd2278873f2587aa8c69571d247a4e1057edb314d33cc0e3dfc1a6c74",
+    "tape-format-1": "d2f680ddd868080bffa980448fcd421373fec7ef056baffd72de89effe1bcfab",
 }
 
 

@@ -84,7 +84,7 @@ def assert_proofs(paper: Paper, folder: Path, results: dict[str, Any]) -> None:
         assert (again.returncode, again.stderr) == (0, ""), again.stdout
     signals = (paper.run / "signals.csv").read_text().splitlines()[1:]
     asked = [row.split(",") for row in (signals[0], signals[-1])]
-    for time, symbol, _, outcome, *_ in asked:
+    for time, symbol, _, _, outcome, *_ in asked:
         for one in (paper.run, replayed):
             why = json.loads(run("why", str(one), symbol, time, "--json").stdout)
             assert why["outcome"] == outcome

@@ -21,7 +21,6 @@ STAGES = (
     ("broker", "close_all_positions"),
     ("safety", "on_slice"),
     ("safety", "gate"),
-    ("risk", "assess"),
     ("execution", "submit_order"),
 )
 
@@ -50,12 +49,14 @@ def suspending(seed: int, counter: list[int]) -> Disturb:
         return run
 
     def disturb(runtime: TradingRuntime) -> None:
-        for name, method in STAGES:
-            stage = getattr(runtime, name)
+        stages = [(getattr(runtime, name), method) for name, method in STAGES]
+        stages += [(risk, "assess") for risk in runtime.risks.values()]
+        for stage, method in stages:
             shadow(stage, method, wrapped(getattr(stage, method)))
-        for symbol, (on_candle, view) in runtime.host.asked.items():
-            asked: tuple[Callable[..., Any], View] = (wrapped(on_candle), view)
-            runtime.host.asked[symbol] = asked
+        for own in runtime.host.hosted:
+            for symbol, (on_candle, view) in own.asked.items():
+                asked: tuple[Callable[..., Any], View] = (wrapped(on_candle), view)
+                own.asked[symbol] = asked
 
     return disturb
 

@@ -16,7 +16,7 @@ from app.candles.cache import CandleCache
 from app.candles.importing import read_candles
 from app.candles.month_file import CandleColumns
 from tests.candle_columns import MINUTE_MS, SHARED_DATA
-from tests.reference.simulator import Row
+from tests.reference.candles import Row
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 SPOT = "binance_spot_1m_2025-10-29_2025-11-01_MIT"

@@ -9,7 +9,7 @@ from math import nan
 from typing import Any, ClassVar
 
 from app.strategies.base import FLAT, Action, Candle, Signal, Strategy, View
-from tests.reference.simulator import Row
+from tests.reference.candles import Row
 from tests.reference.simulator import Signal as ReferenceSignal
 from tests.reference.simulator import Strategy as ReferenceStrategy
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,19 +13,32 @@ from app.models.market import Slice
 from app.models.orders import Signal
 from app.settings.profile import Settings
 from app.strategies.base import FLAT, Action, Candle, View
-from app.times import timeframe_ms
+from tests.parity import seeded_portfolio, seeded_strategy
 from tests.parity.both import NUMBERS
-from tests.parity.seeded_strategy import reference_strategy, toss
 from tests.properties.events import SETTINGS, TABLES, Move, events_of
-from tests.reference import simulator
+from tests.reference import candles, simulator
+from tests.reference.config import Config, configure
 from tests.scenarios.harness import build, scenario_settings
 
+Toss = Callable[[int, str, int, float], dict[str, Any] | None]
 NOT_THERE = "safety.max_daily_loss"  # the reference has no such limit
 
 
 @settings(max_examples=150, deadline=None)
 @given(table=TABLES, overrides=SETTINGS, seed=st.integers(0, 10_000))
 def test_late_candles_and_kills(table: Sequence[tuple[Move, ...]], overrides: list[str], seed: int) -> None:
+    hold_together(table, overrides, seed, seeded_strategy.toss)
+
+
+@settings(max_examples=150, deadline=None)
+@given(table=TABLES, overrides=SETTINGS, seed=st.integers(0, 10_000))
+def test_limits_and_managed_exits_on_late_candles(
+    table: Sequence[tuple[Move, ...]], overrides: list[str], seed: int
+) -> None:
+    hold_together(table, overrides, seed, seeded_portfolio.toss)
+
+
+def hold_together(table: Sequence[tuple[Move, ...]], overrides: list[str], seed: int, toss: Toss) -> None:
     own = scenario_settings(*(word for word in overrides if NOT_THERE not in word))
     events = events_of(table)
 
@@ -33,9 +46,12 @@ def test_late_candles_and_kills(table: Sequence[tuple[Move, ...]], overrides: li
         decision = toss(seed, candle.symbol, candle.open_time_ms, candle.close)
         return FLAT if decision is None else Signal(**{**decision, "action": Action(decision["action"])})
 
+    def strategy(symbol: str, history: list[candles.Row]) -> simulator.Signal | None:
+        return toss(seed, symbol, history[-1][0], history[-1][4])
+
     played = build(own, answer)
     asyncio.run(played.runtime.handle([*events, EndOfData()]))
-    reference = simulator.simulate_events([told(event) for event in events], config_of(own), reference_strategy(seed))
+    reference = simulator.simulate_events([told(event) for event in events], config_of(own), {"main": strategy})
 
     assert len(played.fills) == len(reference.trades), (played.fills, reference.trades)
     for mine, theirs in zip(played.fills, reference.trades, strict=True):
@@ -64,28 +80,23 @@ def told(event: Event) -> simulator.Event:
     return (type(event).__name__.lower(),)
 
 
-def row_of(candle: Candle) -> simulator.Row:
+def row_of(candle: Candle) -> candles.Row:
     return candle.open_time_ms, candle.open, candle.high, candle.low, candle.close, candle.volume
 
 
-def config_of(own: Settings) -> simulator.Config:
+def config_of(own: Settings) -> Config:
     mode, safety = own.trading_mode, own.trading_mode.safety
-    keys: dict[str, Any] = {
-        name: getattr(mode, name)
-        for name in ("starting_balance", "fill", "limit_fill", "commission_rate", "maker_commission_rate",
-                     "slippage_rate")
-    }  # fmt: skip
-    instruments = {
-        symbol: {name: value for name, value in rules.model_dump().items() if value is not None}
-        for symbol, rules in own.live.instruments.items()
+    fills = ("starting_balance", "fill", "limit_fill", "commission_rate", "maker_commission_rate", "slippage_rate")
+    limits = ("max_drawdown", "max_open_positions", "max_exposure")
+    live = {
+        "symbols": list(own.live.symbols),
+        "timeframe": own.live.timeframe,
+        "strategy": {"name": "answers", "timeframe": own.strategy_timeframe},
+        "instruments": {
+            symbol: {name: value for name, value in rules.model_dump().items() if value is not None}
+            for symbol, rules in own.live.instruments.items()
+        },
     }
-    return simulator.Config(
-        symbols=list(own.live.symbols),
-        strategy_timeframe_ms=timeframe_ms(own.strategy_timeframe),
-        max_drawdown=safety.max_drawdown,
-        max_open_positions=safety.max_open_positions,
-        max_exposure=safety.max_exposure,
-        instruments=instruments,
-        **own.risk.model_dump(),
-        **keys,
-    )
+    trading_mode = {name: getattr(mode, name) for name in fills}
+    trading_mode["safety"] = {name: getattr(safety, name) for name in limits}
+    return configure(live, own.risk.model_dump(), trading_mode)

@@ -149,9 +149,9 @@ def test_the_random_cases_reach_every_branch() -> None:
     met: set[str] = set()
     for seed in SEEDS:
         reference = run_reference(random_case(seed))
-        counts = {"cancelled": reference.cancelled_entries, "unfilled": reference.unfilled_at_end}
+        counts = {"cancelled": sum(reference.cancelled.values()), "unfilled": reference.unfilled_at_end}
         counts |= {"ignored_entry": reference.ignored_entries, "ignored_exit": reference.ignored_exits}
-        counts |= {"both_levels": reference.both_levels, **reference.signals, **reference.sized_by}
+        counts |= {"both_levels": sum(reference.ambiguous.values()), **reference.signals, **reference.sized_by}
         counts |= {**reference.refused_by_risk, **reference.refused_by_gate}
         met |= {row["reason"] for row in reference.trades} | {name for name, count in counts.items() if count}
     assert met >= {

@@ -16,7 +16,7 @@ from app.errors import DataError
 from app.feeds.tape import Tape, read_tape
 from app.models.events import Event, LateCandle
 from app.models.market import Slice
-from app.models.orders import FLAT, Fill
+from app.models.orders import FLAT, Fill, Line
 from app.runtime.digest import digest_of
 from app.runtime.runtime import TradingRuntime
 from app.session import recorded_runtime
@@ -69,8 +69,8 @@ async def test_a_stage_that_reads_the_clock_is_named(
 ) -> None:
     real = SafetyMonitor.gate
 
-    async def gate(self: SafetyMonitor) -> Any:
-        await real(self)
+    async def gate(self: SafetyMonitor, line: Line) -> Any:
+        await real(self, line)
         # The end of a reading's digits is as good as a coin.
         return None if time.perf_counter_ns() // 100 % 2 else "halted"
 
@@ -89,14 +89,14 @@ def decide_first(original: Callable[..., Awaitable[None]]) -> Callable[..., Awai
     async def handle(runtime: TradingRuntime, events: Sequence[Event]) -> None:
         for event in events:
             if type(event) is Slice and not event.warmup:
-                asked = runtime.host.asked
+                (own,) = runtime.host.hosted
+                asked = own.asked
                 runtime.account.marks |= {candle.symbol: candle.close for candle in event.candles}
                 runtime.account.time_ms = event.close_time_ms
-                for candle in runtime.host.absorb(event):
-                    on_candle, view = asked[candle.symbol]
+                for candle, on_candle, view in own.asked_of(runtime.host.absorb(event)):
                     signal = await on_candle(candle, view)
                     if signal is not FLAT:
-                        await runtime._act(candle, runtime.host.check(signal, candle), event)
+                        await runtime._act(view.line, own.check(signal, candle), event)
                 silenced = {symbol: (_flat, view) for symbol, (_, view) in asked.items()}
                 kept = dict(asked)
                 asked.update(silenced)

@@ -34,14 +34,14 @@ class Watched(PaperTrader):
         """Check, then place."""
         account: Account = self._account
         if isinstance(order, EntryOrder):
-            assert order.symbol not in account.positions
-            assert order.symbol not in account.pending
+            assert order.line not in account.positions
+            assert order.line not in account.pending
             assert len(account.positions) + len(account.pending) < self.max_open_positions
             exposure = account.exposure() + order.quantity * account.marks[order.symbol]
             assert exposure <= self.max_exposure * account.equity() * (1 + 1e-9)
             assert order.side * (order.reference - order.stop) > 0 < order.side * (order.target - order.reference)
         else:
-            assert order.symbol in account.positions and order.symbol not in account.closing
+            assert order.line in account.positions and order.line not in account.closing
         self.orders.append(order)
         await super().submit(order)
 

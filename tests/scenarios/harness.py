@@ -16,14 +16,15 @@ from app.models.events import EndOfData, Event, Kill, LateCandle, Resume, Stop
 from app.models.market import Candle, Slice
 from app.models.orders import Action, Fill, Reason, Signal
 from app.runtime.funnel import Funnel
-from app.runtime.host import StrategyHost
+from app.runtime.host import HostedStrategy, StrategyHost
 from app.runtime.runtime import TradingRuntime
-from app.session.building import fill_rules, instruments, risk_config
+from app.session.building import account_of, fill_rules, instruments, risk_config
 from app.settings.profile import Settings, load_settings
 from app.strategies.base import FLAT, Strategy, View
-from app.times import DAY_MS, parse_time_ms
-from app.trading.account import Account, SliceRows
+from app.times import DAY_MS, parse_time_ms, timeframe_ms
+from app.trading.account import SliceRows
 from app.trading.execution import ExecutionEngine
+from app.trading.ledger import Ledger
 from app.trading.paper_trader import PaperTrader
 from app.trading.risk import RiskEngine
 from app.trading.safety import SafetyLimits, SafetyMonitor
@@ -138,7 +139,7 @@ def build(
 ) -> Played:
     """A runtime of real parts whose observer is the list of fills and rows in the result."""
     live, mode = settings.live, settings.trading_mode
-    account = Account(mode.starting_balance)
+    account, spec = account_of(settings), settings.strategy
     fills: list[Fill] = []
     rows = SliceRows()
     asked: list[Candle] = []
@@ -146,16 +147,18 @@ def build(
     def create() -> Strategy:
         return strategy(answer, asked)
 
-    broker = trader(account, fill_rules(mode), fills.append)
+    ledger = Ledger(account, fills.append, timeframe_ms(live.timeframe), instruments(settings))
+    broker = trader(ledger, fill_rules(mode))
+    hosted = HostedStrategy(spec.id, create, spec.timeframe, spec.symbols, spec.exits)
     limits = mode.safety.model_dump(include={"max_drawdown", "max_daily_loss", "max_open_positions"})
     runtime = TradingRuntime(
         account=account,
         broker=broker,
         safety=SafetyMonitor(account, SafetyLimits(**limits), rows),
-        host=StrategyHost(live.symbols, live.timeframe, settings.strategy_timeframe, create, account),
-        risk=RiskEngine(risk_config(settings), instruments(settings)),
-        execution=ExecutionEngine(broker, live.symbols),
-        funnel=Funnel(),
+        host=StrategyHost(live.symbols, live.timeframe, [hosted], account),
+        risks={spec.id: RiskEngine(risk_config(settings, spec), instruments(settings))},
+        execution=ExecutionEngine(broker, account, timeframe_ms(live.timeframe)),
+        funnel=Funnel(ledger.cancelled, ledger.dropped),
         rows=rows,
         flatten_on_stop=mode.on_stop == "flatten",
     )

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.models.orders import Reason
+from app.models.orders import MAIN, Line, Reason
 from tests.scenarios.harness import at, build, play, read_table, scenario_settings
 
 TWO = """
@@ -97,7 +97,7 @@ def test_positions_survive_a_stop_with_on_stop_keep() -> None:
     """, "on_stop=keep", end=False)  # fmt: skip
     played.assert_fills("00:01 A OPEN LONG 100 10 signal")
     played.assert_rows("00:02 10010 10000")
-    assert "A" in played.runtime.account.positions
+    assert Line(MAIN, "A") in played.runtime.account.positions
 
 
 def test_on_stop_keep_is_no_matter_at_the_end_of_the_data() -> None:

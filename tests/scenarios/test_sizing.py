@@ -7,9 +7,11 @@ import pytest
 
 from app.errors import OrderError
 from app.models.orders import Bound, CloseOrder, EntryOrder, Order, Reason, Side
-from app.trading.account import Account
 from app.trading.execution import ExecutionEngine
-from app.trading.paper_trader import FillRules, PaperTrader
+from app.trading.exit_rules import FillRules
+from app.trading.ledger import Ledger
+from app.trading.paper_trader import PaperTrader
+from tests.made import MINUTE_MS, made_account
 from tests.scenarios.harness import Played, play
 
 
@@ -180,16 +182,17 @@ def impossible(**changes: object) -> Order:
 
 @pytest.mark.parametrize("order", [
     impossible(symbol="UNKNOWN"),
-    CloseOrder(1, "UNKNOWN", Reason.SIGNAL_EXIT, 0),
+    CloseOrder(1, "UNKNOWN", Reason.SIGNAL_EXIT, 0, ""),
     impossible(quantity=0.0), impossible(quantity=-1.0), impossible(quantity=nan), impossible(quantity=inf),
     impossible(stop=100.0), impossible(stop=101.0), impossible(stop=nan),
     impossible(side=Side.SHORT, stop=99.0, target=90.0),
     impossible(target=100.0), impossible(target=nan),
 ], ids=str)  # fmt: skip
 def test_an_impossible_order_never_reaches_a_broker(order: Order) -> None:
-    account = Account(10000.0)
+    account = made_account(10000.0, "A", "B")
     account.marks["A"] = 100.0
-    engine = ExecutionEngine(PaperTrader(account, FillRules(fill_at_close=True), lambda fill: None), ["A", "B"])
+    broker = PaperTrader(Ledger(account, lambda fill: None, MINUTE_MS), FillRules(fill_at_close=True))
+    engine = ExecutionEngine(broker, account, MINUTE_MS)
     with pytest.raises(OrderError, match=order.symbol):
         asyncio.run(engine.submit_order(order))
     assert not account.positions

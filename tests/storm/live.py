@@ -40,6 +40,22 @@ LIVE: dict[str, Any] = {
     "startup_candles": 30,
     "strategy": {"name": "tests.parity.seeded_strategy:Seeded", "params": {"seed": 5}},
 }
+_TOSSING = "tests.parity.seeded_portfolio:SeededPortfolio"
+_TRAILING = {"trailing": {"distance_r": 0.6}, "break_even": {"at_r": 0.4}}
+_LEGS = {"partial": [{"at_r": 0.3, "fraction": 0.4}, {"at_r": 0.8, "fraction": 0.3}], "time": {"candles": 12}}
+PORTFOLIO: dict[str, Any] = {
+    **{key: value for key, value in LIVE.items() if key != "strategy"},
+    "symbols": [*SYMBOLS, "XRP/USDT"],
+    "strategies": [
+        {"id": "trend", "name": _TOSSING, "params": {"seed": 5}, "exits": _TRAILING},
+        {"id": "revert", "name": _TOSSING, "params": {"seed": 6}, "exits": _LEGS, "allocation": 0.3},
+        {"id": "slow", "name": _TOSSING, "params": {"seed": 7}, "timeframe": "3m", "symbols": list(SYMBOLS[:2])},
+    ],
+}
+PROTECTIONS = [
+    {"kind": "cooldown", "candles": 2},
+    {"kind": "stop_guard", "lookback_candles": 30, "stops": 3, "pause_candles": 4, "scope": "strategy"},
+]
 
 
 @dataclass(frozen=True)
@@ -55,10 +71,14 @@ class LiveOutcome:
 
 @dataclass(frozen=True)
 class LiveCase:
-    """How long and how fast: `candles` minutes at `speed` times real time."""
+    """How long and how fast: `candles` minutes at `speed` times real time.
+
+    With `portfolio` three strategies on four symbols, with limit entries, managed exits and protections.
+    """
 
     candles: int = 30
     speed: float = 20.0
+    portfolio: bool = False
 
     @property
     def end(self) -> str:
@@ -79,9 +99,11 @@ class LiveCase:
 
     def _run(self, seed: int, faults: str, moments: random.Random | None) -> LiveOutcome:
         began_s = time.monotonic()
-        words = ("--generate", str(seed), "--symbols", ",".join(SYMBOLS), "--start", START, "--speed", str(self.speed))
+        symbols = PORTFOLIO["symbols"] if self.portfolio else SYMBOLS
+        words = ("--generate", str(seed), "--symbols", ",".join(symbols), "--start", START, "--speed", str(self.speed))
         with tempfile.TemporaryDirectory() as name, running_testnet(*words, "--faults", faults) as url:
             folder = Path(name)
+            profile(folder, portfolio=self.portfolio)
             problem = self._session(folder, url, moments) or self._proof(folder, url, strict=moments is not None)
             state = state_of(url)
             results = _results(folder / "live")
@@ -185,14 +207,15 @@ def _command(folder: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "app", *words, "--config", str(profile(folder))]
 
 
-def profile(folder: Path) -> Path:
-    """A profile of coin tosses on three symbols, below `folder`; its live.yaml."""
+def profile(folder: Path, *, portfolio: bool = False) -> Path:
+    """A profile of coin tosses on three symbols, or of three strategies on four, below `folder`; its live.yaml."""
     config = folder / "config"
     if not config.exists():
         config.mkdir()
-        (config / "live.yaml").write_text(json.dumps(LIVE))
+        (config / "live.yaml").write_text(json.dumps(PORTFOLIO if portfolio else LIVE))
         (config / "risk.json").write_text('{"max_position_pct": 0.2}')
-        mode = {"safety": {"max_exposure": 0.5, "max_drawdown": None, "kill_switch_file": str(folder / "KILL")}}
+        safety = {"max_exposure": 0.5, "max_drawdown": None, "kill_switch_file": str(folder / "KILL")}
+        mode = {"safety": safety, **({"protections": PROTECTIONS} if portfolio else {})}
         (config / "trading_mode.yaml").write_text(json.dumps(mode))
     return config / "live.yaml"
 

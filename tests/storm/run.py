@@ -1,7 +1,7 @@
 """`make storm`: storms and kills of fetches and paper sessions, each held to the truth: files, tape and history.
 
-Over sockets: fifty storms and thirty kills of a fetch, thirty storms and fifty kills of a paper session. In the
-process, on a virtual clock: ten thousand seeds of the live feed within the lateness limit, as many beyond it, and ten
+Over sockets: fifty storms and thirty kills of a fetch, thirty storms and fifty kills of a paper session, thirty of each
+of one with three strategies. In the process, on a virtual clock: ten thousand seeds of the live feed within the lateness limit, as many beyond it, and ten
 thousand of whole sessions. Resumable: what passed is in logs/storm.json and not done again. A case that fails is kept
 there and printed with the command that replays it; the exit status is then 1.
 """
@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,8 @@ _CASES: dict[str, tuple[int, Callable[[int], Case]]] = {
     "fetch-kill": (30, _fetch(kill)),
     "paper-storm": (30, _paper(_PAPER_STORM.storm)),
     "paper-kill": (50, _paper(_PAPER_KILL.kill)),
+    "portfolio-storm": (30, _paper(replace(_PAPER_STORM, portfolio=True).storm)),
+    "portfolio-kill": (30, _paper(replace(_PAPER_KILL, portfolio=True).kill)),
     "feed-within": (20, _in_process("tests.live_weather", "within")),
     "feed-beyond": (20, _in_process("tests.live_weather", "beyond")),
     **{f"session-{mode}": (5, _in_process("tests.session_weather", mode)) for mode in MODES},

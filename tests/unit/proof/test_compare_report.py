@@ -54,7 +54,7 @@ def test_what_is_there_in_one_only(tmp_path: Path) -> None:
     (b / "signals.csv").write_text("".join(lines[:-1]))
     text = render_comparison(compared(a, b))
     assert "it is there in A only" in text
-    assert re.search(rf"^  action +{lines[-1].split(',')[2]} +-$", text, re.MULTILINE)
+    assert re.search(rf"^  action +{lines[-1].split(',')[3]} +-$", text, re.MULTILINE)
 
 
 def test_a_long_list_is_cut_in_the_text_and_whole_in_json(tmp_path: Path) -> None:

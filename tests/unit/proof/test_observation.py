@@ -14,7 +14,7 @@ from app.proof.observation import Seen, look
 from app.proof.rebuild import source_of
 from app.runs.reader import Run
 from app.times import parse_time_ms
-from app.trading.paper_trader import ExitRule
+from app.trading.exit_rules import ExitRule
 from tests.candle_columns import MINUTE_MS
 from tests.proof_runs import START_MS, market, record_events, replay, rows_of, session, slices_of, trades_of
 

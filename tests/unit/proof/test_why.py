@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.candles.cache import CandleCache
-from app.models.orders import Action, Bound, Refusal, Signal
+from app.models.orders import MAIN, Action, Bound, Line, Refusal, Signal
 from app.proof.observation import Seen, look
 from app.proof.rebuild import Source, source_of
 from app.proof.why import sections
@@ -17,6 +17,7 @@ from tests.made import account_with
 from tests.proof_runs import first_entry, market, replay
 
 BTC = "AAA/X"
+SIZED = Line(MAIN, "AAA/USDT")
 
 
 @pytest.fixture
@@ -45,8 +46,11 @@ def test_a_sizing_stops_where_it_was_refused(source: Source) -> None:
         (Signal(Action.LONG, atr=0.0), ["reference", "stop distance"]),
         (Signal(Action.LONG, atr=1.0, target=1.0), ["reference", "stop distance", "stop", "target"]),
     ):
-        seen.signal, seen.sizing = signal, engine.size(BTC, signal, account_with(AAA=100.0, balance=1_000.0))
-        seen.sizing = engine.size("AAA/USDT", signal, account_with(AAA=100.0))
+        seen.signal, seen.sizing = (
+            signal,
+            engine.size(Line(MAIN, BTC), signal, account_with(AAA=100.0, balance=1_000.0)),
+        )
+        seen.sizing = engine.size(SIZED, signal, account_with(AAA=100.0))
         assert list(lines(source, seen, "Sizing")) == names
 
 
@@ -58,7 +62,7 @@ def test_which_bound_held_is_marked(source: Source) -> None:
         (RiskConfig(max_position_pct=0.00001), Bound.POSITION),
         (RiskConfig(max_exposure=0.00001), Bound.ROOM),
     ):
-        seen.sizing = RiskEngine(config).size("AAA/USDT", seen.signal, account_with(AAA=100.0))
+        seen.sizing = RiskEngine(config).size(SIZED, seen.signal, account_with(AAA=100.0))
         told = lines(source, seen, "Sizing")
         assert [name for name, text in told.items() if text.endswith("<- the least")] == [f"by {bound}"]
 

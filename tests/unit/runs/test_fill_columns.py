@@ -23,7 +23,7 @@ def parsed(line: str) -> dict[str, str]:
 
 def test_the_columns_are_those_of_the_rules_first() -> None:
     assert ",".join(COLUMNS).startswith(
-        "timestamp,symbol,action,side,price,quantity,commission,slippage,balance,equity,realized_pnl,"
+        "timestamp,symbol,strategy,action,side,price,quantity,commission,slippage,balance,equity,realized_pnl,"
         "reason,trade_id,stop_loss,take_profit,"
     )
 
@@ -34,7 +34,7 @@ def test_an_open_and_a_close() -> None:
         order_id=3, sized_by=Bound.RISK, tag="cross",
     )  # fmt: skip
     assert csv_row(opening) == (
-        "2025-10-30T00:01:00.000Z,BTC/USDT,OPEN,SHORT,0.1,2.0,0.0,0.0,10020.0,10020.0,0.0,signal,1,90.0,110.0,3,"
+        "2025-10-30T00:01:00.000Z,BTC/USDT,main,OPEN,SHORT,0.1,2.0,0.0,0.0,10020.0,10020.0,0.0,signal,1,90.0,110.0,3,"
         "risk_per_trade,0,cross,,,,0\n"
     )
     seen = {"candle_volume": 3.5, "mae": 0.0, "mfe": 22.0, "target_touched": True}

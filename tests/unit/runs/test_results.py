@@ -1,6 +1,7 @@
 """results.json: its keys and units, and null for what there is not."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def results(folder: Path, minutes: int = 4, **facts: Any) -> dict[str, Any]:
     }
     made = RunFacts(**{**defaults, **facts})
     final = 10_250.0 if minutes else 10_000.0
-    return build_results(made, recorder, Funnel(), 10_000.0, final, final)
+    return build_results(made, recorder, Funnel(Counter(), Counter()), 10_000.0, final, final)
 
 
 def test_the_numbers_of_a_small_run(tmp_path: Path) -> None:

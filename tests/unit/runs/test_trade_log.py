@@ -35,7 +35,9 @@ def test_signals_read_back_to_what_was_decided(tmp_path: Path) -> None:
     order = entry(quantity=0.1 + 0.2, tag="a,b")
     log.write(Decision(MINUTE_MS, BTC, Action.LONG, "order", order, "a,b"))
     log.write(Decision(2 * MINUTE_MS, BTC, Action.SHORT, Refusal.POSITION_OPEN, None, ""))
-    log.write(Decision(3 * MINUTE_MS, BTC, Action.EXIT, "exit_ordered", CloseOrder(7, BTC, Reason.SIGNAL_EXIT, 0), ""))
+    log.write(
+        Decision(3 * MINUTE_MS, BTC, Action.EXIT, "exit_ordered", CloseOrder(7, BTC, Reason.SIGNAL_EXIT, 0, ""), "")
+    )
     log.close()
     with (tmp_path / "signals.csv").open(newline="") as file:
         opened, refused, exited = csv.DictReader(file)

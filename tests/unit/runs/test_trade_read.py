@@ -63,14 +63,14 @@ def test_a_log_cut_in_a_line_gives_what_comes_before_it(log: Path, kept: int) ->
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("a,b", "line 4 has 2 of 23 columns"),
-        ("1970-01-01T00:03:00.000Z" + ",x" * 22, "line 4 holds what is no number or time"),
+        ("a,b", "line 4 has 2 of 24 columns"),
+        ("1970-01-01T00:03:00.000Z" + ",x" * 23, "line 4 holds what is no number or time"),
     ],
 )
 def test_a_line_that_is_none_ends_the_reading(log: Path, line: str, why: str) -> None:
     lines = log.read_text().splitlines()
     log.write_text("\n".join([*lines[:3], line, lines[3], ""]))
-    assert len(COLUMNS) == 23
+    assert len(COLUMNS) == 24
     assert why in read_trades(log).problems[0]
     assert exits(read_trades(log)) == [False, False]
 

@@ -105,7 +105,7 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"t.csv is no trade log: it has no column realized_pnl"):
         read_fills(edited(log(), 0, "realized_pnl", "profit"))
-    with pytest.raises(DataError, match=r"t.csv, line 3: 24 columns, the header has 23"):
+    with pytest.raises(DataError, match=r"t.csv, line 3: 25 columns, the header has 24"):
         read_fills(edited(log(), 2, "BTC/USDT", "BTC,USDT"))
     with pytest.raises(DataError, match=r"t.csv, lines 2 to 5: could not convert string to float: 'dear'"):
         read_fills(edited(log(), 3, ",100.0,", ",dear,"))

@@ -9,7 +9,7 @@ from app.models.orders import Action, CloseOrder, Decision, Reason, Refusal
 from app.runtime.digest import FIRST, digest_of
 from app.runtime.runtime import TradingRuntime
 from tests.live_sessions import live, market
-from tests.made import BTC, entry, fill, position
+from tests.made import BTC, BTC_LINE, ETH_LINE, entry, fill, position
 
 DECISION = Decision(60_000, BTC, Action.LONG, "halted", None, "")
 
@@ -20,9 +20,9 @@ def runtime(tmp_path: Path) -> TradingRuntime:
     made = live(tmp_path)
     made.close()
     account = made.recorded.runtime.account
-    account.positions[BTC], account.marks[BTC] = position(), 101.0
-    account.pending["ETH/USDT"] = entry(symbol="ETH/USDT")
-    account.closing[BTC] = CloseOrder(3, BTC, Reason.SIGNAL_EXIT, 0)
+    account.positions[BTC_LINE], account.marks[BTC] = position(), 101.0
+    account.pending[ETH_LINE] = entry(symbol="ETH/USDT")
+    account.closing[BTC_LINE] = CloseOrder(3, BTC, Reason.SIGNAL_EXIT, 0, "")
     return made.recorded.runtime
 
 
@@ -42,9 +42,9 @@ CHANGES: dict[str, Callable[[TradingRuntime], None]] = {
     "balance": _set("account.balance", 10_000.0 + 2e-12),
     "a mark": lambda runtime: runtime.account.marks.update({BTC: 101.00000000000001}),
     "a mark more": lambda runtime: runtime.account.marks.update({"X/Y": 1.0}),
-    "a position's stop": lambda runtime: runtime.account.positions.update({BTC: position(stop=90.00000000000001)}),
+    "a position's stop": lambda runtime: runtime.account.positions.update({BTC_LINE: position(stop=90.00000000000001)}),
     "no position": lambda runtime: runtime.account.positions.clear(),
-    "an entry": lambda runtime: runtime.account.pending.update({"ETH/USDT": entry(symbol="ETH/USDT", quantity=2.5)}),
+    "an entry": lambda runtime: runtime.account.pending.update({ETH_LINE: entry(symbol="ETH/USDT", quantity=2.5)}),
     "no entry": lambda runtime: runtime.account.pending.clear(),
     "no close order": lambda runtime: runtime.account.closing.clear(),
     "the latch": _set("safety.halted", True),

@@ -1,13 +1,14 @@
 """The signal funnel: its stages add up, and equal runs give equal bytes."""
 
 import json
+from collections import Counter
 
 from app.models.orders import Action, Bound, Refusal
 from app.runtime.funnel import Funnel
 
 
 def filled() -> Funnel:
-    funnel = Funnel()
+    funnel = Funnel(Counter(), Counter())
     funnel.signals[Action.SHORT] += 3
     funnel.signals[Action.LONG] += 7
     funnel.signals[Action.EXIT] += 2
@@ -51,7 +52,7 @@ def test_every_signal_is_counted_once() -> None:
 
 
 def test_the_order_of_counting_does_not_show() -> None:
-    other = Funnel()
+    other = Funnel(Counter(), Counter())
     other.ignored[Refusal.POSITION_OPEN] += 2
     other.ignored[Refusal.NOTHING_TO_EXIT] += 1
     assert json.dumps(filled().as_dict()["cancelled"]) == '{"kill_switch": 2, "session_end": 1}'
@@ -59,6 +60,6 @@ def test_the_order_of_counting_does_not_show() -> None:
 
 
 def test_a_run_without_signals() -> None:
-    empty = Funnel().as_dict()
+    empty = Funnel(Counter(), Counter()).as_dict()
     assert (empty["signals"], empty["orders_submitted"]) == ({"LONG": 0, "SHORT": 0, "EXIT": 0}, 0)
     assert empty["unfilled_at_end"] == 0

@@ -6,8 +6,8 @@ import pytest
 
 from app.errors import StrategyError
 from app.models.market import Candle
-from app.models.orders import FLAT, Action, Signal
-from app.runtime.host import StrategyHost
+from app.models.orders import FLAT, MAIN, Action, Signal
+from app.runtime.host import Hosted, HostedStrategy, StrategyHost
 from app.strategies.base import Strategy, View, exit_position, long, short
 from tests.made import BTC, ETH, account_with, candle, slice_of
 
@@ -30,11 +30,17 @@ class Curious(Silent):
 
 
 def host(strategy: type[Strategy] = Silent, timeframe: str = "1m") -> StrategyHost:
-    return StrategyHost((ETH, BTC), "1m", timeframe, strategy, account_with())
+    return StrategyHost((ETH, BTC), "1m", [HostedStrategy(MAIN, strategy, timeframe, (ETH, BTC))], account_with())
+
+
+def hosted(of: StrategyHost) -> Hosted:
+    """Its only strategy."""
+    (own,) = of.hosted
+    return own
 
 
 def test_each_symbol_has_an_instance_of_its_own() -> None:
-    asked = host().asked
+    asked = hosted(host()).asked
     assert list(asked) == [ETH, BTC]
     bound = {symbol: getattr(on_candle, "__self__", None) for symbol, (on_candle, _) in asked.items()}
     assert bound[ETH] is not bound[BTC]
@@ -45,23 +51,24 @@ def test_without_lookback_and_coarse_candles_the_slice_is_passed_on() -> None:
     plain = host()
     assert not plain.keeps_candles
     together = slice_of(candle(symbol=ETH), candle())
-    assert plain.absorb(together) is together.candles
+    assert plain.absorb(together)["1m"] is together.candles
 
 
 def test_the_whole_slice_is_kept_before_the_first_is_asked() -> None:
     curious = host(Curious)
     assert curious.keeps_candles
     for minute in range(6):
-        asked = curious.absorb(slice_of(candle(10.0, at=minute, symbol=ETH), candle(20.0 + minute, at=minute)))
-        assert [one.symbol for one in asked] == [ETH, BTC]
-    view = curious.asked[ETH][1]
+        closing = curious.absorb(slice_of(candle(10.0, at=minute, symbol=ETH), candle(20.0 + minute, at=minute)))
+        assert [one.symbol for one, _, _ in hosted(curious).asked_of(closing)] == [ETH, BTC]
+    view = hosted(curious).asked[ETH][1]
     assert [one.close for one in view.candles(symbol=BTC)] == [23.0, 24.0, 25.0]
     assert [one.close for one in view.candles(symbol=BTC, timeframe="5m")] == [24.0]
 
 
 def test_a_coarse_strategy_is_asked_for_its_own_candles_only() -> None:
     coarse = host(Silent, "5m")
-    asked = [coarse.absorb(slice_of(candle(at=minute))) for minute in range(10)]
+    closing = [coarse.absorb(slice_of(candle(at=minute))) for minute in range(10)]
+    asked = [[one for one, _, _ in hosted(coarse).asked_of(candles)] for candles in closing]
     assert [len(candles) for candles in asked] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
     assert {one.timeframe for candles in asked for one in candles} == {"5m"}
 
@@ -77,7 +84,7 @@ def test_a_coarse_strategy_is_asked_for_its_own_candles_only() -> None:
     ],
 )
 def test_answers_that_make_sense(signal: Signal) -> None:
-    assert host().check(signal, candle()) is signal
+    assert hosted(host()).check(signal, candle()) is signal
 
 
 @pytest.mark.parametrize(
@@ -104,7 +111,7 @@ def test_answers_that_make_sense(signal: Signal) -> None:
 )
 def test_nonsense_names_the_strategy_the_candle_and_what_would_be_right(answer: Any, problem: str) -> None:
     with pytest.raises(StrategyError) as caught:
-        host().check(answer, candle(at=1))
+        hosted(host()).check(answer, candle(at=1))
     line = str(caught.value)
     assert line.startswith("strategy Silent, BTC/USDT, candle closed at 1970-01-01T00:02:00.000Z: ")
     assert problem in line

@@ -2,8 +2,8 @@
 
 from app.session.building import fill_rules, instruments, risk_config
 from app.settings.profile import load_settings
+from app.trading.exit_rules import FillRules
 from app.trading.instruments import Instrument
-from app.trading.paper_trader import FillRules
 from app.trading.risk import RiskConfig
 
 LIVE = {"exchange": "binance", "symbols": ["A/B", "C/D"], "timeframe": "1m", "strategy": {"name": "ScalpingEMARSI"}}
@@ -12,7 +12,7 @@ LIVE = {"exchange": "binance", "symbols": ["A/B", "C/D"], "timeframe": "1m", "st
 def test_the_defaults_of_the_settings_are_those_of_the_parts() -> None:
     settings = load_settings({"live": LIVE})
     assert fill_rules(settings.trading_mode) == FillRules()
-    assert risk_config(settings) == RiskConfig()
+    assert risk_config(settings, settings.strategy) == RiskConfig()
     assert instruments(settings) == {}
     assert (
         Instrument(**load_settings({"live": {**LIVE, "instruments": {"A/B": {}}}}).live.instruments["A/B"].model_dump())
@@ -31,5 +31,5 @@ def test_every_key_arrives() -> None:
         ],
     )  # fmt: skip
     assert fill_rules(settings.trading_mode) == FillRules(0.01, 0.02, 0.03, True, True)
-    assert risk_config(settings) == RiskConfig(0.04, 5.0, 6.0, 0.07, 0.8)
+    assert risk_config(settings, settings.strategy) == RiskConfig(0.04, 5.0, 6.0, 0.07, 0.8)
     assert instruments(settings) == {"C/D": Instrument(0.1, 0.2, 3.0, 0.4)}

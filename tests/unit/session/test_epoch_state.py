@@ -132,7 +132,7 @@ async def test_a_daily_loss_limit_that_a_new_epoch_switches_on_trips_on_no_flat_
             stale = SafetyMemory(False, (), 10_000.0, START_MS + MINUTE_MS, 10_000.0, 10_000.0)
             first.setattr(SafetyMonitor, "memory", lambda _: stale)
         await broken(tmp_path / "run", monkeypatch, 380)
-    lost = [float(row.split(",")[10]) for row in trades_of(tmp_path / "run").splitlines()[1:] if "CLOSE" in row]
+    lost = [float(row.split(",")[11]) for row in trades_of(tmp_path / "run").splitlines()[1:] if "CLOSE" in row]
     assert sum(lost) < -10
     results = await trade(tmp_path / "run", KEEP, "safety.max_daily_loss=0.0001", new_epoch=True)
     assert results["kill_switch"] is None

@@ -11,6 +11,7 @@ from app.errors import OutputError
 from app.feeds.tape import read_tape
 from app.models.events import EndOfData, Event, MarkedSlice, Stop
 from app.models.market import Slice
+from app.models.orders import MAIN, Line
 from tests.live_sessions import OPEN_AFTER, Live, link, live, market
 
 
@@ -31,7 +32,7 @@ async def test_a_status_says_where_the_session_stands(tmp_path: Path) -> None:
     assert status["link"] is None
     assert status["feed"] == {"late_slices": 2, "late_candles": 1, "revised_candles": 1, "stale_symbols": 3}
     for one in status["positions"]:
-        unrealised = account.positions[one["symbol"]].unrealised(account.marks[one["symbol"]])
+        unrealised = account.positions[Line(MAIN, one["symbol"])].unrealised(account.marks[one["symbol"]])
         assert (one["unrealised"], one["mark"]) == (unrealised, account.marks[one["symbol"]])
     assert json.loads(json.dumps(status)) == status
     made.view.note_link(link(late=("AAA/X",)))

@@ -115,15 +115,15 @@ def test_overrides_reach_every_depth_and_the_last_one_wins() -> None:
     assert settings.trading_mode.fill == "close"
     assert settings.trading_mode.safety.max_drawdown is None
     assert settings.live.startup_candles == "auto"
-    assert settings.live.strategy.params == {"ema_fast": 5}
+    assert settings.strategy.params == {"ema_fast": 5}
     assert settings.live.instruments["A/B"].min_notional == 5
     assert settings.trading_mode.maker_commission_rate == 1e-4
 
 
 def test_another_strategy_starts_with_its_own_defaults() -> None:
     content = {"live": {**LIVE, "strategy": {"name": "ScalpingEMARSI", "timeframe": "5m", "params": {"ema_fast": 5}}}}
-    same = load_settings(content, strategy="ScalpingEMARSI").live.strategy
-    other = load_settings(content, ["strategy.params.x=1"], strategy="mine.py").live.strategy
+    same = load_settings(content, strategy="ScalpingEMARSI").strategy
+    other = load_settings(content, ["strategy.params.x=1"], strategy="mine.py").strategy
     assert same.params == {"ema_fast": 5}
     assert (other.name, other.timeframe, other.params) == ("mine.py", "5m", {"x": 1})
 

@@ -8,7 +8,7 @@ from app.models.market import Candle
 from app.models.orders import Action, Signal
 from app.strategies.base import FLAT, Strategy, View, exit_position, long, short
 from app.strategies.indicators import ATR, EMA, SMA
-from tests.made import BTC, ETH, account_with, candle, entry, position
+from tests.made import BTC, BTC_LINE, ETH, account_with, candle, entry, position
 
 BOOKS: dict[tuple[str, str], deque[Candle]] = {
     (BTC, "1m"): deque([candle(float(i), at=i) for i in range(5)], maxlen=5),
@@ -25,16 +25,16 @@ def test_the_words_are_signals() -> None:
 
 def test_a_view_shows_the_account_of_this_moment() -> None:
     account = account_with(BTC=100.0)
-    view = View(BTC, "1m", account, BOOKS)
+    view = View(BTC_LINE, "1m", account, BOOKS)
     assert (view.position, view.pending_entry, view.equity) == (None, None, 10_000.0)
-    account.pending[BTC] = entry()
-    account.positions[BTC] = position(entry_commission=0.0)
+    account.pending[BTC_LINE] = entry()
+    account.positions[BTC_LINE] = position(entry_commission=0.0)
     account.marks[BTC] = 110.0
     assert (view.position, view.pending_entry, view.equity) == (position(entry_commission=0.0), entry(), 10_020.0)
 
 
 def test_a_view_cannot_be_written() -> None:
-    view = View(BTC, "1m", account_with(), BOOKS)
+    view = View(BTC_LINE, "1m", account_with(), BOOKS)
     for name in ("position", "pending_entry", "equity"):
         with pytest.raises(AttributeError):
             setattr(view, name, None)
@@ -43,7 +43,7 @@ def test_a_view_cannot_be_written() -> None:
 
 
 def test_candles_come_oldest_first_and_as_many_as_asked_for() -> None:
-    view = View(BTC, "1m", account_with(), BOOKS)
+    view = View(BTC_LINE, "1m", account_with(), BOOKS)
     assert [kept.close for kept in view.candles()] == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert [kept.close for kept in view.candles(2)] == [3.0, 4.0]
     assert [kept.close for kept in view.candles(99)] == [0.0, 1.0, 2.0, 3.0, 4.0]
@@ -54,7 +54,7 @@ def test_candles_come_oldest_first_and_as_many_as_asked_for() -> None:
 
 @pytest.mark.parametrize(("symbol", "timeframe"), [("SOL/USDT", None), (None, "4h"), (ETH, "1h")])
 def test_candles_that_are_not_kept_say_which_are(symbol: str | None, timeframe: str | None) -> None:
-    view = View(BTC, "1m", account_with(), BOOKS)
+    view = View(BTC_LINE, "1m", account_with(), BOOKS)
     with pytest.raises(LookupError, match=r"are kept \(kept: BTC/USDT 1h, BTC/USDT 1m, ETH/USDT 1m\); set the"):
         view.candles(symbol=symbol, timeframe=timeframe)
 
@@ -73,7 +73,7 @@ async def test_warm_up_is_the_longest_of_the_indicators() -> None:
     assert Two().settling_candles == ATR(14).settling_candles
     assert Strategy().warmup_candles == Strategy().settling_candles == 0
     with pytest.raises(NotImplementedError):
-        await Two().on_candle(candle(), View(BTC, "1m", account_with(), {}))
+        await Two().on_candle(candle(), View(BTC_LINE, "1m", account_with(), {}))
     assert FLAT.action is Action.FLAT
 
 
@@ -82,4 +82,4 @@ def test_explaining_is_optional() -> None:
         async def on_candle(self, candle: Candle, view: View) -> Signal:
             return FLAT
 
-    assert Silent().explain(candle(), View(BTC, "1m", account_with(), BOOKS)) == ()
+    assert Silent().explain(candle(), View(BTC_LINE, "1m", account_with(), BOOKS)) == ()

@@ -160,7 +160,7 @@ def test_a_declared_timeframe_must_be_a_multiple() -> None:
     with pytest.raises(StrategyError, match=r"mine.py looks at 90s, which is no multiple of the session's 1m"):
         check_settings(settings(strategy={"name": name}))
     name = write(MINE.replace("lookback = 0", 'timeframes = ("1m", "4h")'))
-    assert check_settings(settings(strategy={"name": name})).cls.timeframes == ("1m", "4h")
+    assert check_settings(settings(strategy={"name": name})).only.cls.timeframes == ("1m", "4h")
 
 
 def test_too_short_a_warm_up_says_how_long_it_must_be() -> None:
@@ -174,11 +174,12 @@ def test_too_short_a_warm_up_says_how_long_it_must_be() -> None:
 
 def test_auto_takes_what_makes_the_start_not_matter() -> None:
     made = ScalpingEMARSI()
-    assert startup_candles(settings(startup_candles="auto"), made) == made.settling_candles
-    assert startup_candles(settings(), made) == 240
+    loaded = check_settings(settings())
+    assert startup_candles(settings(startup_candles="auto"), loaded) == made.settling_candles
+    assert startup_candles(settings(), loaded) == 240
     five = settings(strategy={"name": "ScalpingEMARSI", "timeframe": "5m"}, startup_candles="auto")
-    assert startup_candles(five, made) == 5 * made.settling_candles
-    assert required_startup(five, made) == 110
+    assert startup_candles(five, check_settings(five)) == 5 * made.settling_candles
+    assert required_startup(five, five.strategy, made) == 110
 
 
 def test_all_of_these_are_expected_faults() -> None:

@@ -12,13 +12,13 @@ from app.models.market import Candle
 from app.models.orders import FLAT, Action, Signal
 from app.strategies.base import View
 from app.strategies.scalping_ema_rsi import ScalpingEMARSI
-from tests.made import BTC, account_with, candle
+from tests.made import BTC_LINE, account_with, candle
 from tests.talib_values import NAMES, FloatArray, bits, candles_of, series, talib_columns
 
 DEFAULTS: dict[str, Any] = {}
 OTHERS: dict[str, Any] = {"ema_fast": 2, "ema_slow": 30, "rsi_period": 5, "atr_period": 5, "volume_period": 3}
 LATE_RSI: dict[str, Any] = {"ema_fast": 3, "ema_slow": 5, "rsi_period": 40, "atr_period": 40, "volume_period": 60}
-VIEW = View(BTC, "1h", account_with(), {})
+VIEW = View(BTC_LINE, "1h", account_with(), {})
 
 
 async def run(params: Mapping[str, Any], candles: list[Candle]) -> tuple[list[Signal], dict[str, list[float | None]]]:

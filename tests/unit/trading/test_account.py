@@ -3,7 +3,7 @@
 import pytest
 
 from app.models.orders import Side
-from tests.made import ETH, account_with, entry, position
+from tests.made import ETH, ETH_LINE, account_with, entry, position
 
 
 def test_an_account_without_positions_is_worth_its_balance() -> None:
@@ -23,5 +23,5 @@ def test_equity_is_the_balance_and_what_the_positions_would_bring() -> None:
 
 def test_exposure_counts_open_positions_and_pending_entries_at_their_marks() -> None:
     account = account_with(position(), BTC=110.0, ETH=45.0)
-    account.pending[ETH] = entry(symbol=ETH, side=Side.SHORT, quantity=3.0)
+    account.pending[ETH_LINE] = entry(symbol=ETH, side=Side.SHORT, quantity=3.0)
     assert account.exposure() == pytest.approx(2 * 110 + 3 * 45)

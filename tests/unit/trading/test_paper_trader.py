@@ -7,16 +7,18 @@ import pytest
 
 from app.models.orders import Action, CloseOrder, Fill, Reason, Side
 from app.trading.account import Account
-from app.trading.paper_trader import ExitRule, FillRules, PaperTrader
-from tests.made import BTC, ETH, MINUTE_MS, candle, entry, position, slice_of
+from app.trading.exit_rules import ExitRule, FillRules, exits_of
+from app.trading.ledger import Ledger
+from app.trading.paper_trader import PaperTrader
+from tests.made import BTC, BTC_LINE, ETH, MINUTE_MS, candle, entry, made_account, position, slice_of
 
 FREE = FillRules(commission_rate=0.0, slippage_rate=0.0)
-EXIT = CloseOrder(7, BTC, Reason.SIGNAL_EXIT, MINUTE_MS)
+EXIT = CloseOrder(7, BTC, Reason.SIGNAL_EXIT, MINUTE_MS, "")
 
 
 def trader(rules: FillRules = FREE) -> tuple[PaperTrader, Account, list[Fill]]:
-    account, fills = Account(10_000.0), list[Fill]()
-    return PaperTrader(account, rules, fills.append), account, fills
+    account, fills = made_account(), list[Fill]()
+    return PaperTrader(Ledger(account, fills.append, MINUTE_MS), rules), account, fills
 
 
 async def opened(rules: FillRules = FREE, **changes: Any) -> tuple[PaperTrader, Account, list[Fill]]:
@@ -24,7 +26,7 @@ async def opened(rules: FillRules = FREE, **changes: Any) -> tuple[PaperTrader, 
     paper, account, fills = trader(rules)
     await paper.on_slice(slice_of(candle(100.0)))
     await paper.submit(entry(**changes))
-    if BTC not in account.positions:
+    if BTC_LINE not in account.positions:
         await paper.on_slice(slice_of(candle(100.0, at=1)))
     fills.clear()
     return paper, account, fills
@@ -39,7 +41,7 @@ async def test_a_market_order_waits_for_the_next_open() -> None:
     assert [(fill.price, fill.time_ms, fill.opens, fill.reason) for fill in fills] == [
         (103.0, MINUTE_MS, True, Reason.SIGNAL)
     ]
-    assert (account.pending, list(account.positions), account.marks[BTC]) == ({}, [BTC], 105.0)
+    assert (account.pending, list(account.positions), account.marks[BTC]) == ({}, [BTC_LINE], 105.0)
 
 
 async def test_fill_close_fills_at_once_at_the_mark() -> None:
@@ -56,7 +58,7 @@ async def test_nobody_trades_in_a_candle_without_volume() -> None:
     await paper.submit(EXIT)
     await paper.on_slice(slice_of(candle(95.0, at=2, low=80.0, high=130.0, volume=0.0)))
     assert fills == []
-    assert (account.marks[BTC], list(account.closing)) == (95.0, [BTC])
+    assert (account.marks[BTC], list(account.closing)) == (95.0, [BTC_LINE])
     await paper.on_slice(slice_of(candle(96.0, at=3, low=80.0)))
     assert [(fill.price, fill.reason) for fill in fills] == [(96.0, Reason.SIGNAL_EXIT)]
 
@@ -183,7 +185,7 @@ async def test_exits_are_checked_on_the_candle_of_the_fill() -> None:
 async def test_slippage_is_against_the_trader_on_market_and_stop_fills_only() -> None:
     rules = FillRules(commission_rate=0.0, slippage_rate=0.01)
     paper, account, fills = await opened(rules, side=Side.SHORT, stop=110.0, target=80.0)
-    assert account.positions[BTC].entry_price == 99.0
+    assert account.positions[BTC_LINE].entry_price == 99.0
     await paper.on_slice(slice_of(candle(105.0, at=2, high=111.0)))
     assert fills[0].price == 110.0 * 1.01
     assert fills[0].slippage == pytest.approx(1.1 * 2)
@@ -195,7 +197,7 @@ async def test_slippage_is_against_the_trader_on_market_and_stop_fills_only() ->
 async def test_commission_is_on_the_price_after_slippage_and_the_makers_on_targets() -> None:
     rules = FillRules(commission_rate=0.01, maker_commission_rate=-0.001, slippage_rate=0.5)
     paper, account, fills = await opened(rules)
-    assert account.positions[BTC].entry_commission == 0.01 * 150.0 * 2
+    assert account.positions[BTC_LINE].entry_commission == 0.01 * 150.0 * 2
     await paper.on_slice(slice_of(candle(125.0, at=2)))
     assert fills[0].commission == -0.001 * 125.0 * 2  # opened beyond the target: filled at the open, as a maker
 
@@ -207,7 +209,7 @@ async def test_the_balance_moves_on_close_and_by_the_realised_pnl() -> None:
     await paper.on_slice(slice_of(candle(95.0, at=2, low=89.0)))
     assert fills[0].realized_pnl == pytest.approx(-20.0 - 2.0 - 1.8)
     assert account.balance == fills[0].balance == fills[0].equity == 10_000.0 + fills[0].realized_pnl
-    paper.apply_trade_result(-1.0)
+    paper.ledger.apply_trade_result(-1.0)
     assert account.balance == 10_000.0 + fills[0].realized_pnl - 1.0
 
 
@@ -226,23 +228,25 @@ async def test_a_flatten_closes_in_opening_order_and_keeps_a_pending_reason() ->
     await paper.on_slice(slice_of(candle(50.0, at=2, symbol=ETH)))
     await paper.submit(entry(symbol=ETH, reference=50.0, stop=40.0, target=70.0))
     await paper.on_slice(slice_of(candle(52.0, at=3, symbol=ETH)))
-    await paper.submit(CloseOrder(9, ETH, Reason.SIGNAL_EXIT, 0))
+    await paper.submit(CloseOrder(9, ETH, Reason.SIGNAL_EXIT, 0, ""))
     await paper.submit(entry(symbol="SOL/USDT"))
     fills.clear()
-    assert await paper.close_all_positions(Reason.END_OF_DATA) == 1
+    await paper.close_all_positions(Reason.END_OF_DATA)
+    assert paper.ledger.cancelled == {"session_end": 1}
     assert [(fill.symbol, fill.price, fill.reason, fill.order_id, fill.time_ms) for fill in fills] == [
         (BTC, 100.0, Reason.END_OF_DATA, None, 4 * MINUTE_MS),
         (ETH, 52.0, Reason.SIGNAL_EXIT, 9, 4 * MINUTE_MS),
     ]
     assert (account.positions, account.pending, account.closing) == ({}, {}, {})
-    assert await paper.close_all_positions(Reason.END_OF_DATA) == 0
+    await paper.close_all_positions(Reason.END_OF_DATA)
+    assert (len(fills), paper.ledger.cancelled) == (2, {"session_end": 1})
 
 
 async def test_an_entry_can_be_cancelled_once() -> None:
     paper, account, _ = trader()
     await paper.submit(entry())
-    assert [await paper.cancel_entry(BTC), await paper.cancel_entry(BTC)] == [True, False]
-    assert account.pending == {}
+    assert [await paper.cancel_entry(BTC_LINE, "signal_exit") for _ in range(2)] == [True, False]
+    assert (account.pending, paper.ledger.cancelled) == ({}, {"signal_exit": 1})
 
 
 async def test_trades_count_from_one_and_join_open_with_close() -> None:
@@ -276,11 +280,11 @@ async def test_a_stop_that_a_close_order_shares_the_candle_with_comes_too_late()
 def test_the_rule_that_takes_a_position_out_can_be_asked_and_changes_nothing(
     drawn: dict[str, float], rule: ExitRule | None, price: float | None
 ) -> None:
-    paper, account, fills = trader()
-    out = paper.exit_of(position(), candle(100.0, at=2, **drawn))  # type: ignore[arg-type]
-    assert (out and out.rule, out and out.price) == (rule, price)
-    assert (fills, account.positions) == ([], {})
-    if out is not None:
+    asked = position()
+    exits = exits_of(asked, candle(100.0, at=2, **drawn), FREE)  # type: ignore[arg-type]
+    assert [(out.rule, out.price) for out in exits] == ([] if rule is None else [(rule, price)])
+    assert asked == position()
+    for out in exits:
         inside = rule in (ExitRule.STOP_TOUCHED, ExitRule.TARGET_REACHED)
         assert out.time_ms == (3 if inside else 2) * MINUTE_MS
         assert out.both_levels is (rule is ExitRule.STOP_TOUCHED)
@@ -290,18 +294,22 @@ def test_the_rule_that_takes_a_position_out_can_be_asked_and_changes_nothing(
 async def test_no_candle_from_before_an_order_fills_it_whoever_asks(at: int, refused: bool) -> None:
     """The rule holds where the fill is made, too: not only for those who ask `update_positions`."""
     paper, account, fills = await opened()
-    order = CloseOrder(8, BTC, Reason.KILL_SWITCH, 2 * MINUTE_MS)
+    order = CloseOrder(8, BTC, Reason.KILL_SWITCH, 2 * MINUTE_MS, "")
     late = candle(100.0, at=at)
     with pytest.raises(RuntimeError, match="cannot fill what was decided") if refused else contextlib.nullcontext():
-        paper._close(account.positions[BTC], 100.0, late.open_time_ms, order.reason, order=order, candle=late)
+        paper.ledger.close(
+            account.positions[BTC_LINE], 100.0, 100.0, 0.0, late.open_time_ms, order.reason, order=order, candle=late
+        )
     with pytest.raises(RuntimeError, match="cannot fill what was decided") if refused else contextlib.nullcontext():
-        paper._open(entry(signal_time_ms=2 * MINUTE_MS), 100.0, late.open_time_ms, late)
+        paper.ledger.open(entry(signal_time_ms=2 * MINUTE_MS), 100.0, 100.0, 0.0, late.open_time_ms, late)
     assert len(fills) == (0 if refused else 2)
 
 
 async def test_a_stop_is_not_reached_in_a_candle_from_before_the_position() -> None:
     paper, account, fills = await opened(FillRules(commission_rate=0.0, slippage_rate=0.0, fill_at_close=True))
     with pytest.raises(RuntimeError, match="cannot fill what was decided"):
-        paper._close(account.positions[BTC], 90.0, MINUTE_MS, Reason.STOP_LOSS, candle=candle(90.0))
+        paper.ledger.close(
+            account.positions[BTC_LINE], 90.0, 90.0, 0.0, MINUTE_MS, Reason.STOP_LOSS, candle=candle(90.0)
+        )
     paper.update_positions(candle(80.0))
-    assert (fills, list(account.positions), account.marks[BTC]) == ([], [BTC], 80.0)
+    assert (fills, list(account.positions), account.marks[BTC]) == ([], [BTC_LINE], 80.0)

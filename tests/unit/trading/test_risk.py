@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from app.errors import ConfigError
-from app.models.orders import Action, Bound, Refusal, Side, Signal
+from app.models.orders import MAIN, Action, Bound, Line, Refusal, Side, Signal
 from app.trading.account import Account
 from app.trading.instruments import Instrument
 from app.trading.risk import RiskConfig, RiskEngine, RiskOutput
-from tests.made import BTC, ETH, account_with, entry, position
+from tests.made import BTC, BTC_LINE, ETH, account_with, entry, made_account, position
 
 WIDE = RiskConfig(risk_per_trade=0.01, max_position_pct=1.0, max_exposure=10.0)
 
@@ -19,7 +19,7 @@ async def assess(
     signal: Signal, config: RiskConfig = WIDE, account: Account | None = None, **instrument: Any
 ) -> RiskOutput | Refusal:
     engine = RiskEngine(config, {BTC: Instrument(**instrument)})
-    return await engine.assess(BTC, signal, account or account_with(BTC=100.0))
+    return await engine.assess(BTC_LINE, signal, account or account_with(BTC=100.0))
 
 
 async def approved(*args: Any, **options: Any) -> RiskOutput:
@@ -66,11 +66,11 @@ async def test_the_least_of_three_bounds_decides(config: RiskConfig, quantity: f
 
 async def test_room_is_what_positions_and_pending_entries_leave() -> None:
     account = account_with(position(symbol=ETH, quantity=5.0, entry_commission=0.0), BTC=100.0)
-    account.pending["SOL/USDT"] = entry(symbol="SOL/USDT", quantity=10.0)
+    account.pending[Line(MAIN, "SOL/USDT")] = entry(symbol="SOL/USDT", quantity=10.0)
     account.marks["SOL/USDT"] = 50.0
     config = RiskConfig(max_position_pct=1.0, max_exposure=0.15)
     assert (await approved(Signal(Action.LONG, stop=99.0), config, account)).quantity == 5.0  # 1,500 - 500 - 500
-    account.pending["SOL/USDT"] = entry(symbol="SOL/USDT", quantity=30.0)
+    account.pending[Line(MAIN, "SOL/USDT")] = entry(symbol="SOL/USDT", quantity=30.0)
     assert await assess(Signal(Action.LONG, stop=99.0), config, account) is Refusal.NO_QUANTITY
 
 
@@ -110,7 +110,7 @@ async def test_what_the_exchange_would_not_take_is_refused(instrument: dict[str,
 
 
 async def test_a_symbol_without_a_price_is_refused() -> None:
-    assert await assess(Signal(Action.LONG, atr=1.0), account=Account(10_000.0)) is Refusal.NO_MARK
+    assert await assess(Signal(Action.LONG, atr=1.0), account=made_account()) is Refusal.NO_MARK
 
 
 async def test_a_broke_account_buys_nothing() -> None:
@@ -126,7 +126,7 @@ async def test_stop_and_target_are_rounded_away_from_the_entry(action: Action, s
 
 async def test_other_symbols_have_the_default_instrument() -> None:
     engine = RiskEngine(WIDE, {ETH: Instrument(quantity_step=100.0)})
-    output = await engine.assess(BTC, Signal(Action.LONG, stop=97.0), account_with(BTC=100.0))
+    output = await engine.assess(BTC_LINE, Signal(Action.LONG, stop=97.0), account_with(BTC=100.0))
     assert isinstance(output, RiskOutput)
     assert output.quantity == 33.33333333
 
@@ -143,7 +143,7 @@ def test_risk_config_from_a_file(tmp_path: Path) -> None:
 def test_the_whole_arithmetic_is_kept() -> None:
     account = account_with(position(symbol=ETH, quantity=5.0, entry_commission=0.0), BTC=100.0)
     engine = RiskEngine(RiskConfig(), {BTC: Instrument(quantity_step=0.3, min_notional=1.0)})
-    sizing = engine.size(BTC, Signal(Action.LONG, atr=2.0, size_factor=0.5), account)
+    sizing = engine.size(BTC_LINE, Signal(Action.LONG, atr=2.0, size_factor=0.5), account)
     assert (sizing.reference, sizing.distance, sizing.stop, sizing.target) == (100.0, 3.0, 97.0, 106.0)
     assert (sizing.equity, sizing.exposure, sizing.room) == (10_000.0, 500.0, 1_500.0)
     assert (sizing.by_risk, sizing.by_position, sizing.by_room) == (10_000.0 * 0.01 / 3.0, 10.0, 15.0)
@@ -165,7 +165,7 @@ def test_the_whole_arithmetic_is_kept() -> None:
 def test_a_refusal_keeps_what_was_computed_before_it(
     signal: Signal, limits: dict[str, float], refusal: Refusal, last: str
 ) -> None:
-    sizing = RiskEngine(WIDE, {BTC: Instrument(**limits)}).size(BTC, signal, account_with(BTC=100.0))
+    sizing = RiskEngine(WIDE, {BTC: Instrument(**limits)}).size(BTC_LINE, signal, account_with(BTC=100.0))
     assert (sizing.refusal, sizing.output) == (refusal, None)
     computed = [name for name in sizing.__struct_fields__ if getattr(sizing, name) is not None]
     assert [name for name in computed if name != "refusal"][-1] == last

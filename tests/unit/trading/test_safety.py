@@ -6,7 +6,7 @@ from app.models.orders import Refusal
 from app.times import DAY_MS
 from app.trading.account import Account, SliceRows
 from app.trading.safety import SafetyLimits, SafetyMonitor
-from tests.made import BTC, ETH, entry, position
+from tests.made import BTC_LINE, ETH, ETH_LINE, entry, made_account, position
 
 OFF = SafetyLimits(max_drawdown=None)
 
@@ -23,7 +23,7 @@ class Watched(SafetyMonitor):
 
 
 def monitor(limits: SafetyLimits, balance: float = 10_000.0) -> tuple[SafetyMonitor, Account]:
-    account = Account(balance)
+    account = made_account(balance)
     return Watched(account, limits, SliceRows()), account
 
 
@@ -62,10 +62,10 @@ async def test_the_drawdown_counts_from_the_peak_which_begins_at_the_balance() -
 async def test_the_switch_is_a_latch_until_an_operator_resumes() -> None:
     safety, account = monitor(SafetyLimits(max_drawdown=0.25))
     assert await feed(safety, 7_500.0, 9_999.0, 5_000.0) == [True, False, False]
-    assert await safety.gate() is Refusal.HALTED
+    assert await safety.gate(BTC_LINE) is Refusal.HALTED
     account.balance = 5_000.0
     safety.resume()
-    assert (safety.peak, await safety.gate()) == (5_000.0, None)
+    assert (safety.peak, await safety.gate(BTC_LINE)) == (5_000.0, None)
     assert await feed(safety, 3_751.0, 3_750.0) == [False, True]
     assert len(safety.trips) == 2
 
@@ -107,12 +107,12 @@ async def test_after_a_resume_the_days_loss_counts_from_there() -> None:
 
 async def test_the_gate_counts_positions_and_pending_entries() -> None:
     safety, account = monitor(SafetyLimits(max_open_positions=2))
-    account.positions[BTC] = position()
-    assert await safety.gate() is None
-    account.pending[ETH] = entry(symbol=ETH)
-    assert await safety.gate() is Refusal.MAX_OPEN_POSITIONS
+    account.positions[BTC_LINE] = position()
+    assert await safety.gate(BTC_LINE) is None
+    account.pending[ETH_LINE] = entry(symbol=ETH)
+    assert await safety.gate(BTC_LINE) is Refusal.MAX_OPEN_POSITIONS
     safety.trip(0, "both")
-    assert await safety.gate() is Refusal.HALTED
+    assert await safety.gate(BTC_LINE) is Refusal.HALTED
 
 
 async def test_what_the_runtime_need_not_ask_could_not_have_tripped() -> None:
@@ -137,6 +137,6 @@ async def test_what_the_limits_are_held_against() -> None:
     await feed(safety, 9_000.0, at_ms=DAY_MS + 1)
     assert safety.losses(9_000.0) == (0.25, 0.25)
     assert safety.taken == 0
-    account.positions[BTC] = position()
-    account.pending[ETH] = entry(symbol=ETH)
+    account.positions[BTC_LINE] = position()
+    account.pending[ETH_LINE] = entry(symbol=ETH)
     assert safety.taken == 2
