@@ -16,7 +16,7 @@ from app.errors import DataError
 from app.models.orders import MAIN
 from app.runs.fill_columns import ACTION, FILL, NUMBER, OPTIONAL, SIDE, TEXT, Fills, Labels
 from app.runs.strategy_days import strategy_days
-from app.runs.trade_table import Trades, legs_among, read_fills, trades_of
+from app.runs.trade_table import legs_among, read_fills, trades_of
 from app.times import parse_time_ms
 
 if TYPE_CHECKING:
@@ -108,11 +108,6 @@ def strategy_days_frame(path: Path, results: Mapping[str, Any]) -> "pd.DataFrame
     days = strategy_days(fills, list(results.get("per_strategy") or (MAIN,)), *span)
     index = pd.to_datetime(days.ends_ms, unit="ms", utc=True).rename("timestamp")
     return pd.DataFrame(days.realized_pnl, index=index, columns=pd.Index(days.strategies, name="strategy"))
-
-
-def closed_trades(path: Path) -> Trades:
-    """The same as arrays, without pandas."""
-    return trades_of(read_fills_whole(path), path)
 
 
 def equity_frame(path: Path, sha256: str | None) -> "pd.DataFrame":

@@ -16,11 +16,12 @@ from app.candles.cache import CandleCache
 from app.candles.month_file import CandleColumns
 from app.candles.resample import resample
 from app.errors import ConfigError, DataError
-from app.runs.frames import closed_trades, equity_columns
+from app.runs.fill_columns import Fills
+from app.runs.frames import equity_columns, read_fills_whole
 from app.runs.manifest import written_sha256
 from app.runs.quotients import Bools, Floats, Ints
 from app.runs.run_folder import EQUITY
-from app.runs.trade_table import Trades
+from app.runs.trade_table import Trades, legs_among, trades_of
 from app.settings.shipped import DEFAULT_CACHE, SAMPLE_CACHE
 from app.times import TIMEFRAMES_MS, parse_time_ms, short_time, timeframe_ms
 
@@ -44,6 +45,7 @@ class Picture:
     timeframe: str
     candles: CandleColumns | None
     trades: Trades
+    legs: Fills
     times_ms: Ints
     equity: Floats
     drawdown_pct: Floats
@@ -67,7 +69,7 @@ def figure(
     )
     if picture.candles is not None:
         rows.add_trace(_candlestick(go, picture.candles, picture.timeframe), 1, 1)
-    for trace in _trade_traces(go, picture.trades):
+    for trace in [*_trade_traces(go, picture.trades), *_leg_traces(go, picture.legs)]:
         rows.add_trace(trace, 1, 1)
     times = _times(picture.times_ms)
     rows.add_trace(go.Scatter(x=times, y=picture.equity, name="equity", line={"color": _LINE, "width": 1.5}), 2, 1)
@@ -102,7 +104,10 @@ def picture_of(
         raise ConfigError(f"{chosen} is no symbol of {run.folder}; it has {', '.join(symbols)}")
     span = _span_ms(start, end)
     times_ms, equity, drawdown_pct = _equity(run, span)
-    trades = closed_trades(run.folder / str(run["files"]["trades"]))
+    log = run.folder / str(run["files"]["trades"])
+    fills = read_fills_whole(log)
+    trades, legs = trades_of(fills, log), fills.only(legs_among(fills))
+    legs = legs.only(_both(legs.symbol.equal(chosen), _both(legs.time_ms >= span[0], legs.time_ms < span[1])))
     in_span = trades.only(_both(trades.entry.symbol.equal(chosen), trades.exit.time_ms >= span[0]))
     in_span = in_span.only(in_span.entry.time_ms < span[1])
     candles, note = _candles(run, chosen, cache)
@@ -114,7 +119,7 @@ def picture_of(
     about = f"{chosen} {timeframe}" if candles is not None else chosen
     earned = run.get("performance", {}).get("total_return_pct")
     title = about if earned is None else f"{about}: {earned:+.2f} % over the run"
-    return Picture(title, timeframe, candles, in_span, times_ms, equity, drawdown_pct, note)
+    return Picture(title, timeframe, candles, in_span, legs, times_ms, equity, drawdown_pct, note)
 
 
 def coarse_timeframe(candles: int, timeframe: str) -> str:
@@ -229,6 +234,24 @@ def _trade_traces(go: Any, trades: Trades) -> list[Any]:
             )
         )  # fmt: skip
     return traces
+
+
+def _leg_traces(go: Any, legs: Fills) -> list[Any]:
+    if not len(legs.price):
+        return []
+    columns = (
+        column.tolist() for column in (legs.trade_id, legs.time_ms, legs.quantity, legs.price, legs.realized_pnl)
+    )
+    texts = [
+        f"trade {trade_id}, {short_time(time_ms)}<br>{quantity:,.8g} at {price:,.8g}<br>leg, PnL {pnl:+,.2f}"
+        for trade_id, time_ms, quantity, price, pnl in zip(*columns, strict=True)
+    ]
+    return [
+        go.Scatter(
+            x=_times(legs.time_ms), y=legs.price, mode="markers", name="leg", text=texts, hoverinfo="text",
+            marker={"symbol": "diamond", "color": _UP, "size": 7},
+        )
+    ]  # fmt: skip
 
 
 def _hovers(trades: Trades, at_entry: bool) -> Sequence[str]:

@@ -18,6 +18,7 @@ from app.report.versus import strategy_rows, trade_differences
 from app.research.monte_carlo import ledger_of
 from app.runs.candle_source import candles_of
 from app.runs.manifest import sha256_of
+from app.runs.plot import picture_of
 from app.runs.reader import Run
 from app.runs.run_on_disk import RunOnDisk, read_run
 from app.runs.run_results import load_run
@@ -220,6 +221,19 @@ def test_fills_that_differ_name_their_strategy(folder: Path, single: Path) -> No
     assert trade_differences(folder, folder).differing == 0
     listed = trade_differences(folder, single).listed
     assert {one.line.partition(" ")[2] for one in listed} == {"", *IDS}
+
+
+def test_the_picture_of_a_notebook_has_the_legs(folder: Path, single: Path) -> None:
+    run = load_run(folder)
+    rows = [row for row in rows_of(trades_of(folder)) if row["reason"] == "partial_target" and row["symbol"] == "AAA/X"]
+    drawn = picture_of(run, "AAA/X", None, None, folder.with_name("managed_cache")).legs
+    assert [str(price) for price in drawn.price.tolist()] == [row["price"] for row in rows]
+    assert picture_of(run, "AAA/X", END_MS - 60_000, None, None).legs.price.size == 0
+    leg = next(
+        trace for trace in run.plot("AAA/X", cache=folder.with_name("managed_cache")).data if trace.name == "leg"
+    )
+    assert len(leg.x) == len(rows) > 0
+    assert picture_of(load_run(single), None, None, None, None).legs.price.size == 0
 
 
 def test_settings_of_a_list_are_named_by_their_id_or_number() -> None:
