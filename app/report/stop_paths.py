@@ -18,10 +18,10 @@ from app.models.exits import Exits, parse_exits
 from app.models.orders import MAIN, HeldRange, Position, Reason, Side
 from app.report.formats import at
 from app.runs.candle_source import SymbolCandles
-from app.runs.quotients import Bools, Floats
+from app.runs.quotients import Bools
 from app.runs.trade_read import TradeTable
-from app.runs.trade_table import legs_among
-from app.times import month_of
+from app.runs.trade_table import among, legs_among
+from app.times import month_bounds_ms
 from app.trading.exit_rules import moved_stop
 from app.trading.instruments import Instrument
 
@@ -51,18 +51,18 @@ def managed_marks(
         return None
     legs: list[list[tuple[int, float, float]] | None] = [None] * len(trades)
     stops: list[Steps | None] = [None] * len(trades)
-    rows = _rows_by_trade(trades, is_leg)
-    found = {symbol: _Window(own, step_ms) for symbol, own in candles.items()}
-    for place, symbol in enumerate(trades.entry.symbol.names[code] for code in trades.entry.symbol.codes.tolist()):
-        own = rows.get(int(trades.entry.trade_id[place]), ())
-        if symbol not in found or not (own or is_moved[place]):
+    rows, numbers = _rows_by_trade(trades, is_leg), trades.entry.trade_id.tolist()
+    ways = _Ways(trades, candles, settings, exits, step_ms)
+    managed = is_moved | among(trades.entry.trade_id, trades.closes.trade_id[is_leg])
+    for place in np.flatnonzero(managed).tolist():
+        window = ways.window(place)
+        if window is None:
             continue
+        own = rows.get(numbers[place], ())
         if own:
-            legs[place] = [_leg(trades, row, found[symbol]) for row in own]
+            legs[place] = [_leg(trades, row, window) for row in own]
         if is_moved[place]:
-            strategy = trades.entry.strategy.names[trades.entry.strategy.codes[place]]
-            way = _Way(trades, place, found[symbol], settings, exits.get(strategy))
-            steps = way.steps()
+            steps = ways.steps(place, window)
             stops[place] = _from_rows(trades, place, own) if steps is None else steps
     return ManagedMarks(legs, _thinned(stops))
 
@@ -70,87 +70,124 @@ def managed_marks(
 class _Window:
     """Traded candles of one symbol by time. Asked for times that rise, it reads each month once and forgets it."""
 
-    def __init__(self, candles: SymbolCandles, step_ms: int) -> None:
-        self.step_ms = step_ms
+    def __init__(self, candles: SymbolCandles, instrument: Instrument, step_ms: int) -> None:
+        self.instrument, self.step_ms = instrument, step_ms
         self._candles = candles
-        self._held: dict[str, CandleColumns] = {}
+        self._begins_ms = [month_bounds_ms(month)[0] for month in candles.months]
+        self._held: dict[int, CandleColumns] = {}
 
     def between(self, first_ms: int, end_ms: int) -> CandleColumns:
         """Those that open from `first_ms` on and before `end_ms`."""
-        months = self._candles.months
-        first = month_of(first_ms)
-        wanted = months[bisect_left(months, first) : bisect_right(months, month_of(max(end_ms - 1, first_ms)))]
-        self._held = {month: own for month, own in self._held.items() if month >= first}
+        first = max(bisect_right(self._begins_ms, first_ms) - 1, 0)
+        last = bisect_left(self._begins_ms, end_ms)
+        if self._held and next(iter(self._held)) < first - 1:
+            self._held = {month: own for month, own in self._held.items() if month >= first - 1}
         parts = []
-        for month in wanted:
+        for month in range(first, last):
             if month not in self._held:
-                self._held[month] = self._candles.read(month)
+                read = self._candles.read(self._candles.months[month])
+                self._held[month] = read.take(read.volume > 0.0)
             own = self._held[month]
             parts.append(own.take(slice(*own.open_time_ms.searchsorted((first_ms, end_ms)).tolist())))
-        whole = concatenated(parts)
-        return whole.take(whole.volume > 0.0)
+        return concatenated(parts)
 
 
-class _Way:
-    """The stop of one trade, candle by candle."""
+class _Trade(NamedTuple):
+    """What the way of a stop begins with and, for a trade that was closed, where it ends."""
 
-    def __init__(self, trades: TradeTable, place: int, window: _Window, settings: _Json, exits: Exits | None) -> None:
-        entry, self._exits, self._window = trades.entry, exits, window
-        self._entry_ms = int(entry.time_ms[place])
-        self._last_stop = float(trades.exit.stop[place]) if trades.is_closed[place] else None
-        self._exit_ms = int(trades.exit.time_ms[place]) if trades.is_closed[place] else 1 << 62
-        trading = settings.get("trading_mode") or {}
-        slippage, at_close = trading.get("slippage_rate") or 0.0, trading.get("fill") == "close"
-        own = slice(place, place + 1)
-        one = TradeTable(entry.only(own), trades.exit.only(own), trades.is_closed[own], trades.closes.only(slice(0, 0)))
+    position: Position
+    exits: Exits
+    entry_ms: int
+    exit_ms: int
+    last_stop: float | None
+
+
+class _Ways:
+    """The stops of trades, candle by candle; all that can be asked of all trades at once is asked once."""
+
+    def __init__(
+        self,
+        trades: TradeTable,
+        candles: Mapping[str, SymbolCandles],
+        settings: _Json,
+        exits: Mapping[str, Exits],
+        step_ms: int,
+    ) -> None:
+        trading, limits = settings.get("trading_mode") or {}, at(settings, "live.instruments") or {}
+        self._has_slippage = bool(trading.get("slippage_rate"))
+        self._at_close = trading.get("fill") == "close"
+        slippage = trading.get("slippage_rate") or 0.0
+        entry, out = trades.entry, trades.exit
         # A limit that was met saw its own candle's close; a level that was met inside a candle did not see that one.
-        price = float(entry.price[place])
-        self._is_met = bool(one.entries_inside(slippage, at_close=False)[0])
-        if not slippage:  # then an entry at the market has the price of an open, or of a close
-            market = window.between(self._entry_ms - window.step_ms, self._entry_ms + window.step_ms)
-            self._is_met = not (price in market.open[-1:] or (at_close and price in market.close[:1]))
-        reason = one.reasons[0]
-        self._is_inside = reason in _LEVELS and bool(one.exits_inside(slippage, at_close=at_close)[0])
-        symbol = entry.symbol.names[entry.symbol.codes[place]]
-        limits = at(settings, "live.instruments") or {}
-        self._instrument = Instrument(**(limits.get(symbol) or {}))
-        side, stop, target = Side(int(entry.sign[place])), float(entry.stop[place]), float(entry.target[place])
-        self._position = _position(side, price, stop, target)
+        met = trades.entries_inside(slippage, at_close=False)
+        at_level = trades.exits_inside(slippage, at_close=self._at_close) & _is_level(trades)
+        self._met, self._at_level = met.tolist(), at_level.tolist()
+        self._closed = trades.is_closed.tolist()
+        self._columns = [
+            column.tolist()
+            for column in (entry.time_ms, entry.sign, entry.price, entry.stop, entry.target, out.time_ms, out.stop)
+        ]
+        self._exits = [exits.get(entry.strategy.names[code]) for code in entry.strategy.codes.tolist()]
+        windows: list[_Window | None] = [
+            _Window(candles[name], Instrument(**(limits.get(name) or {})), step_ms) if name in candles else None
+            for name in entry.symbol.names
+        ]
+        self._windows: list[_Window | None] = [windows[code] for code in entry.symbol.codes.tolist()]
 
-    def steps(self) -> Steps | None:
+    def window(self, place: int) -> _Window | None:
+        """The candles of the trade's symbol; None where there are none."""
+        return self._windows[place]
+
+    def steps(self, place: int, window: _Window) -> Steps | None:
         """None where the exits of the config do not lead to the last row's stop."""
-        if self._exits is None:
+        exits = self._exits[place]
+        if exits is None:
             return None
+        entry_ms, sign, price, stop, target, exit_ms, last_stop = (column[place] for column in self._columns)
+        is_met, at_level = self._met[place], self._at_level[place]
+        if not self._has_slippage:  # then an entry at the market has the price of an open, or of a close
+            market = window.between(entry_ms - window.step_ms, entry_ms + window.step_ms)
+            is_met = not (price in market.open[-1:] or (self._at_close and price in market.close[:1]))
+        position = _position(Side(int(sign)), price, stop, target)
+        closed = self._closed[place]
+        trade = _Trade(position, exits, entry_ms, exit_ms if closed else 1 << 62, last_stop if closed else None)
         # What the log does not tell for certain is tried the other way as well: only one leads to the last stop.
-        for is_met, is_inside in product((self._is_met, not self._is_met), (self._is_inside, not self._is_inside)):
-            steps = self._over(is_met, is_inside, self._exits)
-            last = steps[-1][1] if steps else self._position.stop
-            if self._last_stop is None or abs(last - self._last_stop) <= 1e-9 * abs(last):
+        for one, other in product((is_met, not is_met), (at_level, not at_level)):
+            steps = _over(trade, window, is_met=one, at_level=other)
+            last = steps[-1][1] if steps else stop
+            if trade.last_stop is None or abs(last - trade.last_stop) <= 1e-9 * abs(last):
                 return steps
         return None
 
-    def _over(self, is_met: bool, is_inside: bool, exits: Exits) -> Steps:
-        step_ms = self._window.step_ms
-        begin_ms, end_ms = self._entry_ms - step_ms * is_met, self._exit_ms - step_ms * is_inside
-        candles = self._window.between(begin_ms, max(begin_ms, end_ms))
-        if not len(candles.open_time_ms):
-            return []
-        position, side = self._position, self._position.side
-        prices: Floats = (candles.high if side > 0 else candles.low).copy()
-        if is_met:
-            prices[0] = candles.close[0]
-        best = np.maximum.accumulate(side * prices)
-        if exits.trailing is not None and exits.trailing.distance_atr is not None and self._last_stop is not None:
-            # No file has the signal's ATR; this one leads to the last stop.
-            distance = float(abs(side * best[-1] - self._last_stop))
-            position = msgspec.structs.replace(position, atr=distance / exits.trailing.distance_atr)
-        steps: Steps = []
-        for number in np.flatnonzero(np.diff(best, prepend=-np.inf) > 0.0).tolist():
-            moved = moved_stop(position, exits, float(prices[number]), self._instrument)
-            if moved is not None:
-                position = msgspec.structs.replace(position, stop=moved[0])
-                steps.append((int(candles.open_time_ms[number]) + step_ms, moved[0]))
-        return steps
+
+def _over(trade: _Trade, window: _Window, *, is_met: bool, at_level: bool) -> Steps:
+    step_ms, exits, position, side = window.step_ms, trade.exits, trade.position, trade.position.side
+    begin_ms, end_ms = trade.entry_ms - step_ms * is_met, trade.exit_ms - step_ms * at_level
+    candles = window.between(begin_ms, max(begin_ms, end_ms))
+    if not len(candles.open_time_ms):
+        return []
+    prices = candles.high if side > 0 else candles.low
+    if is_met:
+        prices = np.concatenate((candles.close[:1], prices[1:]))
+    best = np.maximum.accumulate(side * prices)
+    if exits.trailing is not None and exits.trailing.distance_atr is not None and trade.last_stop is not None:
+        # No file has the signal's ATR; this one leads to the last stop.
+        distance = float(abs(side * best[-1] - trade.last_stop))
+        position = msgspec.structs.replace(position, atr=distance / exits.trailing.distance_atr)
+    steps: Steps = []
+    better = [0, *(np.flatnonzero(best[1:] > best[:-1]) + 1).tolist()]
+    for time_ms, price in zip(candles.open_time_ms[better].tolist(), prices[better].tolist(), strict=True):
+        moved = moved_stop(position, exits, price, window.instrument)
+        if moved is not None:
+            position = msgspec.structs.replace(position, stop=moved[0])
+            steps.append((time_ms + step_ms, moved[0]))
+    return steps
+
+
+def _is_level(trades: TradeTable) -> Bools:
+    reason = trades.exit.reason
+    found: Bools = np.isin(reason.codes, [place for place, name in enumerate(reason.names) if name in _LEVELS])
+    return found
 
 
 def _exits_of(settings: _Json) -> dict[str, Exits]:
