@@ -83,17 +83,14 @@ def test_an_order_of_which_nothing_came_is_counted(state: OrderState, why: str) 
 
 
 def test_a_state_never_goes_back_but_the_unknown_may_become_known() -> None:
-    booked = Booked()
-    booked.hear(S.UNKNOWN)
-    assert booked.record.state is S.UNKNOWN
-    booked.hear(S.ACCEPTED)
-    assert booked.record.state is S.ACCEPTED
-    booked.hear(S.PARTLY_FILLED, 1.0, "a")
-    booked.hear(S.ACCEPTED)
-    assert booked.record.state is S.PARTLY_FILLED
-    booked.hear(S.CANCELLED, filled=1.0)
-    booked.hear(S.PARTLY_FILLED, 1.0, "a")
-    assert booked.record.state is S.CANCELLED
+    booked, states = Booked(), []
+    for state, filled in (
+        (S.UNKNOWN, None), (S.ACCEPTED, None), (S.PARTLY_FILLED, None), (S.ACCEPTED, None), (S.CANCELLED, 1.0),
+        (S.PARTLY_FILLED, None),
+    ):  # fmt: skip
+        booked.hear(state, 1.0 if state is S.PARTLY_FILLED else 0.0, "a", filled=filled)
+        states.append(booked.record.state)
+    assert states == [S.UNKNOWN, S.ACCEPTED, S.PARTLY_FILLED, S.PARTLY_FILLED, S.CANCELLED, S.CANCELLED]
 
 
 def test_a_close_in_parts_is_one_trade_and_its_rest_is_closed_again() -> None:
