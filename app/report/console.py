@@ -12,7 +12,7 @@ from typing import Any
 
 from app.report.console_blocks import Block, Grid, Lines, Row, Summary, Table, plain_text
 from app.report.console_metrics import metric_tables
-from app.report.formats import counts_text, money, percent, time_text
+from app.report.formats import counts_text, figure, money, percent, time_text
 
 _COUNT_WIDTH = 10
 Results = Mapping[str, Any]
@@ -42,6 +42,7 @@ def report_blocks(results: Results, folder: Path, elapsed_s: float | None = None
         Table("Costs", tuple(_costs(results))),
         *metric_tables(results),
         *([_per_symbol(results)] if len(results["per_symbol"]) > 1 else []),
+        *_strategies(results),
         *([Lines(tuple(_shortfalls(results)))] if results["shortfalls"] else []),
     ]
 
@@ -103,12 +104,18 @@ def _funnel(results: Results) -> Iterator[Row]:
     yield _row("cancelled", sum(cancelled.values()), counts_text(cancelled))
     yield _row("unfilled at the end", funnel["unfilled_at_end"], "")
     yield _row("entries filled", funnel["entries_filled"], "")
+    if "legs_dropped" in funnel:
+        yield _row("legs dropped", funnel["legs_dropped"], "nothing after rounding, or at or past the target")
 
 
 def _exits(results: Results) -> Iterator[Row]:
     for reason, totals in results["exits"].items():
         detail = f"win rate {percent(totals['win_rate'])}, PnL {money(totals['realized_pnl'], '+')}"
         yield _row(reason, totals["total_trades"], detail)
+    legs = results.get("partial_targets")
+    if legs:
+        detail = f"closed a part of a trade that went on, PnL {money(legs['realized_pnl'], '+')}"
+        yield _row("partial_target", legs["total_trades"], detail)
     both = results["stop_and_target_in_one_candle"]
     yield _row("stop and target", both, "trades with both levels in one candle, counted as stopped")
 
@@ -134,6 +141,23 @@ def _per_symbol(results: Results) -> Grid:
         for symbol, own in results["per_symbol"].items()
     )  # fmt: skip
     return Grid(("Symbol", "candles", "trades", "win rate", "PnL"), rows, widths=(12, 9, 11, 14))
+
+
+def _strategies(results: Results) -> Iterator[Block]:
+    if results.get("per_strategy"):
+        rows = tuple(
+            (
+                name, f"{own['total_trades']:,}", percent(own["win_rate"]), figure(own["profit_factor"]),
+                figure(own["expectancy_r"], "{:+.2f}"), money(own["realized_pnl"], "+"),
+            )
+            for name, own in results["per_strategy"].items()
+        )  # fmt: skip
+        yield Grid(("Strategy", "trades", "win rate", "factor", "R", "PnL"), rows, widths=(9, 11, 9, 8, 14))
+    if results.get("strategy_correlation"):
+        matrix = results["strategy_correlation"]
+        rows = tuple((name, *(figure(one, "{:+.2f}") for one in own.values())) for name, own in matrix.items())
+        widths = tuple(max(len(name), 5) + 2 for name in matrix)
+        yield Grid(("Daily correlation", *matrix), rows, widths)
 
 
 def _shortfalls(results: Results) -> Iterator[str]:

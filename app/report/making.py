@@ -17,10 +17,12 @@ from app.report.curves import curve_facts, equity_line
 from app.report.formats import at, time_text
 from app.report.rendering import packed_columns
 from app.report.run_page import PageContent, page_pieces
+from app.report.stop_paths import ManagedMarks, managed_marks
 from app.runs.candle_source import RunCandles, candles_of
 from app.runs.fill_columns import Fills
 from app.runs.run_folder import write_whole
 from app.runs.run_on_disk import RunOnDisk, read_run
+from app.runs.strategy_days import strategy_days
 from app.runs.trade_read import TradeTable
 from app.settings.shipped import RUN_CACHES
 from app.times import parse_time_ms, timeframe_ms
@@ -28,6 +30,7 @@ from app.times import parse_time_ms, timeframe_ms
 REPORT = "report.html"
 PAGE_BYTES = 7_600_000
 _RESERVED_BYTES = 700_000  # charts library, styles, scripts, tables, overviews
+_CONTRIBUTIONS_MAX = 20_000  # points of all strategies' lines together
 _Json = dict[str, Any]
 
 
@@ -60,11 +63,13 @@ def make_report(
 def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> Iterator[str]:
     """The page as text, in pieces."""
     results, trades = run.results, run.trades
-    trades_text = packed_columns(trades.symbols, trade_columns(trades, run.settings))
     step_ms = timeframe_ms(run.timeframe or "1m")
+    marks = managed_marks(trades, candles.by_symbol, run.settings, step_ms)
+    trades_text = packed_columns(trades.symbols, trade_columns(trades, run.settings, marks))
     budget = PAGE_BYTES - _RESERVED_BYTES - len(trades_text)
     details = pack_symbols(candles.by_symbol, step_ms, trades, max(budget, 0)) if candles.by_symbol else []
     chunks: list[str] = []
+    several = at(results, "per_strategy") or {}
     scatter, scatter_note = figures.scatter(trades)
     pnl, in_r = trades.pnl, trades.pnl / trades.risk
     data = {
@@ -74,6 +79,7 @@ def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> Itera
         "volume": [VOLUME_STEPS, VOLUME_OFFSET],
         "month": month,
         **_line_data(run),
+        **({"strategies": strategy_lines(run, list(several))} if several else {}),
     }
     return page_pieces(
         PageContent(
@@ -90,14 +96,18 @@ def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> Itera
             histogram_r=figures.histogram(in_r[np.isfinite(in_r)], "R"),
             scatter=scatter,
             scatter_note=scatter_note,
+            is_managed=marks is not None,
         )
     )
 
 
-def trade_columns(trades: TradeTable, settings: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+def trade_columns(
+    trades: TradeTable, settings: Mapping[str, Any], marks: ManagedMarks | None = None
+) -> Iterator[tuple[str, list[Any]]]:
     """The trades by column, as the list of the page takes them; `*_at_ms` lie inside the candle of the fill.
 
-    One column after the other, so that only one of them is in memory as Python's numbers.
+    One column after the other, so that only one of them is in memory as Python's numbers. Strategies are there where
+    the trades are of several, legs and steps of stops where there are any.
     """
     trading = settings.get("trading_mode") or {}
     at_close, slippage = trading.get("fill") == "close", trading.get("slippage_rate") or 0.0
@@ -123,9 +133,26 @@ def trade_columns(trades: TradeTable, settings: Mapping[str, Any]) -> Iterator[t
     yield "mae", trades.mae.tolist()
     yield "mfe", trades.mfe.tolist()
     yield "r", [round(value, 4) for value in (trades.pnl / trades.risk).tolist()]
-    yield "entry_at_ms", (entry.time_ms - at_close).tolist()
+    yield "entry_at_ms", (entry.time_ms - trades.entries_inside(slippage, at_close=at_close)).tolist()
     yield "exit_at_ms", closed(exit_ms - trades.exits_inside(slippage, at_close=at_close))
     yield "symbol", [place[code] for code in entry.symbol.codes.tolist()]
+    if len(entry.strategy.names) > 1:
+        yield "strategy", [entry.strategy.names[code] for code in entry.strategy.codes.tolist()]
+    if marks is not None:
+        yield "legs", marks.legs
+        yield "stops", marks.stops
+
+
+def strategy_lines(run: RunOnDisk, strategies: Sequence[str]) -> _Json:
+    """What each strategy had brought to the equity by the end of each day; of a long run every so many days."""
+    closes = run.trades.closes
+    start_ms = _ms(at(run.results, "period.start")) or int(closes.time_ms.min(initial=0))
+    end_ms = _ms(at(run.results, "period.end")) or int(closes.time_ms.max(initial=start_ms))
+    days = strategy_days(closes, strategies, start_ms, end_ms)
+    every = -(-len(days.ends_ms) * len(strategies) // _CONTRIBUTIONS_MAX)
+    shown = slice((len(days.ends_ms) - 1) % every, None, every)  # the last day is among them
+    values = np.round(days.contribution[shown].T, 4)
+    return {"names": strategies, "times_ms": days.ends_ms[shown].tolist(), "values": values.tolist()}
 
 
 def _line_data(run: RunOnDisk) -> _Json:
@@ -175,7 +202,8 @@ def _only(candles: RunCandles, month: str) -> RunCandles:
 def page_title(run: RunOnDisk) -> str:
     """Strategy, symbols and timeframe; the folder's name where nothing says them."""
     names = ", ".join(run.symbols[:3]) + (f" and {len(run.symbols) - 3} more" if len(run.symbols) > 3 else "")
-    strategy = at(run.settings, "live.strategy.name")
+    several = at(run.settings, "live.strategies")
+    strategy = ", ".join(str(own.get("id")) for own in several) if several else at(run.settings, "live.strategy.name")
     return " · ".join(str(part) for part in (strategy, names, run.timeframe) if part) or run.name
 
 

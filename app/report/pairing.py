@@ -1,6 +1,6 @@
 """Pairs the signals, orders, fills and equity rows of two runs and finds where they first differ.
 
-A signal has its partner by symbol and slice, a fill by the order it fills, so a fill at another time is still the same
+A signal has its partner by line and slice, a fill by the order it fills, so a fill at another time is still the same
 fill. Logs are read side by side; kept is only what has no partner yet.
 """
 
@@ -11,11 +11,15 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import TypeVar
 
+from app.models.orders import Reason
 from app.runs.reader import EquityRow, FillRow, Run, SignalRow
 
 T = TypeVar("T")
 _SIGNAL = ("action", "tag")
-_LEVEL_EXITS = ("stop_loss", "take_profit")  # made before the slice is decided on; everything else after it
+# Made before the slice is decided on; everything else after it.
+_LEVEL_EXITS = (
+    Reason.STOP_LOSS, Reason.TAKE_PROFIT, Reason.PARTIAL_TARGET, Reason.BREAK_EVEN, Reason.TRAILING_STOP,
+)  # fmt: skip
 
 
 class Kind(StrEnum):
@@ -80,7 +84,7 @@ def compare_outputs(a: Run, b: Run, on_fills: Callable[[FillRow, FillRow], None]
         outputs.signals += 1
         if one is None or other is None or one.row != other.row:
             outputs.add(_signal_divergence(one, other))
-    for left, right in paired(a.fills(), b.fills(), _fill_key):
+    for left, right in paired(a.fills(), b.fills(), fill_key):
         outputs.fills += 1
         if left is None or right is None or left.row != right.row:
             outputs.add(_fill_divergence(left, right))
@@ -129,11 +133,13 @@ def _same_bytes(a: Run, b: Run, key: str) -> bool:
 
 
 def _signal_key(signal: SignalRow) -> Hashable:
-    return signal.row["symbol"], signal.time_ms
+    return signal.row["strategy"], signal.row["symbol"], signal.time_ms
 
 
-def _fill_key(fill: FillRow) -> Hashable:
-    return fill.row["symbol"], fill.decided_ms, fill.row["action"]
+def fill_key(fill: FillRow) -> Hashable:
+    """A fill's partner in the other run is the one of the same line and entry, and a leg's partner is a leg."""
+    row = fill.row
+    return row["strategy"], row["symbol"], fill.decided_ms, row["action"], row["reason"] == Reason.PARTIAL_TARGET
 
 
 def _signal_divergence(a: SignalRow | None, b: SignalRow | None) -> Divergence | None:

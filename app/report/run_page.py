@@ -13,6 +13,11 @@ from app.report.rendering import cell, document, key_table, pairs, script_files,
 from app.runs.run_on_disk import RunOnDisk
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LEGS_NOTE = '<p class="note">Partial targets are legs: each closed a part of a trade, which has its own reason.</p>'
+_MANAGED_KEYS = '\n<span class="key">◆ leg</span><span class="key stop">┅ a moved stop, in steps</span>'
+_STRATEGY_FILTER = (
+    '<select id="f-strategy" aria-label="Strategy of the trades"><option value="">all strategies</option></select>\n'
+)
 _SCRIPTS = ("packing.js", "theme.js", "lines.js", "trade_marks.js", "candles.js", "trades.js", "report.js")
 
 
@@ -32,6 +37,7 @@ class PageContent(NamedTuple):
     histogram_r: str | None
     scatter: str | None
     scatter_note: str
+    is_managed: bool = False  # whether there are legs or moved stops
 
 
 def page_pieces(content: PageContent) -> Iterator[str]:
@@ -66,6 +72,7 @@ def _body(content: PageContent) -> Iterator[str]:
     has_equity = content.data["equity"] is not None
     equity = '<div id="equity" class="chart tall"></div>' if has_equity else _none("There is no equity to draw.")
     yield _section("Equity and drawdown", equity)
+    yield from _strategies(content)
     yield _section("Candles and trades", _candles(content))
     yield _columns(
         _section("Distribution of trades", _distribution(content)), _section("MAE and MFE", _excursions(content))
@@ -121,8 +128,31 @@ def _candles(content: PageContent) -> str:
 <p class="note">A click into the chart lets the wheel zoom; double click on the scale fits it.</p>
 <p class="legend"><span class="key entry">▲▼ entry</span><span class="key exit">● exit</span>\
 <span class="key good">━ won</span><span class="key bad">━ lost</span><span class="key stop">┅ stop</span>\
-<span class="key target">┅ target</span></p>
+<span class="key target">┅ target</span>{_MANAGED_KEYS if content.is_managed else ""}</p>
 {left_out if content.has_left_out else ""}"""
+
+
+def _strategies(content: PageContent) -> Iterator[str]:
+    results = content.run.results
+    table_of_all = sections.groups(results, "per_strategy", first="strategy")
+    if table_of_all is None:
+        return
+    note = '<p class="note">What each strategy had realised by the end of each UTC day, in quote currency.</p>'
+    chart = '<div id="strategies" class="chart low"></div><p class="legend" id="strategy-keys"></p>'
+    yield _section("Strategies and what they brought", table(table_of_all) + note + chart)
+    rows = sections.correlations(results)
+    if rows:
+        yield _section("Correlation of the strategies' daily results", _correlation_map(rows))
+
+
+def _correlation_map(rows: Sequence[tuple[str, Sequence[sections.MapCell]]]) -> str:
+    heads = "".join(f'<th scope="col">{text(name)}</th>' for name, _ in rows)
+    body = "".join(f'<tr><th scope="row">{text(name)}</th>{"".join(map(_map_cell, own))}</tr>\n' for name, own in rows)
+    return (
+        f'<div class="scroll"><table class="heat"><thead><tr><th scope="col"></th>{heads}</tr></thead><tbody>\n'
+        f'{body}</tbody></table></div><p class="note">Pearson, over all UTC days of the run; 1: they gain and lose on '
+        "the same days, -1: one gains what the other loses. n/a: a strategy that realised nothing.</p>"
+    )
 
 
 def _distribution(content: PageContent) -> str:
@@ -143,25 +173,26 @@ def _excursions(content: PageContent) -> str:
     return f'<p class="note">{note}</p>{content.scatter}'
 
 
-def _heat_map(years: Sequence[tuple[str, Sequence[sections.MonthCell]]] | None) -> str:
+def _heat_map(years: Sequence[tuple[str, Sequence[sections.MapCell]]] | None) -> str:
     if not years:
         return _none("n/a")
     heads = "".join(f'<th scope="col">{name}</th>' for name in _MONTHS)
-    rows = "".join(f'<tr><th scope="row">{year}</th>{"".join(map(_month, months))}</tr>\n' for year, months in years)
+    rows = "".join(f'<tr><th scope="row">{year}</th>{"".join(map(_map_cell, months))}</tr>\n' for year, months in years)
     return (
         f'<div class="scroll"><table class="heat"><thead><tr><th scope="col">%</th>{heads}</tr></thead><tbody>\n'
         f"{rows}</tbody></table></div>\n"
     )
 
 
-def _month(one: sections.MonthCell) -> str:
+def _map_cell(one: sections.MapCell) -> str:
     style = f' class="{"up" if one.weight > 0 else "down"}" style="--weight:{abs(one.weight):.2f}"' if one.text else ""
     return f'<td title="{text(one.title)}"{style}>{text(one.text)}</td>'
 
 
 def _tables(results: Mapping[str, Any]) -> Iterator[str]:
-    exits = sections.groups(results, "exits", first="reason")
-    yield _section("Exits by reason", table(exits) if exits else _none("No trade was closed."))
+    exits = sections.groups(results, "exits", "partial_targets", first="reason")
+    legs = _LEGS_NOTE if results.get("partial_targets") else ""
+    yield _section("Exits by reason", table(exits) + legs if exits else _none("No trade was closed."))
     symbols = sections.groups(results, "per_symbol", first="symbol")
     sides = sections.groups(results, "long", "short", first="side")
     yield _section(
@@ -193,9 +224,11 @@ def _trade_list(content: PageContent) -> str:
     )
     if not len(content.run.trades):
         return without + _none("There was no trade.")
+    several = len(content.run.trades.entry.strategy.names) > 1
+    strategy = _STRATEGY_FILTER if several else ""
     return f"""{without}<div class="bar" id="filters">
 <select id="f-symbol" aria-label="Symbol of the trades"><option value="">all symbols</option></select>
-<select id="f-side" aria-label="Side of the trades"><option value="">both sides</option>\
+{strategy}<select id="f-side" aria-label="Side of the trades"><option value="">both sides</option>\
 <option value="1">long</option><option value="-1">short</option></select>
 <select id="f-reason" aria-label="Reason of the exit"><option value="">all exits</option></select>
 <input id="f-text" type="search" placeholder="number, time, tag …" aria-label="Text in a trade">

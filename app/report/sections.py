@@ -160,6 +160,8 @@ def funnel(results: Json) -> Table | None:
     cancelled = content.get("cancelled") or {}
     rows.append(_stage("cancelled", sum(cancelled.values()), cancelled))
     rows.append(_stage("entries_filled", content.get("entries_filled"), None))
+    if content.get("legs_dropped"):
+        rows.append(_stage("legs_dropped", content["legs_dropped"], None))
     return Table(("stage", "count", "of which"), rows)
 
 
@@ -207,15 +209,15 @@ def candle_sentences(results: Json) -> list[str]:
     ]
 
 
-class MonthCell(NamedTuple):
-    """Return of a month in percent; `weight` from -1 to 1 is how deep its colour is."""
+class MapCell(NamedTuple):
+    """A cell of a heat map; `weight` from -1 to 1 is how deep its colour is."""
 
     text: str
     title: str
     weight: float
 
 
-def heat_map(results: Json) -> list[tuple[str, list[MonthCell]]] | None:
+def heat_map(results: Json) -> list[tuple[str, list[MapCell]]] | None:
     """A row of twelve a year; None where no month is known."""
     months = {row["month"]: row for row in results.get("monthly") or ()}
     if not months:
@@ -226,24 +228,47 @@ def heat_map(results: Json) -> list[tuple[str, list[MonthCell]]] | None:
     return [(year, [_month(months.get(f"{year}-{number:02}"), most) for number in range(1, 13)]) for year in years]
 
 
-def _month(row: Json | None, most: float) -> MonthCell:
+def correlations(results: Json) -> list[tuple[str, list[MapCell]]]:
+    """A row and a column a strategy; none for fewer than two."""
+    return [
+        (name, [_correlation(name, other, value) for other, value in own.items()])
+        for name, own in (results.get("strategy_correlation") or {}).items()
+    ]
+
+
+def _correlation(name: str, other: str, value: float | None) -> MapCell:
+    if value is None:
+        return MapCell(ABSENT, f"{name} and {other}: {ABSENT}", 0.0)
+    return MapCell(f"{value:+.2f}", f"{name} and {other}: {value:+.4f}", value)
+
+
+def _month(row: Json | None, most: float) -> MapCell:
     if row is None:
-        return MonthCell("", "", 0.0)
+        return MapCell("", "", 0.0)
     value = row.get("return_pct")
     if value is None:
-        return MonthCell(ABSENT, f"{row['month']}: {ABSENT}", 0.0)
+        return MapCell(ABSENT, f"{row['month']}: {ABSENT}", 0.0)
     money = value_text("pnl", row.get("pnl"))
-    return MonthCell(f"{value:+.1f}", f"{row['month']}: {value:+.2f} %, {money}", max(-1.0, min(1.0, value / most)))
+    return MapCell(f"{value:+.1f}", f"{row['month']}: {value:+.2f} %, {money}", max(-1.0, min(1.0, value / most)))
 
 
 def settings_rows(settings: Json, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every key with its value, nested ones joined by dots."""
+    """Every key with its value, nested ones joined by dots; of a list of blocks each by its id, or its number."""
     for key, value in settings.items():
         name = f"{path}.{key}" if path else str(key)
-        if isinstance(value, Mapping) and value:
-            yield from settings_rows(value, name)
+        nested = _blocks(value)
+        if nested:
+            yield from settings_rows(nested, name)
         else:
             yield name, "not set" if value is None else str(value)
+
+
+def _blocks(value: Any) -> Json:
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, (list, tuple)) and all(isinstance(one, Mapping) for one in value):
+        return {one.get("id", number): one for number, one in enumerate(value, 1)}
+    return {}
 
 
 def _text(results: Json, path: str) -> str:

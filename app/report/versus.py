@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import DataError
+from app.models.orders import MAIN
 from app.report.curves import equity_line
 from app.report.formats import ABSENT, at, label, minute_text, tone, value_text
 from app.report.making import page_title, period_text
-from app.report.pairing import paired
+from app.report.pairing import fill_key, paired
 from app.report.rendering import cell, document, head_cell, script_files, script_json
 from app.report.sections import Cell, notices, settings_rows
 from app.runs.reader import FillRow, Run
@@ -22,6 +23,9 @@ from app.runs.run_folder import write_whole
 from app.runs.run_on_disk import RunOnDisk, read_run
 
 _LISTED = 500
+_SIDES = ("", "A", "B", "B less A")
+_STRATEGY_FIGURES = ("realized_pnl", "total_trades", "win_rate", "profit_factor", "expectancy_r")
+FigureRow = tuple[str, Cell, Cell, Cell]
 _FIGURES = (
     "total_return_pct", "final_equity", "max_drawdown_pct", "total_trades", "win_rate", "profit_factor", "expectancy",
     "expectancy_r", "sharpe", "sortino", "cagr_pct", "calmar", "exposure_pct", "average_holding_s",
@@ -33,7 +37,7 @@ class TradeDifference:
     """One fill that the runs do not share: what it is in either, or that it is not there."""
 
     time: str
-    symbol: str
+    line: str  # the symbol, with its strategy where there are several
     action: str
     a: str
     b: str
@@ -69,11 +73,11 @@ def _body(a: RunOnDisk, b: RunOnDisk, trades: TradeDifferences, *, has_equity: b
     for name, run in (("A", a), ("B", b)):
         for notice in notices(run):
             yield f'<p class="notice{" alarm" if notice.is_alarm else ""}">{name}: {text(notice.text)}</p>\n'
-    figures = "".join(
-        f'<tr><th scope="row">{text(name)}</th>{cell(x)}{cell(y)}{cell(difference)}</tr>\n'
-        for name, x, y, difference in figure_rows(a.results, b.results)
-    )
-    yield "<section><h2>Figures</h2>" + _grid(("", "A", "B", "B less A"), figures, texts_from=4) + "</section>\n"
+    figures = _figure_cells(figure_rows(a.results, b.results))
+    yield "<section><h2>Figures</h2>" + _grid(_SIDES, figures, texts_from=4) + "</section>\n"
+    strategies = _figure_cells(strategy_rows(a.results, b.results))
+    if strategies:
+        yield "<section><h2>Strategies</h2>" + _grid(_SIDES, strategies, texts_from=4) + "</section>\n"
     chart = (
         '<div id="both" class="chart tall"></div>' if has_equity else '<p class="none">There is no equity to draw.</p>'
     )
@@ -84,6 +88,13 @@ def _body(a: RunOnDisk, b: RunOnDisk, trades: TradeDifferences, *, has_equity: b
     yield f"<section><h2>Fills that differ</h2>\n{_fills(a, b, trades)}</section>\n</main>"
 
 
+def _figure_cells(rows: Iterator[FigureRow]) -> str:
+    return "".join(
+        f'<tr><th scope="row">{text(name)}</th>{cell(x)}{cell(y)}{cell(difference)}</tr>\n'
+        for name, x, y, difference in rows
+    )
+
+
 def _fills(a: RunOnDisk, b: RunOnDisk, trades: TradeDifferences) -> str:
     if trades.problem:
         return f'<p class="notice">The trades were not paired: {text(trades.problem)}.</p>'
@@ -92,7 +103,7 @@ def _fills(a: RunOnDisk, b: RunOnDisk, trades: TradeDifferences) -> str:
         f'<p class="note">{trades.equal:,} fills are the same, {trades.differing:,} differ{first}. Why they part: '
         f"<code>python -m app compare {text(str(a.folder))} {text(str(b.folder))}</code></p>\n"
     )
-    rows = "".join(_text_row((one.time, one.symbol, one.action, one.a, one.b)) for one in trades.listed)
+    rows = "".join(_text_row((one.time, one.line, one.action, one.a, one.b)) for one in trades.listed)
     heads = ("time (UTC)", "symbol", "fill", "A", "B")
     return said + (_grid(heads, rows, ' box" tabindex="0') if rows else "")
 
@@ -120,19 +131,29 @@ document.documentElement.dataset.ready = "yes";
 """
 
 
-def figure_rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[tuple[str, Cell, Cell, Cell]]:
+def figure_rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[FigureRow]:
     """Label, the figure of each, and B less A where both have it."""
     for key in _FIGURES:
-        place = f"performance.{key}"
-        x, y = at(a, place), at(b, place)
-        difference = None if x is None or y is None else y - x
-        text = ABSENT if difference is None else _signed(key, difference)
-        yield (
-            label(key),
-            Cell(value_text(key, x), tone(key, x), place, x),
-            Cell(value_text(key, y), tone(key, y), place, y),
-            Cell(text, tone(key, difference), f"difference.{key}", difference),
-        )
+        yield label(key), *_compared(a, b, f"performance.{key}", f"difference.{key}")
+
+
+def strategy_rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[FigureRow]:
+    """The same of each strategy that either has; none for runs of one strategy."""
+    for name in dict.fromkeys([*(at(a, "per_strategy") or ()), *(at(b, "per_strategy") or ())]):
+        for key in _STRATEGY_FIGURES:
+            place = f"per_strategy.{name}.{key}"
+            yield f"{name}: {label(key)}", *_compared(a, b, place, f"difference.{place}")
+
+
+def _compared(a: Mapping[str, Any], b: Mapping[str, Any], place: str, name: str) -> tuple[Cell, Cell, Cell]:
+    key, x, y = place.rpartition(".")[2], at(a, place), at(b, place)
+    difference = None if x is None or y is None else y - x
+    text = ABSENT if difference is None else _signed(key, difference)
+    return (
+        Cell(value_text(key, x), tone(key, x), place, x),
+        Cell(value_text(key, y), tone(key, y), place, y),
+        Cell(text, tone(key, difference), name, difference),
+    )
 
 
 def differing_settings(a: RunOnDisk, b: RunOnDisk) -> list[tuple[str, str, str]]:
@@ -150,25 +171,22 @@ def trade_differences(a: Path, b: Path) -> TradeDifferences:
     listed: list[tuple[int, TradeDifference]] = []
     differing = equal = 0
     try:
-        for one, other in paired(Run.open(a).fills(), Run.open(b).fills(), _key):
+        for one, other in paired(Run.open(a).fills(), Run.open(b).fills(), fill_key):
             present = one or other
             if present is None or _fill_text(one) == _fill_text(other):
                 equal += 1
                 continue
             differing += 1
             row = present.row
+            line = row["symbol"] if row["strategy"] == MAIN else f"{row['symbol']} {row['strategy']}"
             entry = TradeDifference(
-                minute_text(present.time_ms), row["symbol"], row["action"], _fill_text(one), _fill_text(other)
+                minute_text(present.time_ms), line, row["action"], _fill_text(one), _fill_text(other)
             )
             listed.append((present.time_ms, entry))
     except DataError as error:
         return TradeDifferences([], problem=str(error))
     listed.sort(key=lambda pair: pair[0])
     return TradeDifferences([entry for _, entry in listed[:_LISTED]], differing, equal)
-
-
-def _key(fill: FillRow) -> tuple[str, int, str]:
-    return fill.row["symbol"], fill.decided_ms, fill.row["action"]
 
 
 def _fill_text(fill: FillRow | None) -> str:

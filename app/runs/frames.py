@@ -6,14 +6,18 @@ pandas is imported by the functions: a program that asks for no table does not w
 
 import hashlib
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from app.errors import DataError
+from app.models.orders import MAIN
 from app.runs.fill_columns import ACTION, FILL, NUMBER, OPTIONAL, SIDE, TEXT, Fills, Labels
-from app.runs.trade_table import Trades, read_fills, trades_of
+from app.runs.strategy_days import strategy_days
+from app.runs.trade_table import Trades, legs_among, read_fills, trades_of
+from app.times import parse_time_ms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,27 +46,32 @@ def fills_frame(path: Path) -> "pd.DataFrame":
 def closed_trades_frame(path: Path) -> "pd.DataFrame":
     """One row a trade, entry joined with exit, in the order in which they were closed, indexed by `trade_id`.
 
-    Money is quote currency: `realized_pnl` is net of `commission` and `slippage`, which are those of both fills.
+    Money is quote currency: `realized_pnl` is net of `commission` and `slippage`, which are those of all its fills.
+    `quantity` is the entry's; `exit_time`, `exit_price` and `reason` are those of the last CLOSE, after any `legs`.
     `*_r` is a multiple of the initial risk, NaN where there was none: see docs/metrics.md. `holding` is a Timedelta.
     A position that is still open has no row.
     """
     import pandas as pd
 
-    trades = trades_of(read_fills_whole(path), path)
+    fills = read_fills_whole(path)
+    trades = trades_of(fills, path)
     entry, exit_ = trades.entry, trades.exit
+    legs = np.bincount(fills.trade_id[legs_among(fills)], minlength=int(fills.trade_id.max(initial=0)) + 1)
     risk = trades.initial_risk
     columns = {
         "symbol": _texts(entry.symbol),
+        "strategy": _texts(entry.strategy),
         "side": np.where(entry.sign > 0.0, "LONG", "SHORT"),
         "entry_time": pd.to_datetime(entry.time_ms, unit="ms", utc=True),
         "exit_time": pd.to_datetime(exit_.time_ms, unit="ms", utc=True),
         "holding": pd.to_timedelta(trades.held_ms, unit="ms"),
         "entry_price": entry.price,
         "exit_price": exit_.price,
-        "quantity": exit_.quantity,
+        "quantity": entry.quantity,
         "stop_loss": entry.stop,
         "take_profit": entry.target,
         "reason": _texts(exit_.reason),
+        "legs": legs[exit_.trade_id],
         "realized_pnl": trades.pnl,
         "commission": entry.commission + exit_.commission,
         "slippage": entry.slippage + exit_.slippage,
@@ -71,11 +80,34 @@ def closed_trades_frame(path: Path) -> "pd.DataFrame":
         "mfe": exit_.mfe,
         "mae_r": exit_.mae / risk,
         "mfe_r": exit_.mfe / risk,
-        "both_levels": exit_.both_levels,
+        "both_levels": entry.both_levels | exit_.both_levels,
         "target_touched": exit_.target_touched,
         "tag": _texts(entry.tag),
     }
     return pd.DataFrame(columns, index=pd.Index(exit_.trade_id, name="trade_id"))
+
+
+def strategies_frame(results: Mapping[str, Any]) -> "pd.DataFrame":
+    """`per_strategy` of results.json, indexed by the id."""
+    import pandas as pd
+
+    found = results.get("per_strategy")
+    if not found:
+        own = results.get("performance", {})
+        found = {MAIN: {name: own.get(name) for name in results.get("long", {})}}  # the figures of any group
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("strategy")
+
+
+def strategy_days_frame(path: Path, results: Mapping[str, Any]) -> "pd.DataFrame":
+    """Realised results by UTC day, a column a strategy; every day of the run has a row."""
+    import pandas as pd
+
+    period = results.get("period") or {}
+    fills = read_fills_whole(path)
+    span = (parse_time_ms(period[end]) if period.get(end) else 0 for end in ("start", "end"))
+    days = strategy_days(fills, list(results.get("per_strategy") or (MAIN,)), *span)
+    index = pd.to_datetime(days.ends_ms, unit="ms", utc=True).rename("timestamp")
+    return pd.DataFrame(days.realized_pnl, index=index, columns=pd.Index(days.strategies, name="strategy"))
 
 
 def closed_trades(path: Path) -> Trades:

@@ -17,6 +17,7 @@ from app.runs.daily import EquityPath, EquityScan, EquitySeries, equity_blocks
 from app.runs.fill_columns import Fills, Labels
 from app.runs.quotients import Floats, Ints, ratio
 from app.runs.ratios import monthly, risk_ratios
+from app.runs.strategy_days import correlation, strategy_days
 from app.runs.tally import TradeTotals
 from app.runs.trade_stats import excursions, exposed_ms, group_statistics, trade_statistics
 from app.runs.trade_table import Trades, among, read_fills, trades_of
@@ -44,6 +45,7 @@ class RunFiles:
     last_closes: Mapping[str, float]
     target_rate: float | None = None  # commission of a target, where it has a rate of its own
     tripped_ms: int | None = None  # the kill switch, the first time
+    strategies: Sequence[str] = ()  # the ids, where the config has a list of them
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class RunMetrics:
     short: Block
     per_symbol: dict[str, Block]
     per_strategy: dict[str, Block]
+    strategy_correlation: dict[str, dict[str, float | None]] | None
     per_reason: dict[str, Block]
     per_tag: dict[str, Block]
     tags_left_out: int
@@ -83,7 +86,8 @@ def run_metrics(files: RunFiles) -> RunMetrics:
         long=group_statistics(trades.only(trades.exit.sign > 0.0)),
         short=group_statistics(trades.only(trades.exit.sign < 0.0)),
         per_symbol=_groups(trades, trades.entry.symbol, files.symbols),
-        per_strategy=_groups(trades, trades.entry.strategy, trades.entry.strategy.names),
+        per_strategy=_groups(trades, trades.entry.strategy, files.strategies) if files.strategies else {},
+        strategy_correlation=_correlation(files, fills, path) if len(files.strategies) > 1 else None,
         per_reason=_groups(trades, trades.exit.reason, trades.exit.reason.names),
         per_tag=by_tag,
         tags_left_out=left_out,
@@ -139,19 +143,28 @@ def _to_halt(files: RunFiles, tripped_ms: int, fills: Fills, trades: Trades) -> 
     path = _scanned(files, equity_blocks(files.equity), until_ms=tripped_ms)
     before = trades.only(trades.entry.time_ms <= tripped_ms)
     opened = among(fills.trade_id, fills.trade_id[fills.opens & (fills.time_ms <= tripped_ms)])
-    equity = float(path.marks[-1])
+    equity, kept = float(path.marks[-1]), trades.kept_legs
     return {
         "time": iso_ms(tripped_ms),
         "final_equity": equity,
         "total_return_pct": 100.0 * (equity / files.starting_balance - 1.0),
         "max_drawdown_pct": 100.0 * path.max_drawdown,
-        **_totals(before),
+        **_totals(before, kept.realized_pnl[among(kept.trade_id, fills.trade_id[opened])]),
         **_performance(path, fills.only(opened), before),
     }
 
 
-def _totals(trades: Trades) -> Block:
-    return TradeTotals(len(trades), int((trades.pnl > 0.0).sum()), float(trades.pnl.sum())).as_dict()
+def _correlation(files: RunFiles, fills: Fills, path: EquityPath) -> dict[str, dict[str, float | None]]:
+    end_ms = int(path.times_ms[-1])
+    return correlation(strategy_days(fills, files.strategies, files.start_ms, end_ms))
+
+
+def _totals(trades: Trades, kept_legs: Floats) -> Block:
+    # What was realised of positions that are still open counts, as it does in the run's own totals.
+    realized_pnl = float(trades.pnl.sum())
+    if kept_legs.size:
+        realized_pnl += float(kept_legs.sum())
+    return TradeTotals(len(trades), int((trades.pnl > 0.0).sum()), realized_pnl).as_dict()
 
 
 def _costs(fills: Fills, trades: Trades) -> Block:
@@ -184,11 +197,12 @@ def _by_code(trades: Trades, labels: Labels) -> dict[int, Trades]:
 
 def _per_tag(trades: Trades) -> tuple[dict[str, Block], int]:
     # By the tag of the entry: it says why the trade was made.
-    tags = trades.entry.tag
+    tags, kept = trades.entry.tag, trades.kept_legs
     counts = Counter(tags.codes.tolist())
     listed = [code for code, _ in counts.most_common(TAGS_LISTED)]  # equal counts in the order of appearance
     table: dict[str, Block] = {}
     own = _by_code(trades, tags)
     for code in listed:
-        table[tags.names[code]] = {**_totals(own[code]), **group_statistics(own[code])}
+        name = tags.names[code]
+        table[name] = {**_totals(own[code], kept.realized_pnl[kept.tag.equal(name)]), **group_statistics(own[code])}
     return table, len(counts) - len(listed)

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.models.orders import Side
 from app.runs.equity import EquityLog
-from app.runs.metrics import RunFiles, run_metrics
+from app.runs.metrics import RunFiles, RunMetrics, run_metrics
 from app.runs.recorder import RunRecorder
 from app.runtime.funnel import Funnel
 from app.times import iso_ms
@@ -65,7 +65,8 @@ def build_results(
     tally = recorder.tally
     candles = dict(recorder.candles)
     first_ms, last_ms = recorder.first_open_ms, recorder.last_close_ms
-    metrics = run_metrics(_files(facts, recorder, starting_balance, equity))
+    strategies = _strategies(facts, recorder)
+    metrics = run_metrics(_files(facts, recorder, strategies, starting_balance, equity))
     return {
         "format": FORMAT,
         "mode": facts.mode,
@@ -111,7 +112,7 @@ def build_results(
             }
             for symbol in candles
         },
-        **_per_strategy(facts, recorder, metrics.per_strategy),
+        **_per_strategy(strategies, recorder, metrics),
         **({"partial_targets": tally.legs.as_dict()} if tally.legs.trades else {}),
         "per_tag": metrics.per_tag,
         "tags_left_out": metrics.tags_left_out,
@@ -120,7 +121,14 @@ def build_results(
     }
 
 
-def _files(facts: RunFacts, recorder: RunRecorder, starting_balance: float, equity: float) -> RunFiles:
+def _strategies(facts: RunFacts, recorder: RunRecorder) -> Sequence[str]:
+    # Those of the config, then those of earlier epochs; none where the config has no list.
+    return tuple(dict.fromkeys((*facts.strategies, *recorder.tally.by_strategy))) if facts.strategies else ()
+
+
+def _files(
+    facts: RunFacts, recorder: RunRecorder, strategies: Sequence[str], starting_balance: float, equity: float
+) -> RunFiles:
     start_ms = recorder.first_open_ms
     tripped = None if start_ms is None or not facts.trips else max(facts.trips[0][0], start_ms)
     return RunFiles(
@@ -134,6 +142,7 @@ def _files(facts: RunFacts, recorder: RunRecorder, starting_balance: float, equi
         last_closes=facts.marks,
         target_rate=facts.target_rate,
         tripped_ms=tripped,
+        strategies=strategies,
     )
 
 
@@ -152,12 +161,13 @@ def _performance(
     }
 
 
-def _per_strategy(facts: RunFacts, recorder: RunRecorder, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    if not facts.strategies:
+def _per_strategy(strategies: Sequence[str], recorder: RunRecorder, metrics: RunMetrics) -> dict[str, Any]:
+    if not strategies:
         return {}
     totals = recorder.tally.by_strategy
-    ids = [*facts.strategies, *(one for one in totals if one not in facts.strategies)]
-    return {"per_strategy": {one: {**totals[one].as_dict(), **metrics.get(one, {})} for one in ids}}
+    found = {one: {**totals[one].as_dict(), **metrics.per_strategy[one]} for one in strategies}
+    together = metrics.strategy_correlation
+    return {"per_strategy": found, **({} if together is None else {"strategy_correlation": together})}
 
 
 def _kill_switch(facts: RunFacts, first_ms: int | None, last_ms: int | None) -> dict[str, Any] | None:

@@ -100,6 +100,20 @@ class RunResults(Mapping[str, Any]):
         return equity_frame(self.folder / EQUITY, written_sha256(self.manifest, "equity"))
 
     @property
+    def per_strategy(self) -> "pd.DataFrame":
+        """One row a strategy, its totals and statistics as columns; of a run of one strategy the row `main`."""
+        from app.runs.frames import strategies_frame
+
+        return strategies_frame(self._content)
+
+    @property
+    def strategy_days(self) -> "pd.DataFrame":
+        """What each strategy realised, a column each, by the time that ends the UTC day; `.cumsum()` adds it up."""
+        from app.runs.frames import strategy_days_frame
+
+        return strategy_days_frame(self._trade_log, self._content)
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """The figures of the run by one name each: `sharpe`, `costs.commission`, `uncertainty.costs.2x.final_equity`.
 

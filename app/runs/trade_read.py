@@ -12,22 +12,25 @@ from typing import NamedTuple
 import numpy as np
 
 from app.errors import DataError
+from app.models.orders import Reason
 from app.runs.fill_columns import Fills
 from app.runs.quotients import Bools, Floats, Ints
-from app.runs.trade_table import fills_until_fault, no_fills
+from app.runs.trade_table import fills_until_fault, legs_among, no_fills, with_legs
 
 
 @dataclass(frozen=True)
 class TradeTable:
     """A row a trade, in the order of the entries. Prices and money in quote currency, `pnl` net of both commissions.
 
-    `exit` holds what it may where `is_closed` is False: everything that is read off here is NaN then, as is what the
-    log does not have. MAE and MFE are currency, 0 or more.
+    `exit` is the last CLOSE with the money of the trade's `legs`. It holds what it may where `is_closed` is False:
+    everything that is read off here is NaN then, as is what the log does not have. MAE and MFE are currency, 0 or more.
+    `closes` are all CLOSE rows as the log has them, in its order; among them the legs of trades that are still open.
     """
 
     entry: Fills
     exit: Fills
     is_closed: Bools
+    closes: Fills
 
     def __len__(self) -> int:
         return len(self.entry.price)
@@ -71,17 +74,31 @@ class TradeTable:
     def exits_inside(self, slippage_rate: float, *, at_close: bool) -> Bools:
         """Whether an exit is stamped with the close of its own candle, not with the open of it (RULES, Fills).
 
-        So are a stop or a target that was met at its level, a flatten, and with `fill: close` every market order.
+        So are a stop or a target that was met at its level, a stop met inside the candle that filled a limit entry, a
+        flatten, and with `fill: close` every market order.
         """
-        price, stop, reason = self.exit.price, self.entry.stop, self.exit.reason
+        price, stop, reason = self.exit.price, self.exit.stop, self.exit.reason
         inside = np.full(len(self), at_close)
-        at_target, at_stop = reason.equal("take_profit"), reason.equal("stop_loss") & np.isfinite(stop)
+        at_target = reason.equal(Reason.TAKE_PROFIT)
+        at_stop = reason.equal(Reason.STOP_LOSS) | reason.equal(Reason.TRAILING_STOP) | reason.equal(Reason.BREAK_EVEN)
+        at_stop &= np.isfinite(stop)
         inside[at_target] = (price == self.entry.target)[at_target]
         level = stop * (1.0 - self.entry.sign * slippage_rate)
         inside[at_stop] = (np.abs(price - level) <= 1e-9 * price)[at_stop]
+        inside |= (
+            at_stop & self.entries_inside(slippage_rate, at_close=False) & (self.exit.time_ms == self.entry.time_ms)
+        )
         for flattened in ("end_of_data", "shutdown", "error"):
             inside |= reason.equal(flattened)
         return inside & self.is_closed
+
+    def entries_inside(self, slippage_rate: float, *, at_close: bool) -> Bools:
+        """Whether an entry is stamped with the close of its own candle: with `fill: close`, or a limit that was met.
+
+        A limit that was met has no slippage, every other entry has, unless the run knows none: then it is not told.
+        """
+        met: Bools = (self.entry.slippage == 0.0) & (slippage_rate > 0.0)
+        return met | at_close
 
     def _of_exit(self, column: Floats) -> Floats:
         return np.where(self.is_closed, column, np.nan)
@@ -118,10 +135,15 @@ def read_trades(path: Path) -> TradeLogContent:
 
 def trade_table(fills: Fills) -> TradeTable:
     """Fills of which each CLOSE comes after its OPEN."""
-    opens, closes = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens)
+    is_leg = legs_among(fills)
+    opens, lasts = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens & ~is_leg)
     exits = np.full(len(opens), -1, np.int64)
-    exits[_places(fills, opens, closes)] = closes
-    return TradeTable(fills.only(opens), fills.only(np.maximum(exits, 0)), exits >= 0)
+    exits[_places(fills, opens, lasts)] = np.arange(len(lasts))
+    closes = last = fills.only(~fills.opens)
+    if is_leg.any():
+        last = with_legs(fills.only(lasts), fills.only(is_leg))
+    exit_ = last.only(np.maximum(exits, 0)) if len(lasts) else fills.only(opens)
+    return TradeTable(fills.only(opens), exit_, exits >= 0, closes)
 
 
 def _places(fills: Fills, opens: Ints, closes: Ints) -> Ints:

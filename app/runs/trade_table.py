@@ -27,17 +27,25 @@ _NO_NUMBER = "holds what is no number or time"
 
 @dataclass(frozen=True)
 class Trades:
-    """Closed trades in the order in which they were closed: row i of `entry` and of `exit` are the same trade's."""
+    """Closed trades in the order in which they were closed: row i of each table is the same trade's.
+
+    `last` is the last CLOSE as the log has it; `exit` is the same row with the trade's legs added to its money (PnL,
+    costs, excursions). `kept_legs` are the legs of positions that are still open: money of the run, of no closed trade.
+    """
 
     entry: Fills
     exit: Fills
+    last: Fills
+    kept_legs: Fills
 
     def __len__(self) -> int:
         return len(self.exit.price)
 
     def only(self, where: Bools | Ints | slice) -> "Trades":
         """These trades."""
-        return Trades(self.entry.only(where), self.exit.only(where))
+        exits = self.exit.only(where)
+        last = exits if self.last is self.exit else self.last.only(where)
+        return Trades(self.entry.only(where), exits, last, self.kept_legs)
 
     @property
     def pnl(self) -> Floats:
@@ -46,7 +54,7 @@ class Trades:
 
     @property
     def costs(self) -> Floats:
-        """Commission and slippage of both fills."""
+        """Commission and slippage of all its fills."""
         one, other = self.entry, self.exit
         return one.commission + other.commission + one.slippage + other.slippage
 
@@ -112,10 +120,9 @@ def no_fills() -> Fills:
 def trades_of(fills: Fills, path: Path) -> Trades:
     """Each trade's last CLOSE with its OPEN; positions still open are left out.
 
-    The exit's money (PnL, costs, excursions) is the sum over the trade's legs and its last CLOSE. DataError for a CLOSE
-    whose OPEN is not there.
+    DataError for a CLOSE whose OPEN is not there.
     """
-    is_leg = fills.reason.equal(Reason.PARTIAL_TARGET) & ~fills.opens
+    is_leg = legs_among(fills)
     opens, closes = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens & ~is_leg)
     order = np.argsort(fills.trade_id[opens], kind="stable")
     ids, wanted = fills.trade_id[opens][order], fills.trade_id[closes]
@@ -123,10 +130,15 @@ def trades_of(fills: Fills, path: Path) -> Trades:
     places = np.searchsorted(ids, wanted)
     if not found.all():
         raise DataError(f"{path}: the CLOSE of trade {wanted[~found][0]} has no OPEN before it")
-    exits = fills.only(closes)
-    if is_leg.any():
-        exits = with_legs(exits, fills.only(is_leg))
-    return Trades(fills.only(opens[order[places]]), exits)
+    last, legs = fills.only(closes), fills.only(is_leg)
+    exits = with_legs(last, legs) if is_leg.any() else last
+    kept = legs.only(~among(legs.trade_id, last.trade_id))
+    return Trades(fills.only(opens[order[places]]), exits, last, kept)
+
+
+def legs_among(fills: Fills) -> Bools:
+    """Which rows closed a part of a trade that went on."""
+    return fills.reason.equal(Reason.PARTIAL_TARGET) & ~fills.opens
 
 
 def with_legs(exits: Fills, legs: Fills) -> Fills:

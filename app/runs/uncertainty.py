@@ -32,7 +32,7 @@ def uncertainty(
     costs = float((fills.commission + fills.slippage).sum())
     gained = final_equity - starting_balance + costs
     return {
-        "both_levels": int(trades.exit.both_levels.sum()),
+        "both_levels": int((trades.entry.both_levels | trades.exit.both_levels).sum()),
         "targets_touched": int(trades.exit.target_touched.sum()),
         "pessimistic": result(0.0),
         "optimistic": result(float(optimistic_gain(trades, target_rate).sum())),
@@ -48,17 +48,20 @@ def optimistic_gain(trades: Trades, target_rate: float | None = None) -> Floats:
     """What each trade would have gained had its target been reached where the candles leave that open.
 
     These are the trades stopped in a candle that also passed the target, and those whose target was touched, not
-    passed: they would have left at the target, without slippage. Never below zero: a trade that did better stays.
+    passed: they would have left at the target, without slippage. Legs that were closed before stay; where the candle
+    of a limit entry is in doubt all of the trade would have. Never below zero: a trade that did better stays.
     """
-    entry, exit_ = trades.entry, trades.exit
+    entry, last = trades.entry, trades.last
     rate = entry.commission / (entry.price * entry.quantity) if target_rate is None else target_rate
+    quantity = np.where(entry.both_levels, entry.quantity, last.quantity)
+    earned = np.where(entry.both_levels, trades.pnl, last.realized_pnl)
     at_target = (
-        entry.sign * entry.quantity * (exit_.target - entry.price)
-        - entry.commission
-        - rate * exit_.target * entry.quantity
+        entry.sign * quantity * (last.target - entry.price)
+        - entry.commission * (quantity / entry.quantity)
+        - rate * last.target * quantity
     )
-    open_to_doubt = exit_.both_levels | exit_.target_touched
-    return np.where(open_to_doubt, np.maximum(at_target - trades.pnl, 0.0), 0.0)
+    open_to_doubt = entry.both_levels | last.both_levels | last.target_touched
+    return np.where(open_to_doubt, np.maximum(at_target - earned, 0.0), 0.0)
 
 
 def cost_change(fills: Fills, times: float) -> float:

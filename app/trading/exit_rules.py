@@ -93,14 +93,25 @@ def exits_of(position: Position, candle: Candle, rules: FillRules) -> list[Exit]
     return exits
 
 
-def stop_after_limit(position: Position, candle: Candle) -> Exit | None:
-    """On the candle inside which a limit entry was filled: what came before the fill is not known, so only the stop."""
-    stop, side = position.stop, position.side
+def exits_after_limit(position: Position, candle: Candle, rules: FillRules) -> list[Exit]:
+    """On the candle inside which a limit entry was filled: what came before the fill is not known, so only the stop.
+
+    With `target_first` legs and target are taken for what came after it, before the stop.
+    """
+    stop, side, close_ms, exits = position.stop, position.side, candle.close_time_ms, []
+    if rules.target_first:
+        far = candle.high if side is Side.LONG else candle.low
+        for leg in position.legs:
+            if rules.is_past(side * (far - leg.price)):
+                exits.append(Exit(ExitRule.LEG_REACHED, leg.price, close_ms, Reason.PARTIAL_TARGET, True, False, leg))
+        if rules.is_past(side * (far - position.target)):
+            target = position.target
+            return [*exits, Exit(ExitRule.TARGET_REACHED, target, close_ms, Reason.TAKE_PROFIT, True, False)]
     near = candle.low if side is Side.LONG else candle.high
-    if side * (near - stop) > 0.0:
-        return None
-    price = candle.open if side * (candle.open - stop) < 0.0 else stop
-    return Exit(ExitRule.STOP_AFTER_LIMIT, price, candle.close_time_ms, Reason.STOP_LOSS, False, False)
+    if side * (near - stop) <= 0.0:
+        price = candle.open if side * (candle.open - stop) < 0.0 else stop
+        exits.append(Exit(ExitRule.STOP_AFTER_LIMIT, price, close_ms, Reason.STOP_LOSS, False, False))
+    return exits
 
 
 def reaches_a_limit(position: Position, candle: Candle, rules: FillRules) -> bool:

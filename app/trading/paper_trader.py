@@ -8,7 +8,7 @@ order was decided.
 from app.models.events import Execution
 from app.models.market import Candle, Slice
 from app.models.orders import CloseOrder, EntryOrder, Line, Order, Position, Reason
-from app.trading.exit_rules import Exit, ExitRule, FillRules, exits_of, moved_stop, stop_after_limit
+from app.trading.exit_rules import Exit, ExitRule, FillRules, exits_after_limit, exits_of, moved_stop
 from app.trading.ledger import Ledger
 
 
@@ -78,10 +78,11 @@ class PaperTrader:
             self._account.pending[order.line] = order.resting()
 
     def _after_limit(self, position: Position, order: EntryOrder, candle: Candle) -> None:
-        out = stop_after_limit(position, candle)
-        if out is not None:
-            self._take(position, out, candle, decided_ms=order.signal_time_ms)
-            return
+        for out in exits_after_limit(position, candle, self._rules):
+            left = self._take(position, out, candle, decided_ms=order.signal_time_ms)
+            if left is None:
+                return
+            position = left
         held = position.held
         held.lowest = min(held.lowest, candle.low if position.side > 0 else candle.close)
         held.highest = max(held.highest, candle.close if position.side > 0 else candle.high)

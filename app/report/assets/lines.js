@@ -56,6 +56,27 @@ function drawSharpe(element, content) {
   return chart;
 }
 
+// A colour of its own for each of the first eight strategies; after them the colours come again, dashed.
+const STRATEGY_COLOURS = 8;
+
+function drawStrategies(element, keys, content) {
+  const chart = makeChart(element);
+  content.names.forEach((name, place) => {
+    const tint = `line-${place % STRATEGY_COLOURS}`;
+    const lineStyle = place < STRATEGY_COLOURS ? LightweightCharts.LineStyle.Solid : LightweightCharts.LineStyle.Dashed;
+    const series = chart.addSeries(LightweightCharts.LineSeries, { lineWidth: 2, lineStyle, priceLineVisible: false });
+    themed(series, () => ({ color: colour(tint) }));
+    series.setData(points(content.times_ms, content.values[place]));
+    const key = document.createElement("span");
+    key.className = "key";
+    key.style.color = `var(--${tint})`;
+    key.textContent = `${place < STRATEGY_COLOURS ? "━" : "┅"} ${name}`;
+    keys.append(key);
+  });
+  chart.timeScale().fitContent();
+  return chart;
+}
+
 function drawTwo(element, both) {
   const chart = makeChart(element);
   for (const [name, tint] of [["a", "accent"], ["b", "stop"]]) {

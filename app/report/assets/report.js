@@ -14,6 +14,7 @@ async function start() {
   const element = (id) => document.getElementById(id);
   if (page.equity && element("equity")) drawEquity(element("equity"), page.equity);
   if (page.sharpe && element("sharpe")) drawSharpe(element("sharpe"), page.sharpe);
+  if (page.strategies && element("strategies")) drawStrategies(element("strategies"), element("strategy-keys"), page.strategies);
   const trades = await readTrades();
   let candles = null;
   if (element("candles")) {

@@ -50,7 +50,8 @@ class TradeMarks {
   autoscaleInfo() {
     const trade = this.trades.find((one) => one.trade_id === this.selected);
     if (!trade) return null;
-    const prices = [trade.entry_price, trade.exit_price, trade.stop, trade.target].filter((price) => price !== null);
+    const steps = (trade.stops ?? []).map(([, price]) => price);
+    const prices = [trade.entry_price, trade.exit_price, trade.stop, trade.target, ...steps].filter((price) => price !== null);
     return { priceRange: { minValue: Math.min(...prices), maxValue: Math.max(...prices) } };
   }
 
@@ -74,13 +75,28 @@ class TradeMarks {
       const isChosen = trade.trade_id === this.selected;
       stroke(context, result, isChosen ? 3 : 1.5, [], from, entry, to, exit);
       if (!inFull && !isChosen) continue;
-      for (const level of ["stop", "target"]) {
-        const y = trade[level] === null ? null : this.series.priceToCoordinate(trade[level]);
-        if (y !== null) stroke(context, tint[level], isChosen ? 2 : 1, [4, 3], from, y, Math.max(to, from + 4), y);
+      for (const [level, steps] of [["stop", trade.stops ?? []], ["target", []]]) {
+        if (trade[level] !== null) this.level(context, tint[level], isChosen ? 2 : 1, [[trade.entry_at_ms, trade[level]], ...steps], Math.max(to, from + 4));
       }
       triangle(context, tint.ink, from, entry, trade.side);
+      for (const [ms, price, pnl] of trade.legs ?? []) {
+        const x = scale.logicalToCoordinate(this.indexOf(ms));
+        const y = this.series.priceToCoordinate(price);
+        if (x !== null && y !== null) diamond(context, pnl > 0 ? tint.good : tint.bad, x, y);
+      }
       if (trade.exit_ms !== null) dot(context, result, to, exit);
     }
+  }
+
+  // Steps of [ms, price], each until the next one, the last one until `end`.
+  level(context, style, width, steps, end) {
+    const places = steps.map(([ms, price]) => [this.chart.timeScale().logicalToCoordinate(this.indexOf(ms)), this.series.priceToCoordinate(price)]);
+    places.forEach(([x, y], step) => {
+      const [nextX, nextY] = places[step + 1] ?? [end, null];
+      if (x === null || y === null || nextX === null) return;
+      stroke(context, style, width, [4, 3], x, y, nextX, y);
+      if (nextY !== null) stroke(context, style, width, [4, 3], nextX, y, nextX, nextY);
+    });
   }
 }
 
@@ -93,6 +109,16 @@ function stroke(context, style, width, dashes, x1, y1, x2, y2) {
   context.lineTo(x2, y2);
   context.stroke();
   context.setLineDash([]);
+}
+
+function diamond(context, style, x, y) {
+  context.fillStyle = style;
+  context.beginPath();
+  context.moveTo(x, y - 5);
+  context.lineTo(x + 5, y);
+  context.lineTo(x, y + 5);
+  context.lineTo(x - 5, y);
+  context.fill();
 }
 
 function triangle(context, style, x, y, side) {

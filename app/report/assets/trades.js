@@ -26,13 +26,17 @@ const COLUMNS = [
   { name: "tag", label: "tag", show: String, isText: true },
 ];
 
+const STRATEGY = { name: "strategy", label: "strategy", show: String, isText: true };
+
 class TradeList {
   constructor(element, trades, choose) {
     Object.assign(this, { element, trades, choose, sorted: { name: "trade_id", rising: true } });
-    this.controls = Object.fromEntries(["symbol", "side", "reason", "text"].map((id) => [id, document.getElementById(`f-${id}`)]));
+    this.controls = Object.fromEntries(["symbol", "strategy", "side", "reason", "text"].map((id) => [id, document.getElementById(`f-${id}`)]).filter(([, control]) => control));
     this.count = document.getElementById("trade-count");
+    if (trades[0]?.strategy !== undefined && !COLUMNS.includes(STRATEGY)) COLUMNS.splice(2, 0, STRATEGY);
     this.build();
     this.offer("symbol");
+    if (this.controls.strategy) this.offer("strategy");
     this.offer("reason");
     for (const control of Object.values(this.controls)) control.addEventListener("input", () => this.update());
     element.addEventListener("scroll", () => this.draw());
@@ -73,11 +77,12 @@ class TradeList {
   }
 
   update() {
-    const { symbol, side, reason, text } = this.controls;
+    const { symbol, strategy, side, reason, text } = this.controls;
     const words = text.value.trim().toLowerCase();
     const rows = this.trades.filter(
       (trade) =>
         (!symbol.value || trade.symbol === symbol.value) &&
+        (!strategy?.value || trade.strategy === strategy.value) &&
         (!side.value || String(trade.side) === side.value) &&
         (!reason.value || trade.reason === reason.value) &&
         (!words || rowText(trade).includes(words)),

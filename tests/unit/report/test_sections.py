@@ -98,7 +98,7 @@ def test_months() -> None:
     ]
     table = sections.heat_map({"monthly": rows})
     assert table is not None and [year for year, _ in table] == ["2024", "2025"]
-    assert table[0][1][11] == sections.MonthCell("-4.0", "2024-12: -4.00 %, -400.00", -1.0)
+    assert table[0][1][11] == sections.MapCell("-4.0", "2024-12: -4.00 %, -400.00", -1.0)
     assert table[1][1][1].weight == 0.5 and table[1][1][2].text == "n/a" and table[1][1][0].text == ""
 
 

@@ -64,25 +64,40 @@ def test_both_fills_of_a_trade_know_when_its_entry_was_decided(folder: Path) -> 
     assert waited, "an entry that waited for its symbol's next traded candle is among them"
 
 
-def test_an_order_that_waits_is_not_lost_behind_later_signals_of_its_symbol(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("waits", "later"), [(("main", "AAA/X"), ("main", "BBB/X")), (("up", "AAA/X"), ("down", "AAA/X"))]
+)
+def test_an_order_that_waits_is_not_lost_behind_later_signals(
+    folder: Path, waits: tuple[str, str], later: tuple[str, str]
+) -> None:
     signals, fills = rows_of(folder / "signals.csv"), rows_of(trades_of(folder))
     entry = next(row for row in fills if row["action"] == "OPEN")
     names, columns = list(signals[0]), list(entry)
     written = [
-        {**dict.fromkeys(names, ""), "timestamp": iso_ms(START_MS + minute * MINUTE_MS), "symbol": symbol,
-         "action": "LONG", "outcome": outcome, "order_id": order_id}
-        for minute, symbol, outcome, order_id in (
-            (1, "AAA/X", "order", "1"), (2, "AAA/X", "order_pending", ""), (3, "BBB/X", "order", "2"),
+        {**dict.fromkeys(names, ""), "timestamp": iso_ms(START_MS + minute * MINUTE_MS), "strategy": line[0],
+         "symbol": line[1], "action": "LONG", "outcome": outcome, "order_id": order_id}
+        for minute, line, outcome, order_id in (
+            (1, waits, "order", "1"), (2, waits, "order_pending", ""), (3, later, "order", "2"),
         )
     ]  # fmt: skip
     write_rows(folder / "signals.csv", names, written)
     at = iso_ms(START_MS + 9 * MINUTE_MS)
     opened = [
-        {**entry, "symbol": symbol, "order_id": number, "trade_id": number, "timestamp": at}
-        for symbol, number in (("BBB/X", "2"), ("AAA/X", "1"))
+        {**entry, "strategy": line[0], "symbol": line[1], "order_id": number, "trade_id": number, "timestamp": at}
+        for line, number in ((later, "2"), (waits, "1"))
     ]
     write_rows(trades_of(folder), columns, opened)
     assert [(fill.decided_ms - START_MS) // MINUTE_MS for fill in Run.open(folder).fills()] == [3, 1]
+
+
+def test_every_close_of_a_trade_with_legs_has_the_decision_of_its_entry(folder: Path) -> None:
+    rows = rows_of(trades_of(folder))
+    entry, close = rows[0], next(row for row in rows if row["action"] == "CLOSE")
+    legs = [{**close, "trade_id": entry["trade_id"], "reason": reason} for reason in ("partial_target", "stop_loss")]
+    write_rows(trades_of(folder), list(entry), [entry, *legs])
+    decided = [fill.decided_ms for fill in Run.open(folder).fills()]
+    assert decided == [decided[0]] * 3
+    assert decided[0] < Run.open(folder).period_ms[1]
 
 
 def test_a_fill_of_an_order_that_no_signal_has_is_its_own(folder: Path) -> None:
