@@ -5,7 +5,7 @@ import pytest
 from app.models.exits import BreakEven, Exits, Leg, Partial, Trailing
 from app.models.market import Candle
 from app.models.orders import HeldRange, Position, Reason, Side
-from app.trading.exit_rules import ExitRule, FillRules, exits_of, legs_of, moved_stop, stop_after_limit
+from app.trading.exit_rules import ExitRule, FillRules, exits_after_limit, exits_of, legs_of, moved_stop
 from app.trading.instruments import Instrument
 
 RULES = FillRules()
@@ -78,8 +78,8 @@ def test_a_moved_stop_names_what_moved_it() -> None:
     ("prices", "price"), [((104, 105, 91, 95), None), ((104, 105, 90, 95), 90.0), ((88, 105, 80, 95), 88.0)]
 )
 def test_after_a_limit_only_the_stop_is_looked_at(side: Side, prices: tuple[float, ...], price: float | None) -> None:
-    out = stop_after_limit(position(side), candle(side, *prices))
-    assert (out and out.price) == (None if price is None else 100.0 + side * (price - 100.0))
+    found = exits_after_limit(position(side), candle(side, *prices), RULES)
+    assert [out.price for out in found] == ([] if price is None else [100.0 + side * (price - 100.0)])
 
 
 @pytest.mark.parametrize("side", Side)
@@ -106,9 +106,11 @@ def test_where_the_stop_goes(side: Side, exits: Exits, best: float, expected: tu
 
 def test_a_percent_trails_the_best_price_itself() -> None:
     exits = Exits(trailing=Trailing(distance_pct=0.05))
-    assert moved_stop(position(), exits, 110.0, Instrument()) == (pytest.approx(104.5), Reason.TRAILING_STOP)
-    short = moved_stop(position(Side.SHORT), exits, 90.0, Instrument())
-    assert short == (pytest.approx(94.5), Reason.TRAILING_STOP)
+    long, short = (
+        moved_stop(position(side), exits, 100.0 + side * 10.0, Instrument()) for side in (Side.LONG, Side.SHORT)
+    )
+    assert long is not None and long[0] == pytest.approx(104.5)
+    assert short is not None and short[0] == pytest.approx(94.5)
 
 
 def test_legs_are_rounded_and_dropped() -> None:
