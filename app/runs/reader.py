@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.errors import ConfigError, DataError, NewerFormatError
-from app.models.orders import Line, Reason
+from app.models.orders import GOES_ON, Line
 from app.runs import manifest, results
 from app.runs.fill_columns import COLUMNS
 from app.runs.manifest import sha256_of, written_sha256
