@@ -1,4 +1,7 @@
-"""Protections as a config asks for them: what each waits for, and whose entries it refuses then."""
+"""Protections as a config asks for them: what each waits for, and whose entries it refuses then.
+
+What they have seen, and what they answer, is in trading/protections.py.
+"""
 
 from enum import StrEnum
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.errors import ConfigError, DataError, NewerFormatError
-from app.models.orders import Line, Reason
+from app.models.orders import GOES_ON, Line
 from app.runs import manifest, results
 from app.runs.fill_columns import COLUMNS
 from app.runs.manifest import sha256_of, written_sha256
@@ -181,7 +181,7 @@ class Run(OpenedRun):
                 entry_ms = _entry_ms(row, decided, signals)
                 trades[row["trade_id"]] = time_ms if entry_ms is None else entry_ms
                 yield FillRow(time_ms, trades[row["trade_id"]], row)
-            elif row["reason"] == Reason.PARTIAL_TARGET:
+            elif row["reason"] in GOES_ON:
                 yield FillRow(time_ms, trades.get(row["trade_id"], time_ms), row)
             else:
                 yield FillRow(time_ms, trades.pop(row["trade_id"], time_ms), row)

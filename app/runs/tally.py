@@ -6,7 +6,7 @@ net PnL above zero; what is undefined is None.
 
 from dataclasses import dataclass, field
 
-from app.models.orders import MAIN, Fill, Reason, Side
+from app.models.orders import GOES_ON, MAIN, Fill, Reason, Side
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Tally:
             self.opened += 1
             return
         realized_pnl, of_trade = fill.realized_pnl, None
-        if fill.reason is Reason.PARTIAL_TARGET:
+        if fill.reason in GOES_ON:
             self.legs.add(realized_pnl, realized_pnl)
             self.legs_of[fill.trade_id] = self.legs_of.get(fill.trade_id, 0.0) + realized_pnl
         else:

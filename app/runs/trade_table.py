@@ -14,7 +14,7 @@ from typing import TextIO
 import numpy as np
 
 from app.errors import DataError
-from app.models.orders import Reason
+from app.models.orders import GOES_ON
 from app.runs.fill_columns import NEEDED, Fills, Names, fills_of_rows, joined
 from app.runs.quotients import Bools, Floats, Ints
 
@@ -138,7 +138,8 @@ def trades_of(fills: Fills, path: Path) -> Trades:
 
 def legs_among(fills: Fills) -> Bools:
     """Which rows closed a part of a trade that went on."""
-    return fills.reason.equal(Reason.PARTIAL_TARGET) & ~fills.opens
+    goes_on: Bools = np.logical_or.reduce([fills.reason.equal(reason) for reason in GOES_ON])
+    return goes_on & ~fills.opens
 
 
 def with_legs(exits: Fills, legs: Fills) -> Fills:

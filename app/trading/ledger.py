@@ -82,32 +82,16 @@ class Ledger:
             legs = legs_of(exits, side, fill_price, risk, order.target, quantity, self.instrument(order.symbol))
             self.dropped["legs"] += len(exits.partial) - len(legs)
         nearest = legs[0].price if legs else order.target
+        time_exit = None if exits is None else exits.time
         position = account.positions[order.line] = Position(
-            trade_id=self.last_trade_id,
-            symbol=order.symbol,
-            side=side,
-            quantity=quantity,
-            signed_quantity=side * quantity,
-            entry_price=fill_price,
-            entry_commission=commission,
-            entry_time_ms=time_ms,
-            stop=order.stop,
-            target=order.target,
-            floor=min(order.stop, nearest),
-            ceiling=max(order.stop, nearest),
-            tag=order.tag,
-            held=HeldRange(fill_price, fill_price),
-            strategy=order.strategy,
-            exits=exits,
-            legs=legs,
-            first_quantity=quantity,
-            first_commission=commission,
-            risk=risk,
-            atr=order.atr,
-            time_exit_ms=None
-            if exits is None or exits.time is None
-            else time_ms + exits.time.candles * self._timeframe_ms,
-        )
+            trade_id=self.last_trade_id, symbol=order.symbol, side=side, quantity=quantity,
+            signed_quantity=side * quantity, entry_price=fill_price, entry_commission=commission,
+            entry_time_ms=time_ms, stop=order.stop, target=order.target, floor=min(order.stop, nearest),
+            ceiling=max(order.stop, nearest), tag=order.tag, held=HeldRange(fill_price, fill_price),
+            strategy=order.strategy, exits=exits, legs=legs, first_quantity=quantity, first_commission=commission,
+            risk=risk, atr=order.atr,
+            time_exit_ms=None if time_exit is None else time_ms + time_exit.candles * self._timeframe_ms,
+        )  # fmt: skip
         is_ambiguous = inside is not None and candle is not None and reaches_a_limit(position, candle, inside)
         self._note_entry(
             order, position.trade_id, price, fill_price, quantity, commission, time_ms, candle, is_ambiguous
@@ -153,29 +137,13 @@ class Ledger:
         account = self.account
         self._on_fill(
             Fill(
-                time_ms=time_ms,
-                symbol=order.symbol,
-                opens=True,
-                side=order.side,
-                price=fill_price,
-                quantity=quantity,
-                commission=commission,
-                slippage=abs(fill_price - price) * quantity,
-                balance=account.balance,
-                equity=account.equity(),
-                realized_pnl=0.0,
-                reason=Reason.SIGNAL,
-                trade_id=trade_id,
-                stop=order.stop,
-                target=order.target,
-                order_id=order.order_id,
-                sized_by=order.sized_by,
-                both_levels=is_ambiguous,
-                tag=order.tag,
-                candle_volume=None if candle is None else candle.volume,
-                strategy=order.strategy,
+                time_ms=time_ms, symbol=order.symbol, opens=True, side=order.side, price=fill_price, quantity=quantity,
+                commission=commission, slippage=abs(fill_price - price) * quantity, balance=account.balance,
+                equity=account.equity(), realized_pnl=0.0, reason=Reason.SIGNAL, trade_id=trade_id, stop=order.stop,
+                target=order.target, order_id=order.order_id, sized_by=order.sized_by, both_levels=is_ambiguous,
+                tag=order.tag, candle_volume=None if candle is None else candle.volume, strategy=order.strategy,
             )
-        )
+        )  # fmt: skip
 
     def move_stop(self, position: Position, stop: float, moved_by: Reason) -> Position:
         """Managed exits have moved the stop."""
@@ -220,32 +188,16 @@ class Ledger:
         self.apply_trade_result(realized_pnl)
         self._on_fill(
             Fill(
-                time_ms=time_ms,
-                symbol=position.symbol,
-                opens=False,
-                side=side,
-                price=fill_price,
-                quantity=quantity,
-                commission=commission,
-                slippage=abs(fill_price - price) * quantity,
-                balance=account.balance,
-                equity=account.equity(),
-                realized_pnl=realized_pnl,
-                reason=reason,
-                trade_id=position.trade_id,
-                stop=position.stop,
-                target=position.target,
-                order_id=None if order is None else order.order_id,
-                sized_by=None,
-                both_levels=both_levels,
+                time_ms=time_ms, symbol=position.symbol, opens=False, side=side, price=fill_price, quantity=quantity,
+                commission=commission, slippage=abs(fill_price - price) * quantity, balance=account.balance,
+                equity=account.equity(), realized_pnl=realized_pnl, reason=reason, trade_id=position.trade_id,
+                stop=position.stop, target=position.target, order_id=None if order is None else order.order_id,
+                sized_by=None, both_levels=both_levels,
                 tag=position.tag if order is None or not order.tag else order.tag,
-                candle_volume=None if candle is None else candle.volume,
-                mae=fell if side > 0 else rose,
-                mfe=rose if side > 0 else fell,
-                target_touched=held.target_touched,
-                strategy=position.strategy,
+                candle_volume=None if candle is None else candle.volume, mae=fell if side > 0 else rose,
+                mfe=rose if side > 0 else fell, target_touched=held.target_touched, strategy=position.strategy,
             )
-        )
+        )  # fmt: skip
         return left
 
     def _without(self, position: Position, quantity: float, entry_commission: float, *, is_leg: bool) -> Position:

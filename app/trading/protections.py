@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from app.models.orders import Fill, Line, Reason, Refusal
+from app.models.orders import GOES_ON, Fill, Line, Reason, Refusal
 from app.models.protections import Kind, Protection
 from app.trading.account import Account
 
@@ -37,7 +37,7 @@ class Protections:
         """A fill; the last CLOSE of a trade ends it."""
         if fill.opens:
             return
-        if fill.reason is Reason.PARTIAL_TARGET:
+        if fill.reason in GOES_ON:
             self._legs[fill.trade_id] = self._legs.get(fill.trade_id, 0.0) + fill.realized_pnl
             return
         realized_pnl = self._legs.pop(fill.trade_id, 0.0) + fill.realized_pnl

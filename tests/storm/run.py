@@ -1,9 +1,9 @@
 """`make storm`: storms and kills of fetches and paper sessions, each held to the truth: files, tape and history.
 
 Over sockets: fifty storms and thirty kills of a fetch, thirty storms and fifty kills of a paper session, thirty of each
-of one with three strategies. In the process, on a virtual clock: ten thousand seeds of the live feed within the lateness limit, as many beyond it, and ten
-thousand of whole sessions. Resumable: what passed is in logs/storm.json and not done again. A case that fails is kept
-there and printed with the command that replays it; the exit status is then 1.
+of one with three strategies. In the process, on a virtual clock: ten thousand seeds of the live feed within the
+lateness limit, as many beyond it, and ten thousand of whole sessions. Resumable: what passed is in logs/storm.json and
+not done again. A case that fails is kept there and printed with its replay command; the exit status is then 1.
 """
 
 import argparse
