@@ -82,7 +82,7 @@ class TradeMarks {
       for (const [ms, price, pnl] of trade.legs ?? []) {
         const x = scale.logicalToCoordinate(this.indexOf(ms));
         const y = this.series.priceToCoordinate(price);
-        if (x !== null && y !== null) diamond(context, pnl > 0 ? tint.good : tint.bad, x, y);
+        if (x !== null && y !== null) diamond(context, pnl > 0 ? tint.good : tint.bad, tint.ink, x, y);
       }
       if (trade.exit_ms !== null) dot(context, result, to, exit);
     }
@@ -111,14 +111,19 @@ function stroke(context, style, width, dashes, x1, y1, x2, y2) {
   context.setLineDash([]);
 }
 
-function diamond(context, style, x, y) {
+// Its edge tells it from a candle of the same colour.
+function diamond(context, style, edge, x, y) {
   context.fillStyle = style;
+  context.strokeStyle = edge;
+  context.lineWidth = 1;
   context.beginPath();
   context.moveTo(x, y - 5);
   context.lineTo(x + 5, y);
   context.lineTo(x, y + 5);
   context.lineTo(x - 5, y);
+  context.closePath();
   context.fill();
+  context.stroke();
 }
 
 function triangle(context, style, x, y, side) {

@@ -4,9 +4,12 @@ import pytest
 
 from app.models.exits import BreakEven, Exits, Leg, Partial, Trailing
 from app.models.market import Candle
-from app.models.orders import HeldRange, Position, Reason, Side
+from app.models.orders import Fill, HeldRange, Position, Reason, Side
 from app.trading.exit_rules import ExitRule, FillRules, exits_after_limit, exits_of, legs_of, moved_stop
 from app.trading.instruments import Instrument
+from app.trading.ledger import Ledger
+from app.trading.paper_trader import PaperTrader
+from tests import made
 
 RULES = FillRules()
 TICK = Instrument(quantity_step=0.1, price_tick=0.5)
@@ -117,3 +120,31 @@ def test_legs_are_rounded_and_dropped() -> None:
     asked = Exits(partial=(Partial(0.51, 0.005), Partial(0.52, 0.26), Partial(2.0, 0.3)))
     assert legs_of(asked, Side.LONG, 100.0, 10.0, 120.0, 10.0, TICK) == (Leg(105.5, 2.6),)
     assert legs_of(asked, Side.SHORT, 100.0, 10.0, 80.0, 10.0, TICK) == (Leg(94.5, 2.6),)
+
+
+@pytest.mark.parametrize("side", Side)
+async def test_in_the_candle_of_a_limit_the_optimist_takes_what_is_beyond_it_before_the_stop(side: Side) -> None:
+    def at(level: float) -> float:
+        return 100.0 + side * (level - 100.0)
+
+    legs = Exits(partial=(Partial(at_r=2.0, fraction=0.5),))  # R is 5: at 105
+    order = {"side": side, "limit": at(95.0), "stop": at(90.0), "target": at(120.0), "exits": legs}
+    stopped, leg, won = (at(90.0), 2.0, Reason.STOP_LOSS), (at(105.0), 1.0, Reason.PARTIAL_TARGET), Reason.TAKE_PROFIT
+    for top, bottom, pessimist, optimist in (
+        (125.0, 85.0, [stopped], [leg, (at(120.0), 1.0, won)]),
+        (110.0, 85.0, [stopped], [leg, (at(90.0), 1.0, Reason.STOP_LOSS)]),
+        (110.0, 94.0, [], [leg]),
+        (101.0, 85.0, [stopped], [stopped]),
+    ):
+        for target_first, expected in ((False, pessimist), (True, optimist)):
+            rules = FillRules(commission_rate=0.0, slippage_rate=0.0, target_first=target_first)
+            account, fills = made.made_account(), list[Fill]()
+            paper = PaperTrader(Ledger(account, fills.append, made.MINUTE_MS), rules)
+            await paper.on_slice(made.slice_of(made.candle(100.0)))
+            await paper.submit(made.entry(**order))
+            high, low = sorted((at(top), at(bottom)), reverse=True)
+            await paper.on_slice(made.slice_of(made.candle(100.0, at=1, high=high, low=low)))
+            assert [(fill.price, fill.quantity, fill.reason) for fill in fills[1:]] == expected
+            assert {fill.time_ms for fill in fills} == {2 * made.MINUTE_MS}
+            left = 2.0 - sum(quantity for _, quantity, _ in expected)
+            assert sum(one.quantity for one in account.positions.values()) == left

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from app.models.exits import Exits, Partial
 from app.models.orders import Action, CloseOrder, Fill, Reason, Side
 from app.trading.account import Account
 from app.trading.exit_rules import ExitRule, FillRules, exits_of
@@ -107,33 +106,6 @@ async def test_where_both_levels_lie_in_one_candle_the_optimist_takes_the_target
         paper, _, fills = await opened(rules, side=side, stop=stop, target=target)
         await paper.on_slice(slice_of(candle(100.0, at=2, high=high, low=low)))
         assert [(fill.price, fill.reason, fill.both_levels) for fill in fills] == [expected]
-
-
-@pytest.mark.parametrize("side", list(Side))
-async def test_in_the_candle_of_a_limit_the_optimist_takes_what_is_beyond_it_before_the_stop(side: Side) -> None:
-    def at(level: float) -> float:
-        return 100.0 + side * (level - 100.0)
-
-    legs = Exits(partial=(Partial(at_r=2.0, fraction=0.5),))  # R is 5: at 105
-    order = {"side": side, "limit": at(95.0), "stop": at(90.0), "target": at(120.0), "exits": legs}
-    stopped, leg, won = (at(90.0), 2.0, Reason.STOP_LOSS), (at(105.0), 1.0, Reason.PARTIAL_TARGET), Reason.TAKE_PROFIT
-    for top, bottom, pessimist, optimist in (
-        (125.0, 85.0, [stopped], [leg, (at(120.0), 1.0, won)]),
-        (110.0, 85.0, [stopped], [leg, (at(90.0), 1.0, Reason.STOP_LOSS)]),
-        (110.0, 94.0, [], [leg]),
-        (101.0, 85.0, [stopped], [stopped]),
-    ):
-        for target_first, expected in ((False, pessimist), (True, optimist)):
-            rules = FillRules(commission_rate=0.0, slippage_rate=0.0, target_first=target_first)
-            paper, account, fills = trader(rules)
-            await paper.on_slice(slice_of(candle(100.0)))
-            await paper.submit(entry(**order))
-            high, low = sorted((at(top), at(bottom)), reverse=True)
-            await paper.on_slice(slice_of(candle(100.0, at=1, high=high, low=low)))
-            assert [(fill.price, fill.quantity, fill.reason) for fill in fills[1:]] == expected
-            assert {fill.time_ms for fill in fills} == {2 * MINUTE_MS}
-            left = 2.0 - sum(quantity for _, quantity, _ in expected)
-            assert sum(one.quantity for one in account.positions.values()) == left
 
 
 @pytest.mark.parametrize("side", list(Side))
