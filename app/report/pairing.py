@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import TypeVar
 
-from app.models.orders import Reason
+from app.models.orders import GOES_ON, Reason
 from app.runs.reader import EquityRow, FillRow, Run, SignalRow
 
 T = TypeVar("T")
@@ -139,7 +139,7 @@ def _signal_key(signal: SignalRow) -> Hashable:
 def fill_key(fill: FillRow) -> Hashable:
     """A fill's partner in the other run is the one of the same line and entry, and a leg's partner is a leg."""
     row = fill.row
-    return row["strategy"], row["symbol"], fill.decided_ms, row["action"], row["reason"] == Reason.PARTIAL_TARGET
+    return row["strategy"], row["symbol"], fill.decided_ms, row["action"], row["reason"] in GOES_ON
 
 
 def _signal_divergence(a: SignalRow | None, b: SignalRow | None) -> Divergence | None:
