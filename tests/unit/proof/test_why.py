@@ -7,8 +7,9 @@ import pytest
 
 from app.candles.cache import CandleCache
 from app.models.orders import Action, Bound, Refusal, Signal
-from app.proof.observation import Seen, look
+from app.proof.observation import look
 from app.proof.rebuild import Source, source_of
+from app.proof.seen import Seen
 from app.proof.why import sections
 from app.strategies.base import Condition
 from app.times import parse_time_ms
@@ -26,7 +27,7 @@ def source(tmp_path: Path) -> Source:
 
 def at_entry(source: Source) -> Seen:
     entry = first_entry(source.folder)
-    return asyncio.run(look(source, entry["symbol"], parse_time_ms(entry["timestamp"])))
+    return asyncio.run(look(source, entry["symbol"], parse_time_ms(entry["timestamp"])))[0]
 
 
 def lines(source: Source, seen: Seen, title: str) -> dict[str, str]:
