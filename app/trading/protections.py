@@ -73,9 +73,12 @@ class Protections:
         """Goes on with what those that are configured as before have seen; others begin anew."""
         before = msgspec.convert(memory.get("protections", []), list[Protection])
         seen = msgspec.convert(memory.get("seen", []), list[dict[str, Seen]])
+        remembered = list(zip(before, seen, strict=True))
         for number, protection in enumerate(self._protections):
-            if protection in before:
-                self._seen[number] = seen[before.index(protection)]
+            own = next((one for one in remembered if one[0] == protection), None)
+            if own is not None:
+                remembered.remove(own)  # two of the same kind have a memory each
+                self._seen[number] = own[1]
         self._legs = {int(trade_id): pnl for trade_id, pnl in memory.get("legs", {}).items()}
 
 
