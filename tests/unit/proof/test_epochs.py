@@ -79,7 +79,7 @@ def again(run: Path) -> Reproduction:
 
 def seen(run: Path, row: dict[str, str]) -> Seen:
     time_ms = parse_time_ms(row["timestamp"])
-    return asyncio.run(look(source_of(run, [NOWHERE], time_ms), row["symbol"], time_ms))
+    return asyncio.run(look(source_of(run, [NOWHERE], time_ms), row["symbol"], time_ms))[0]
 
 
 def test_a_replay_names_its_tape_and_is_the_session(run: Path) -> None:

@@ -39,7 +39,7 @@ async def cut_where(run: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, h
     for count in range(WARMUP + 10, WARMUP + 80):
         await broken(run / str(count), monkeypatch, count, config=CONFIG)
         state = epoch_start(read_tape(run / str(count))).state.runtime
-        lines = [one.line for one in getattr(state, held) if one.strategy == strategy]
+        lines: list[Line] = [one.line for one in getattr(state, held) if one.strategy == strategy]
         others = [one.line for one in state.positions if one.strategy == strategy] if held == "pending" else []
         if lines and not others:
             (run / str(count)).rename(run / "cut")
@@ -65,7 +65,7 @@ async def test_a_strategy_that_holds_something_must_stay(
 
 def _holds(run: Path, strategy: str) -> bool:
     state = epoch_start(read_tape(run)).state.runtime
-    return any(one.strategy == strategy for one in (*state.positions, *state.pending))
+    return strategy in [one.strategy for one in state.positions] + [one.strategy for one in state.pending]
 
 
 async def test_a_strategy_that_is_added_begins_without_memory_and_changes_nothing_of_what_was(
