@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from app.candles.cache import CandleColumns
 from app.models.market import Candle
-from app.models.orders import Signal
+from app.models.orders import Line, Signal
 from app.research.checks.answer_log import answer_of, relative_difference
 from app.research.checks.observed_run import StrategyFailedError, candles_asked
 from app.research.checks.past_cache import scrambled
 from app.research.checks.request import FrameCheck, FrameDifference, Request
 from app.session.plan import RunPlan
+from app.strategies.loader import LoadedStrategy
 from app.times import iso_ms
 
 if TYPE_CHECKING:
@@ -47,22 +49,40 @@ class _Wrong(NamedTuple):
 def check_frames(request: Request, plan: RunPlan) -> FrameCheck:
     """Check `add_indicators` and, where there is one, `generate_signal` for each symbol of the run.
 
-    Every row is cut right behind itself, or `request.rows_max` of them; the answer says how many that were.
+    Every row is cut right behind itself, or `request.rows_max` of a strategy; the answer says how many that were.
     """
-    rows = Counter(one.symbol for one in candles_asked(request, plan) if one.close_time_ms > request.start_ms)
-    has_signals = callable(getattr(plan.strategy.cls, "generate_signal", None))
-    each = max(request.rows_max // len(plan.settings.live.symbols), 1)
+    checks = [
+        _check_strategy(request, plan, spec.id, loaded) for spec, loaded in plan.strategies.of if has_frames(loaded)
+    ]
+    found = [one.difference for one in checks if one.difference is not None]
+    first = min(found, key=lambda one: one.close_time_ms, default=None)
+    rows, checked, cuts = (sum(getattr(one, name) for one in checks) for name in ("rows", "checked", "cuts"))
+    return FrameCheck(rows, checked, cuts, all(one.has_signals for one in checks), first)
+
+
+def has_frames(strategy: LoadedStrategy) -> bool:
+    """Whether it computes with whole DataFrames."""
+    return callable(getattr(strategy.cls, "add_indicators", None))
+
+
+def _check_strategy(request: Request, plan: RunPlan, strategy: str, loaded: LoadedStrategy) -> FrameCheck:
+    asked = candles_asked(request, plan, strategy)
+    rows = Counter(one.symbol for one in asked if one.close_time_ms > request.start_ms)
+    has_signals = callable(getattr(loaded.cls, "generate_signal", None))
+    each = max(request.rows_max // max(len(rows), 1), 1)
     symbols = {
-        symbol: SymbolFrames(plan.strategy, has_signals, request.start_ms, list(chosen_rows(0, count, each)))
+        symbol: SymbolFrames(loaded, has_signals, request.start_ms, list(chosen_rows(0, count, each)))
         for symbol, count in rows.items()
     }
-    for candle in candles_asked(request, plan):
+    for candle in candles_asked(request, plan, strategy):
         if candle.symbol in symbols:
             symbols[candle.symbol].add(candle)
     for one in symbols.values():
         one.check_rest()
     found = [one.first for one in symbols.values() if one.first is not None]
     first = min(found, key=lambda one: one.close_time_ms, default=None)
+    if first is not None:
+        first = msgspec.structs.replace(first, symbol=str(Line(strategy, first.symbol)))
     checked, cuts = (sum(getattr(one, name) for one in symbols.values()) for name in ("checked", "cuts"))
     return FrameCheck(rows.total(), checked, cuts, has_signals, first)
 
