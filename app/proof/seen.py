@@ -1,4 +1,7 @@
-"""What was there of a line at one candle, and what became of it: noted while the runtime handled the events."""
+"""What was there of a line at one candle, and what became of it: the facts of an answer of `why`.
+
+Everything is what a stage of the runtime held or made; it was noted while the runtime handled the run's own events.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

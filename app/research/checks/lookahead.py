@@ -21,7 +21,7 @@ from app.research.checks.answer_log import (
     difference_of,
     read_answers,
 )
-from app.research.checks.data_frames import has_frames
+from app.research.checks.observed_run import has_frames
 from app.research.checks.past_cache import PastCache
 from app.research.checks.request import PAST, Access, FrameCheck, Future, Reply, Request, Subject, Task
 from app.research.checks.strategy_process import ANSWER_TIMEOUT_S, StrategyProcess, ask

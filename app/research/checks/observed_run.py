@@ -23,7 +23,7 @@ from app.session.recorded_runtime import RecordedRuntime
 from app.session.session import Session
 from app.settings.profile import load_settings
 from app.strategies.base import View
-from app.strategies.loader import LoadedStrategies, load_strategy
+from app.strategies.loader import LoadedStrategies, LoadedStrategy, load_strategy
 from app.times import iso_ms, timeframe_ms
 
 RUN = "run"
@@ -115,6 +115,11 @@ def candles_asked(request: Request, plan: RunPlan, strategy: str | None = None) 
                 for candle, _, view in own.asked_of(closing):
                     if strategy in (None, view.line.strategy):
                         yield candle
+
+
+def has_frames(strategy: LoadedStrategy) -> bool:
+    """Whether it computes with whole DataFrames, too."""
+    return callable(getattr(strategy.cls, "add_indicators", None))
 
 
 def _run_folder(folder: Path) -> RunFolder:

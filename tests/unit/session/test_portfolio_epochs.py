@@ -9,15 +9,20 @@ from app.errors import ConfigError
 from app.feeds.tape import read_tape
 from app.models.orders import Line, Reason
 from app.models.protections import Kind, Protection, Scope
+from app.proof.observation import look
+from app.proof.rebuild import source_of
+from app.proof.why import sections
 from app.session.epochs import differing, epoch_start, state_of
 from app.session.tape_replay import TapeRunner
 from app.trading.account import Account
 from app.trading.protections import Protections
+from tests.candle_columns import MINUTE_MS
+from tests.golden.make_tape import START_MS
 from tests.made import fill
 from tests.portfolio import STRATEGIES, portfolio
 from tests.properties.test_portfolio_state import WARMUP, events
 from tests.scripted_paper import Feed, no_sockets, trade, trades_of
-from tests.unit.session.test_epochs import KEEP, broken
+from tests.unit.session.test_epochs import KEEP, OTHER, assert_same_files, broken
 
 CONFIG = portfolio(WARMUP)
 
@@ -66,6 +71,37 @@ async def test_a_strategy_that_holds_something_must_stay(
 def _holds(run: Path, strategy: str) -> bool:
     state = epoch_start(read_tape(run)).state.runtime
     return strategy in [one.strategy for one in state.positions] + [one.strategy for one in state.pending]
+
+
+@pytest.mark.parametrize("count", [WARMUP + 20, WARMUP + 53, WARMUP + 97])
+async def test_killed_and_continued_it_changes_no_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Without a new epoch: what was recorded is decided on again, resting limits, legs, moved stops and all."""
+    await trade(tmp_path / "whole", KEEP, config=CONFIG)
+    run = tmp_path / "run"
+    await broken(run, monkeypatch, count, config=CONFIG)
+    await trade(run, KEEP, config=CONFIG)
+    assert_same_files(run, tmp_path / "whole")
+    again = await TapeRunner(run, tmp_path / "tape").run_async()
+    assert (again.folder / again["files"]["trades"]).read_text() == trades_of(run)
+
+
+async def test_why_knows_the_state_that_a_later_epoch_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Legs left, a moved stop and a protection's memory of the epoch before are in its answer."""
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    await trade(whole, KEEP, config=CONFIG)
+    await broken(run, monkeypatch, WARMUP + 60, config=CONFIG)
+    await trade(run, KEEP, OTHER, config=CONFIG, new_epoch=True)
+    for minute in range(61, 75, 3):
+        time_ms = START_MS + minute * MINUTE_MS
+        answers = []
+        for one in (run, whole):
+            source = source_of(one, [], time_ms)
+            answers.append([sections(source, seen) for seen in await look(source, "AAA/X", time_ms)])
+        assert answers[0] == answers[1]
 
 
 async def test_a_strategy_that_is_added_begins_without_memory_and_changes_nothing_of_what_was(

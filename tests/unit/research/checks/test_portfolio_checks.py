@@ -11,6 +11,7 @@ from app.errors import StrategyError
 from app.models.exits import Exits, Trailing, parse_exits
 from app.models.orders import Action, Signal
 from app.research.checks.answer_log import answer_of
+from app.research.checks.data_frames import check_frames
 from app.research.checks.determinism import WORLDS, find_determinism
 from app.research.checks.lookahead import find_lookahead
 from app.research.checks.request import Subject, Task
@@ -56,7 +57,7 @@ def subject(tmp_path: Path, symbols: int = 1, **bodies: str) -> Subject:
     """Two days of the sample with a strategy for each body, by its id."""
     strategies: list[dict[str, Any]] = []
     for name, body in bodies.items():
-        (tmp_path / name).mkdir()
+        (tmp_path / name).mkdir(parents=True)
         strategies.append({"id": name, "name": cheat(tmp_path / name, body)})
     live = {"exchange": "binance", "symbols": ["BTC/USDT"], "timeframe": "1h", "startup_candles": 24}
     runner = ConfigBacktestRunner(
@@ -123,3 +124,24 @@ def test_a_strategy_that_fails_is_named(tmp_path: Path) -> None:
     checked = subject(tmp_path, one=HONEST, two=FAILING)
     with pytest.raises(StrategyError, match=r"a strategy fails at two BTC/USDT, candle closed at .*ZeroDivisionError"):
         ask(checked.request(Task.RUN, tmp_path / "run"))
+
+
+FRAMES = """
+    def add_indicators(self, df):
+        return df.assign(label=df["close"].SHIFTED)
+
+    async def on_candle(self, candle, view):
+        return FLAT
+"""
+
+
+def test_data_frames_are_checked_strategy_by_strategy(tmp_path: Path) -> None:
+    honest, shifted = FRAMES.replace("SHIFTED", "shift(1)"), FRAMES.replace("SHIFTED", "shift(-1)")
+    checked = subject(tmp_path, plain=HONEST, honest=honest, cheat=shifted)
+    request = checked.request(Task.FRAMES, tmp_path / "frames", rows_max=50)
+    found = check_frames(request, checked.plan)
+    assert (found.rows, found.has_signals) == (2 * 24, False)
+    assert found.difference is not None
+    assert found.difference.symbol == "cheat BTC/USDT"
+    clean = subject(tmp_path / "more", plain=HONEST, honest=honest)
+    assert check_frames(clean.request(Task.FRAMES, tmp_path / "again", rows_max=50), clean.plan).difference is None
