@@ -10,10 +10,13 @@ import pytest
 
 from app.candles.cache import CandleCache
 from app.errors import ConfigError
-from app.proof.observation import look
-from app.proof.rebuild import source_of
+from app.models.orders import Line
+from app.proof.observation import _runtime, look
+from app.proof.rebuild import candle_of, source_of
+from app.proof.seen import Filled
 from app.proof.why import sections
 from app.report.formats import exact
+from app.report.pairing import LEVEL_EXITS
 from app.times import iso_ms, parse_time_ms
 from tests.candle_columns import MINUTE_MS
 from tests.portfolio import portfolio
@@ -205,3 +208,27 @@ def test_a_tape_answers_as_its_history(run: Path, tmp_path: Path) -> None:
 
 def trades_of_session(run: Path) -> str:
     return next(run.glob("paper_*.csv")).read_text()
+
+
+@pytest.mark.parametrize("overrides", [(), ("fill=close", "limit_fill=touch", "safety.max_drawdown=0.004")])
+def test_each_fill_of_a_run_has_the_rule_and_the_price_that_made_it(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    made = replay(tmp_path, "made", market(5), *overrides, config=portfolio(WARMUP))
+    source = source_of(made, [CandleCache(tmp_path / "made_cache")])
+    slippage_rate = source.settings.trading_mode.slippage_rate
+    found: list[Filled] = []
+
+    async def watch() -> None:
+        async with _runtime(source) as watched:
+            for event in source.events():
+                fills, _ = await watched.handle(event)
+                for line in {Line(fill.strategy, fill.symbol) for fill in fills}:
+                    found.extend(watched._filled(fills, line, candle_of(event, line.symbol)))
+
+    asyncio.run(watch())
+    assert len(found) == len(rows_of(trades_of(made))) > 200
+    for one in found:
+        fill, out = one.fill, one.exit
+        assert (fill.reason in LEVEL_EXITS) is (out is not None), fill
+        if out is not None:
+            slipped = out.price if out.is_limit else out.price * (1 - fill.side * slippage_rate)
+            assert (slipped, out.both_levels) == (fill.price, fill.both_levels), fill
