@@ -210,7 +210,7 @@ def trades_of_session(run: Path) -> str:
     return next(run.glob("paper_*.csv")).read_text()
 
 
-@pytest.mark.parametrize("overrides", [(), ("fill=close", "limit_fill=touch", "safety.max_drawdown=0.004")])
+@pytest.mark.parametrize("overrides", [(), ("fill=close", "limit_fill=touch")])
 def test_each_fill_of_a_run_has_the_rule_and_the_price_that_made_it(tmp_path: Path, overrides: tuple[str, ...]) -> None:
     made = replay(tmp_path, "made", market(5), *overrides, config=portfolio(WARMUP))
     source = source_of(made, [CandleCache(tmp_path / "made_cache")])
