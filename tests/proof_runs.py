@@ -51,11 +51,13 @@ def market(seed: int = 3) -> Market:
     return made_up(seed, SYMBOLS, START_MS - WARMUP * MINUTE_MS, COUNT + WARMUP)
 
 
-def replay(folder: Path, name: str, candles: Market, *overrides: str, end_ms: int = END_MS) -> Path:
+def replay(
+    folder: Path, name: str, candles: Market, *overrides: str, end_ms: int = END_MS, config: Any = CONFIG
+) -> Path:
     """A backtest over these candles, in `folder/name` with the cache `folder/name_cache`."""
     cache = fill_cache(folder / f"{name}_cache", candles)
     ConfigBacktestRunner(
-        config=CONFIG, start=START_MS, end=end_ms, cache=cache.root, out=folder / name, overrides=overrides
+        config=config, start=START_MS, end=end_ms, cache=cache.root, out=folder / name, overrides=overrides
     ).run()
     return folder / name
 
@@ -68,15 +70,15 @@ def slices_of(folder: Path, candles: Market, warmup: int = WARMUP) -> list[Slice
     return [slice_ for burst in feed.bursts() for slice_ in burst]
 
 
-def session(folder: Path, events: Sequence[Event], *overrides: str, finish: bool = True) -> Path:
+def session(folder: Path, events: Sequence[Event], *overrides: str, finish: bool = True, config: Any = CONFIG) -> Path:
     """A run with a tape of these events; the end of the data follows. Without `finish` it broke off."""
     folder.mkdir(parents=True)
-    asyncio.run(_record(folder, events, overrides, finish))
+    asyncio.run(_record(folder, events, overrides, finish, config))
     return folder
 
 
-async def _record(run: Path, events: Sequence[Event], overrides: Sequence[str], finish: bool) -> None:
-    settings = load_settings(CONFIG, overrides)
+async def _record(run: Path, events: Sequence[Event], overrides: Sequence[str], finish: bool, config: Any) -> None:
+    settings = load_settings(config, overrides)
     strategies = check_settings(settings)
     plan = RunPlan(
         settings, strategies, Period(START_MS, END_MS, "made by hand"), WARMUP, START_MS - WARMUP * MINUTE_MS

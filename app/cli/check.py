@@ -1,97 +1,29 @@
 """`python -m app check`: validates the configs, says what a run would do, and what in them would hurt.
 
-The warnings come from the candles in the cache: the strategy is asked for each of them through the same host, and
-every signal is sized by the same RiskEngine against the starting balance. It opens no position and writes no file.
+The warnings come from the candles in the cache (session/probe.py). It opens no position and writes no file.
 """
 
 import argparse
 import asyncio
 import statistics
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from app import times
 from app.candles.cache import CandleCache
 from app.candles.coverage import refuse_near_symbols
 from app.cli.arguments import Parser, cache_argument, profile_arguments, profile_of
 from app.errors import DataError
-from app.feeds.replay import ReplayFeed
-from app.models.orders import FLAT, Action, Bound, Refusal
-from app.session.building import account_of, host_of, instruments, risk_config
+from app.models.exits import Exits
+from app.models.orders import MAIN, Bound
+from app.models.protections import Kind
+from app.report.formats import counts_text, duration_text
 from app.session.candle_supply import Supply
-from app.session.period import resolve_period, what_is_there
+from app.session.period import what_is_there
+from app.session.probe import Probe, probe_async
 from app.settings.profile import Settings, load_settings
 from app.settings.shipped import DEFAULT_CACHE
+from app.settings.strategies import ProtectionSettings, RiskSettings, StrategySpec
 from app.strategies.loader import LoadedStrategies, check_settings, required_startup, startup_candles
-from app.times import DAY_MS, short_time, timeframe_ms
-from app.trading.account import Account
-from app.trading.risk import RiskEngine, RiskOutput
-
-_PROBE_DAYS = 30  # enough signals to know what is typical, little enough to wait for
-
-
-@dataclass
-class Probe:
-    """What the strategy's signals over some candles would have meant."""
-
-    end_ms: int
-    candles: int
-    signals: int
-    shorts: int
-    refused: Counter[Refusal]
-    bounds: Counter[Bound]
-    target_pct: list[float]
-    stop_pct: list[float]
-    risked_pct: list[float]
-
-
-async def run_check_async(settings: Settings, strategies: LoadedStrategies, cache: CandleCache) -> Probe:
-    """Ask the strategy for the newest candles in the cache and size what it answers; DataError without any."""
-    live = settings.live
-    period = resolve_period(cache, live.symbols, live.timeframe, None, None, times.now_ms())
-    start_ms = period.end_ms - _PROBE_DAYS * DAY_MS
-    warmup_ms = startup_candles(settings, strategies) * timeframe_ms(live.timeframe)
-    feed = ReplayFeed(
-        cache,
-        live.symbols,
-        live.timeframe,
-        warmup_start_ms=start_ms - warmup_ms,
-        start_ms=start_ms,
-        end_ms=period.end_ms,
-    )
-    account = account_of(settings)
-    host = host_of(settings, strategies, account)
-    risks = {spec.id: RiskEngine(risk_config(settings, spec), instruments(settings)) for spec, _ in strategies.of}
-    probe = Probe(period.end_ms, 0, 0, 0, Counter(), Counter(), [], [], [])
-    for slices in feed.bursts():
-        for slice_ in slices:
-            for candle in slice_.candles:
-                account.marks[candle.symbol] = candle.close
-            closing = host.absorb(slice_)
-            for own in host.hosted:
-                for candle, on_candle, view in own.asked_of(closing):
-                    answer = await on_candle(candle, view)
-                    if slice_.warmup or answer is FLAT:
-                        continue
-                    signal = own.check(answer, candle)
-                    if signal.action in (Action.LONG, Action.SHORT):
-                        _note(probe, account, await risks[view.line.strategy].assess(view.line, signal, account))
-                        probe.shorts += signal.action is Action.SHORT
-            probe.candles += 0 if slice_.warmup else len(slice_.candles)
-    return probe
-
-
-def _note(probe: Probe, account: Account, output: RiskOutput | Refusal) -> None:
-    probe.signals += 1
-    if isinstance(output, Refusal):
-        probe.refused[output] += 1
-        return
-    reference = output.reference
-    probe.bounds[output.sized_by] += 1
-    probe.target_pct.append(100.0 * abs(output.target - reference) / reference)
-    probe.stop_pct.append(100.0 * abs(output.stop - reference) / reference)
-    probe.risked_pct.append(100.0 * output.quantity * abs(output.stop - reference) / account.balance)
+from app.times import short_time
 
 
 def check_parser(**about: str) -> Parser:
@@ -114,14 +46,19 @@ def run_check(args: argparse.Namespace) -> int:
     for line in describe(settings, strategies):
         print(f"  {line}")
     try:
-        probe = asyncio.run(run_check_async(settings, strategies, candles))
+        probes = asyncio.run(probe_async(settings, strategies, candles))
     except DataError:
         print(f"Nothing to try the strategy on: {what_is_there(cache)}")
         return 0
-    print(
-        f"Tried on the newest {probe.candles:,} candles to {short_time(probe.end_ms)}: {probe.signals:,} entry signals"
-    )
-    for warning in warnings(settings, probe):
+    tried, signals = next(iter(probes.values())), sum(one.signals for one in probes.values())
+    print(f"Tried on the newest {tried.candles:,} candles to {short_time(tried.end_ms)}: {signals:,} entry signals")
+    for spec, _ in strategies.of:
+        whose = f"{spec.id}: " if len(strategies.of) > 1 else ""
+        for line in asks(probes[spec.id]):
+            print(f"  {whose}{line}")
+        for warning in warnings(settings, probes[spec.id], spec):
+            print(f"  ! {whose}{warning}")
+    for warning in protection_warnings(settings, tried):
         print(f"  ! {warning}")
     return 0
 
@@ -131,21 +68,107 @@ def describe(settings: Settings, strategies: LoadedStrategies) -> Iterator[str]:
     live, mode, risk, safety = settings.live, settings.trading_mode, settings.risk, settings.trading_mode.safety
     yield f"trades {', '.join(live.symbols)} on {live.timeframe} candles of {live.exchange}"
     for spec, loaded in strategies.of:
-        yield (
-            f"strategy {spec.name} on {spec.timeframe}; warm-up {startup_candles(settings, strategies):,} candles "
-            f"(it needs {required_startup(settings, spec, loaded()):,})"
-        )
+        yield f"{_strategy(spec)}; {_warm_up(settings, strategies, required_startup(settings, spec, loaded()))}"
+        if spec.allocation != 1.0 or spec.risk != risk:
+            yield f"  sizes by {spec.allocation:.4g} of the equity, risks {_risk(spec.risk)}"
+        if spec.exits is not None:
+            yield f"  exits: {exits_words(spec.exits)}"
     entries = "next open" if mode.fill == "next_open" else "close"
     targets = "passed" if mode.limit_fill == "through" else "touched"
     yield f"starts with {mode.starting_balance:,.2f}; fills at the {entries}, targets when {targets}"
     yield f"commission {mode.commission_rate:.4%} a side, slippage {mode.slippage_rate:.4%} on market and stop fills"
-    yield (
-        f"risks {risk.risk_per_trade:.2%} a trade, at most {risk.max_position_pct:.0%} in one position and "
-        f"{safety.max_exposure:.0%} in all; at most {safety.max_open_positions} positions"
-    )
+    yield (f"risks {_risk(risk)} and {safety.max_exposure:.0%} in all; at most {safety.max_open_positions} positions")
     drawdown = "off" if safety.max_drawdown is None else f"at {safety.max_drawdown:.0%} drawdown"
     daily = "" if safety.max_daily_loss is None else f" or {safety.max_daily_loss:.0%} loss in a day"
     yield f"kill switch {drawdown}{daily}"
+    for one in mode.protections or ():
+        yield f"protection {one.kind} ({one.scope}): {_protection(one)}"
+
+
+def _strategy(spec: StrategySpec) -> str:
+    on = f"{spec.name} on {spec.timeframe}"
+    return f"strategy {on}" if spec.id == MAIN else f"strategy {spec.id}: {on} candles of {', '.join(spec.symbols)}"
+
+
+def _warm_up(settings: Settings, strategies: LoadedStrategies, needed: int) -> str:
+    return f"warm-up {startup_candles(settings, strategies):,} candles (it needs {needed:,})"
+
+
+def _risk(risk: RiskSettings) -> str:
+    return f"{risk.risk_per_trade:.2%} a trade, at most {risk.max_position_pct:.0%} in one position"
+
+
+def exits_words(exits: Exits) -> str:
+    """Managed exits of a config in a line."""
+    words = []
+    if (one := exits.break_even) is not None:
+        words.append(f"stop to {one.offset_pct:+.4%} of the entry at {one.at_r:g} R")
+    if (trailing := exits.trailing) is not None:
+        distance = (
+            f"{trailing.distance_r:g} R" if trailing.distance_r is not None else
+            f"{trailing.distance_pct:.4%}" if trailing.distance_pct is not None else f"{trailing.distance_atr:g} ATR"
+        )  # fmt: skip
+        words.append(f"stop trails by {distance} from {trailing.from_r:g} R on")
+    words += [f"{leg.fraction:.4g} of it out at {leg.at_r:g} R" for leg in exits.partial]
+    if exits.time is not None:
+        words.append(f"out after {exits.time.candles:,} candles")
+    return ", ".join(words) or "none"
+
+
+def _protection(one: ProtectionSettings) -> str:
+    if one.kind == Kind.COOLDOWN:
+        return f"no entry for {one.candles:,} candles after a trade"
+    what = f"{one.trades} losing trades in a row"
+    if one.kind == Kind.STOP_GUARD:
+        what = f"{one.stops} losing stops within {one.lookback_candles:,} candles"
+    return f"no entry for {one.pause_candles:,} candles after {what}"
+
+
+def asks(probe: Probe) -> Iterator[str]:
+    """What the signals bring beside a stop: limits, legs, stops that move."""
+    limits, exits, sized = probe.limits, probe.exits, sum(probe.bounds.values())
+    if limits.entries:
+        away = statistics.median(limits.away_pct)
+        yield (
+            f"{_share(limits.entries, sized)} bring a limit, typically {away:.2f} % from the market; candles reach "
+            f"{limits.reached:,} of them in time, {limits.through:,} are through the market at once"
+        )
+    counted = {
+        "legs": exits.legs, "break-even stops": exits.break_even, "trailing stops": exits.trailing,
+        "time exits": exits.timed,
+    }  # fmt: skip
+    if any(counted.values()):
+        yield f"managed exits: {counts_text(counted)}"
+
+
+def _exit_warnings(probe: Probe) -> Iterator[str]:
+    exits = probe.exits
+    for count, why in ((exits.legs_zero, "nothing after rounding to the step"), (exits.legs_past, "past the target")):
+        if count:
+            yield f"{_share(count, exits.legs, 'legs')} would be dropped: {why}"
+    for name, key, count, total in (
+        ("break_even", "at_r", exits.never_break_even, exits.break_even),
+        ("trailing", "from_r", exits.never_trailing, exits.trailing),
+    ):
+        if count:
+            yield f"exits.{name} can never act in {_share(count, total)}: the target comes before its {key}"
+    if exits.timed_inside:
+        yield (
+            f"exits.time takes {_share(exits.timed_inside, exits.timed, 'entries')} out before the strategy's next "
+            "candle closes"
+        )
+
+
+def protection_warnings(settings: Settings, probe: Probe) -> Iterator[str]:
+    """Protections that would refuse everything after they first acted."""
+    for one in settings.trading_mode.protections or ():
+        pause_ms = one.protection(settings.live.timeframe).pause_ms
+        if pause_ms >= probe.span_ms:
+            after = "the first trade" if one.kind == Kind.COOLDOWN else "it first acts"
+            yield (
+                f"protection {one.kind} ({one.scope}) refuses everything after {after}: it pauses for "
+                f"{duration_text(pause_ms / 1000.0)}, tried were {duration_text(probe.span_ms / 1000.0)}"
+            )
 
 
 def round_trip_pct(settings: Settings) -> float:
@@ -161,8 +184,9 @@ def winner_cost_pct(settings: Settings) -> float:
     return 100.0 * (mode.commission_rate + mode.slippage_rate + maker)
 
 
-def warnings(settings: Settings, probe: Probe) -> Iterator[str]:
-    """What would hurt, with the numbers; nothing where all is well."""
+def warnings(settings: Settings, probe: Probe, spec: StrategySpec | None = None) -> Iterator[str]:
+    """What would hurt of a strategy (None: the only one), with the numbers; nothing where all is well."""
+    risk = (spec or settings.strategy).risk
     if probe.signals == 0:
         yield "no entry signal at all: nothing would be traded"
         return
@@ -170,6 +194,7 @@ def warnings(settings: Settings, probe: Probe) -> Iterator[str]:
         yield f"risk refuses {_share(count, probe.signals)}: {refusal}"
     if not probe.target_pct:
         return
+    yield from _exit_warnings(probe)
     target, stop = statistics.median(probe.target_pct), statistics.median(probe.stop_pct)
     cost, gained = round_trip_pct(settings), target - winner_cost_pct(settings)
     if gained <= 0.0:
@@ -185,11 +210,11 @@ def warnings(settings: Settings, probe: Probe) -> Iterator[str]:
         if probe.bounds[bound]:
             yield (
                 f"quantity is capped by {bound} in {_share(probe.bounds[bound], sized)}: "
-                f"{settings.risk.risk_per_trade:.2%} risk is really {statistics.median(probe.risked_pct):.2g} %"
+                f"{risk.risk_per_trade:.2%} risk is really {statistics.median(probe.risked_pct):.2g} %"
             )
     if probe.shorts:
         yield f"{_share(probe.shorts, probe.signals)} are shorts, which a spot exchange cannot place"
 
 
-def _share(count: int, total: int) -> str:
-    return f"all of {total:,} signals" if count == total else f"{count:,} of {total:,} signals"
+def _share(count: int, total: int, what: str = "signals") -> str:
+    return f"all of {total:,} {what}" if count == total else f"{count:,} of {total:,} {what}"

@@ -36,7 +36,8 @@ class {name}(Strategy):
         self.was_above = fast > slow
         if view.position is not None:
             return FLAT if fast > slow else exit_position(tag="crossed back")
-        # A stop is required: atr=... puts it at the configured multiple, stop=... at a price of your own.
+        # A stop is required: atr=... puts it at the configured multiple, stop=... at a price of your own. Optional:
+        # limit=price, valid_candles=3 waits for a price; exits={{"trailing": {{"distance_r": 1.0}}}} moves the stop.
         return long(atr=atr, tag="cross") if crossed_up else FLAT
 '''
 

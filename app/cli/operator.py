@@ -11,6 +11,7 @@ from typing import Any
 
 from app import times
 from app.cli.arguments import Parser
+from app.models.orders import MAIN, Line
 from app.report.formats import duration_text
 from app.runs.run_folder import is_owned
 from app.session.control import STATUS, read_status, send_command
@@ -70,17 +71,39 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
     if content["halted"]:
         yield f"HALTED      {content['halts'][-1]['why']}; `python -m app resume RUN --why ...` releases it"
     for one in content["positions"]:
-        yield (
-            f"position    {one['symbol']} {one['side']} {one['quantity']:g} from {one['entry']:,.8g}, mark "
-            f"{one['mark']:,.8g}, stop {one['stop']:,.8g}, target {one['target']:,.8g}, {one['unrealised']:+,.2f}"
-        )
-    for symbol in content["pending"]:
-        yield f"pending     {symbol}"
+        yield f"position    {_position(one)}"
+    orders = content.get("orders")  # a session of an older Onetape told only whose they are
+    for text in content["pending"] if orders is None else map(_order, orders):
+        yield f"pending     {text}"
     signals = sum(content["funnel"]["signals"].values())
     yield f"funnel      {signals:,} signals, {content['funnel']['orders_submitted']:,} orders"
     late = {name: count for name, count in sorted(content["feed"].items()) if count}
     if late:
         yield "late        " + ", ".join(f"{name} {count:,}" for name, count in late.items())
+
+
+def _position(one: dict[str, Any]) -> str:
+    moved = f" (moved by {one['moved_by']})" if one.get("moved_by") else ""
+    legs = one.get("legs") or ()
+    left = f", {len(legs)} leg{'' if len(legs) == 1 else 's'} left, the next at {legs[0][0]:,.8g}" if legs else ""
+    until = one.get("time_exit_ms")
+    timed = "" if until is None else f", until {short_time(until)} at most"
+    return (
+        f"{_line(one)} {one['side']} {one['quantity']:g} from {one['entry']:,.8g}, mark {one['mark']:,.8g}, "
+        f"stop {one['stop']:,.8g}{moved}, target {one['target']:,.8g}{left}{timed}, {one['unrealised']:+,.2f}"
+    )
+
+
+def _order(one: dict[str, Any]) -> str:
+    if one["limit"] is None:
+        return f"{_line(one)} {one['side']} {one['quantity']:g}, at the next open"
+    rests = ", resting" if one["rests"] else ""
+    until = short_time(one["valid_until_ms"])
+    return f"{_line(one)} {one['side']} {one['quantity']:g} at the limit {one['limit']:,.8g} until {until}{rests}"
+
+
+def _line(one: dict[str, Any]) -> Line:
+    return Line(one.get("strategy", MAIN), one["symbol"])
 
 
 def _state(content: dict[str, Any]) -> str:

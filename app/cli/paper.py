@@ -18,7 +18,7 @@ from app.exchange.retries import refusal_wait_s
 from app.feeds.tape import has_tape
 from app.log import make_log
 from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
-from app.models.orders import Decision, Fill
+from app.models.orders import Decision, Fill, Line
 from app.report.formats import clock_text
 from app.report.live_screen import fill_words
 from app.report.output_thread import OutputThread
@@ -175,7 +175,7 @@ def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decisio
     if isinstance(event, (Kill, Resume, Stop)):
         lines.append(f"{type(event).__name__.lower()}: {event.why}")
     lines += [fill_words(fill) for fill in fills]
-    lines += [f"{one.symbol} {one.action} -> {one.outcome}" for one in decisions]
+    lines += [f"{Line(one.strategy, one.symbol)} {one.action} -> {one.outcome}" for one in decisions]
     return lines
 
 

@@ -13,14 +13,17 @@ from typing import Any
 import msgspec
 
 from app.cli.arguments import Parser, caches_argument, caches_of, print_answer
-from app.proof.observation import Seen, look
+from app.models.orders import MAIN
+from app.proof.observation import look
 from app.proof.rebuild import Source, source_of
+from app.proof.seen import Seen
 from app.proof.why import Section, sections
 from app.runs.manifest import code_sha256
 from app.times import parse_time_ms
 
 _LABEL_WIDTH = 30
 FORMAT = 1
+Told = tuple[Seen, Sequence[Section]]
 
 
 def why_parser(**about: str) -> Parser:
@@ -29,6 +32,7 @@ def why_parser(**about: str) -> Parser:
     parser.add_run()
     parser.add_argument("symbol", metavar="SYMBOL")
     parser.add_argument("time", metavar="TIME", help="the slice that closes then, or contains it; UTC, ISO")
+    parser.add_argument("--strategy", metavar="ID", help="of several strategies on the symbol; default: all asked then")
     parser.add_json()
     parser.set_defaults(run=run_why)
     return parser
@@ -38,9 +42,9 @@ def run_why(args: argparse.Namespace) -> int:
     """Rebuild, look and print."""
     time_ms = parse_time_ms(args.time)
     source = source_of(args.run_folder, caches_of(args), time_ms)
-    seen = asyncio.run(look(source, args.symbol, time_ms))
-    found, notes = sections(source, seen), changes(source)
-    print_answer(args, as_json(source, seen, found, notes), render(source, seen, found, notes))
+    told = [(seen, sections(source, seen)) for seen in asyncio.run(look(source, args.symbol, time_ms, args.strategy))]
+    notes = changes(source)
+    print_answer(args, as_json(source, told, notes), render(source, told, notes))
     return 0
 
 
@@ -54,22 +58,43 @@ def changes(source: Source) -> list[str]:
     return found
 
 
-def render(source: Source, seen: Seen, found: Sequence[Section], notes: Sequence[str]) -> Iterator[str]:
-    """The answer as text."""
-    yield f"{source.folder}: {seen.symbol}, strategy {source.strategies.only.name}"
-    yield from (f"note: {note}" for note in notes)
-    for section in found:
-        yield from ("", section.title)
-        yield from (f"  {label.ljust(_LABEL_WIDTH)}{value}" for label, value in section.lines)
+def render(source: Source, told: Sequence[Told], notes: Sequence[str]) -> Iterator[str]:
+    """The answer as text, one strategy after the other."""
+    for number, (seen, found) in enumerate(told):
+        if number:
+            yield ""
+        yield f"{source.folder}: {seen.symbol}, strategy {_strategy(source, seen)}"
+        yield from (f"note: {note}" for note in notes if not number)
+        for section in found:
+            yield from ("", section.title)
+            yield from (f"  {label.ljust(_LABEL_WIDTH)}{value}" for label, value in section.lines)
 
 
-def as_json(source: Source, seen: Seen, found: Sequence[Section], notes: Sequence[str]) -> dict[str, Any]:
-    """The same facts for programs: each section's lines, and the stages' own numbers to the last digit."""
+def _strategy(source: Source, seen: Seen) -> str:
+    name = next(loaded.name for spec, loaded in source.strategies.of if spec.id == seen.line.strategy)
+    return name if seen.line.strategy == MAIN else f"{seen.line.strategy} ({name})"
+
+
+def as_json(source: Source, told: Sequence[Told], notes: Sequence[str]) -> dict[str, Any]:
+    """The same facts for programs: each section's lines, and the stages' own numbers to the last digit.
+
+    Of one strategy they stand beside the run's; of several in `strategies`, one after the other.
+    """
+    lines = [_facts(seen, found) for seen, found in told]
     facts = {
         "format": FORMAT,
         "run": str(source.folder),
-        "symbol": seen.symbol,
+        "symbol": told[0][0].symbol,
         "notes": list(notes),
+        **(lines[0] if len(lines) == 1 else {"strategies": lines}),
+    }
+    plain: dict[str, Any] = _plain(facts)
+    return plain
+
+
+def _facts(seen: Seen, found: Sequence[Section]) -> dict[str, Any]:
+    return {
+        "strategy": seen.line.strategy,
         "outcome": None if seen.decision is None else seen.decision.outcome,
         "sections": {section.title: [list(line) for line in section.lines] for section in found},
         "candle": msgspec.to_builtins(seen.candle),
@@ -79,8 +104,6 @@ def as_json(source: Source, seen: Seen, found: Sequence[Section], notes: Sequenc
         "sizing": msgspec.to_builtins(seen.sizing),
         "fills": [msgspec.to_builtins(one.fill) for one in [*seen.fills, *([seen.later] if seen.later else [])]],
     }
-    plain: dict[str, Any] = _plain(facts)
-    return plain
 
 
 def _plain(value: Any) -> Any:

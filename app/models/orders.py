@@ -20,6 +20,9 @@ class Line(NamedTuple):
     strategy: str
     symbol: str
 
+    def __str__(self) -> str:
+        return self.symbol if self.strategy == MAIN else f"{self.strategy} {self.symbol}"
+
 
 class Side(IntEnum):
     """Side of a position; its value is the sign in every PnL formula."""

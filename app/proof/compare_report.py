@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
+from app.models.orders import MAIN
 from app.proof.comparison import Comparison
 from app.proof.differences import Difference
 from app.report.formats import counts_text
@@ -76,7 +77,9 @@ def _first(comparison: Comparison) -> Iterator[str]:
     first = comparison.outputs.first
     if first is None:
         return
-    yield _line("First divergence", _PLACES[first.kind].format(symbol=first.symbol, time=iso_ms(first.time_ms)))
+    whose = first.line
+    of = first.symbol if whose is None or whose.strategy == MAIN else f"{whose.strategy} on {whose.symbol}"
+    yield _line("First divergence", _PLACES[first.kind].format(symbol=of, time=iso_ms(first.time_ms)))
     if first.a is None or first.b is None:
         yield _line("", f"it is there in {'A' if first.b is None else 'B'} only")
     names = first.fields
@@ -123,6 +126,7 @@ def _divergence_json(first: Divergence) -> dict[str, Any]:
         "kind": first.kind,
         "time": iso_ms(first.time_ms),
         "symbol": first.symbol or None,
+        "strategy": None if first.line is None else first.line.strategy,
         "fields": first.fields,
         "a": None if first.a is None else dict(first.a),
         "b": None if first.b is None else dict(first.b),

@@ -15,15 +15,16 @@ from app.errors import DataError
 from app.models.orders import Reason, Refusal
 from app.proof.differences import NAMES, Cause, Difference, InputComparison
 from app.proof.static_causes import static_differences
-from app.report.pairing import Divergence, Kind, Outputs, compare_outputs
+from app.report.pairing import LEVEL_EXITS, Divergence, Kind, Outputs, compare_outputs
 from app.runs.reader import FillRow, Run
 from app.runs.run_inputs import Inputs, inputs_of, named
 from app.times import month_bounds_ms
 
-_GATE = (Refusal.HALTED, Refusal.MAX_OPEN_POSITIONS)
+_GATE = (
+    Refusal.HALTED, Refusal.MAX_OPEN_POSITIONS, Refusal.COOLDOWN, Refusal.STOP_GUARD, Refusal.LOSING_STREAK,
+)  # fmt: skip
 _FEED = (Refusal.LATE, Refusal.STALE)
 _LEVELS = ("side", "stop_loss", "take_profit")
-_AT_LEVELS = (Reason.STOP_LOSS, Reason.TAKE_PROFIT)
 
 
 @dataclass
@@ -183,9 +184,11 @@ class _LaterFills:
         """Note a pair that no difference of its own candles explains."""
         if self._unknown or any(a.row[name] != b.row[name] for name in (*_LEVELS, "reason")):
             return
+        if a.row["reason"] == Reason.PARTIAL_TARGET:  # how many legs there are depends on the size
+            return
         if (a.time_ms, a.row["price"]) == (b.time_ms, b.row["price"]):
             return
-        if a.time_ms != b.time_ms and a.row["reason"] not in _AT_LEVELS:
+        if a.time_ms != b.time_ms and a.row["reason"] not in LEVEL_EXITS:
             return
         begin_ms = min(a.decided_ms, a.time_ms, b.time_ms) - self._length_ms
         if not self._differ(a.row["symbol"], begin_ms, max(a.time_ms, b.time_ms)):

@@ -4,93 +4,61 @@ The runtime is handed the run's own events, and what its stages said and held at
 computed a second time. Files of the replay lie in a temporary folder that is gone afterwards.
 """
 
+import difflib
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.errors import DataError, StrategyError
-from app.models.events import Event, LateCandle, MarkedSlice
+import msgspec
+
+from app.errors import ConfigError, DataError, StrategyError
+from app.models.events import Event, LateCandle
 from app.models.market import Candle, Slice
-from app.models.orders import Action, CloseOrder, Decision, EntryOrder, Fill, Line, Position, Signal
+from app.models.orders import Action, Decision, EntryOrder, Fill, Line, Position, Reason, Signal
 from app.proof.rebuild import Source, candle_of, find
+from app.proof.seen import Filled, Seen
 from app.runs.equity import EquityLog
 from app.runs.recorder import RunRecorder
 from app.runs.trade_log import TradeLog
 from app.runtime.host import Hosted, OnCandle
 from app.runtime.runtime import TradingRuntime
 from app.session.building import build_runtime, fill_rules
-from app.strategies.base import Condition, Strategy, View
-from app.trading.exit_rules import Exit, FillRules, exits_of
-from app.trading.risk import Sizing
+from app.strategies.base import Strategy, View
+from app.trading.exit_rules import Exit, FillRules, exits_after_limit, exits_of
 
 _SHOWN = 3  # of the candles that a strategy keeps
 _ENTRIES = (Action.LONG, Action.SHORT)
 
 
-@dataclass
-class Seen:
-    """What was there at the candle; `signal` is None where the strategy was not asked."""
-
-    symbol: str
-    event: Slice | LateCandle
-    candle: Candle | None
-    before: Position | None = None
-    pending: EntryOrder | None = None
-    closing: CloseOrder | None = None
-    asked: Candle | None = None
-    signal: Signal | None = None
-    conditions: Sequence[Condition] = ()
-    indicators: dict[str, float | None] = field(default_factory=dict)
-    sizing: Sizing | None = None
-    equity: float = 0.0
-    peak: float = 0.0
-    losses: tuple[float, float] = (0.0, 0.0)
-    halted: bool = False
-    taken: int = 0
-    decision: Decision | None = None
-    lookback: Sequence[Candle] = ()
-    fills: list["Filled"] = field(default_factory=list)
-    later: "Filled | None" = None
-
-    @property
-    def is_late(self) -> bool:
-        """Whether no entry is accepted on it because it came too late."""
-        return isinstance(self.event, LateCandle) or (isinstance(self.event, MarkedSlice) and self.event.late)
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether the symbol had no candle for too long."""
-        return isinstance(self.event, MarkedSlice) and self.symbol in self.event.stale
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A fill, the candle that made it (None: at the last mark), and which exit rule held in it, if one did."""
-
-    fill: Fill
-    candle: Candle | None
-    exit: Exit | None
-
-
-async def look(source: Source, symbol: str, time_ms: int) -> Seen:
-    """Everything that was there at the symbol's candle, and what became of its order."""
+async def look(source: Source, symbol: str, time_ms: int, strategy: str | None = None) -> list[Seen]:
+    """Everything that was there at the symbol's candle, and what became of its orders: of the strategy that is named,
+    or of each that was asked or filled then; of all that trade the symbol where none was.
+    """
     if symbol not in source.settings.live.symbols:
         listed = ", ".join(source.settings.live.symbols)
         raise DataError(f"{source.folder}: {symbol} is no symbol of this run ({listed})")
+    ids = [spec.id for spec, _ in source.strategies.of if symbol in spec.symbols]
+    if strategy is not None and strategy not in ids:
+        near = difflib.get_close_matches(strategy, ids, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(ids) or 'none'}"
+        raise ConfigError(f"{source.folder}: no strategy {strategy} trades {symbol} in this run; {hint}")
     number = find(source, symbol, time_ms)
     async with _runtime(source) as watch:
         events = source.events()
         for _ in range(number):
             await watch.handle(next(events))
-        seen = await watch.look(next(events), symbol)
-        await watch.follow(events, seen)
-    return seen
+        found = await watch.look(next(events), symbol, ids if strategy is None else [strategy])
+        await watch.follow(events, found)
+    if strategy is not None:
+        return found
+    return [one for one in found if one.signal is not None or one.fills] or found
 
 
 class _Watch:
-    """A runtime with its recorder; `opened` are the positions of the trades of this event and of those still open."""
+    """A runtime with its recorder; `opened` are the positions of the trades of this event, as they were before it or
+    as they were opened in it.
+    """
 
     def __init__(
         self, runtime: TradingRuntime, recorder: RunRecorder, opened: dict[int, Position], rules: FillRules
@@ -99,64 +67,106 @@ class _Watch:
         self._runtime = runtime
         self._recorder = recorder
         self._opened = opened
+        self._pending: dict[Line, EntryOrder] = {}  # before the event
 
-    async def handle(self, event: Event) -> list[Fill]:
-        """One event; its fills."""
-        runtime = self._runtime
-        if len(self._opened) > len(runtime.account.positions):
-            still_open = [position.trade_id for position in runtime.account.positions.values()]
-            for trade_id in [one for one in self._opened if one not in still_open]:
-                del self._opened[trade_id]
-        await runtime.handle((event,))
-        fills = list(self._recorder.new_fills)
-        if fills:
+    async def handle(self, event: Event) -> tuple[list[Fill], list[Decision]]:
+        """One event; its fills and decisions."""
+        await self._hand_over(event)
+        fills, decisions = list(self._recorder.new_fills), list(self._recorder.decisions)
+        if fills or decisions:
             self._recorder.flush()
         self._recorder.flush_if_full()
-        return fills
+        return fills, decisions
 
-    async def look(self, event: Event, symbol: str) -> Seen:
-        """The event at which everything is written down."""
+    async def _hand_over(self, event: Event) -> None:
+        account = self._runtime.account
+        self._opened.clear()
+        self._opened.update((position.trade_id, position) for position in account.positions.values())
+        self._pending = dict(account.pending)
+        await self._runtime.handle((event,))
+
+    async def look(self, event: Event, symbol: str, strategies: Sequence[str]) -> list[Seen]:
+        """The event at which everything is written down, of each strategy's line."""
         if not isinstance(event, (Slice, LateCandle)):
             raise TypeError(f"a {type(event).__name__} has no candles")
-        account, own = self._runtime.account, self._runtime.host.hosted[0]
-        line, asked = own.asked[symbol][1].line, own.asked
+        account, candle = self._runtime.account, candle_of(event, symbol)
         self._recorder.flush()
-        candle = candle_of(event, symbol)
-        before = account.positions.get(line), account.pending.get(line), account.closing.get(line)
-        seen = Seen(symbol, event, candle, *before)
-        original = asked[symbol]
-        asked[symbol] = (self._listening(seen, own, original[0]), original[1])
-        await self._runtime.handle((event,))
-        asked[symbol] = original
-        seen.decision = next((one for one in self._recorder.decisions if one.symbol == symbol), None)
-        seen.fills = [self._filled(fill, candle) for fill in self._recorder.new_fills if fill.symbol == symbol]
+        found, originals = [], []
+        for own in self._runtime.host.hosted:
+            if symbol not in own.asked or (line := own.asked[symbol][1].line).strategy not in strategies:
+                continue
+            before = _as_it_is(account.positions.get(line))
+            seen = Seen(line, event, candle, before)
+            seen.pending, seen.closing = account.pending.get(line), account.closing.get(line)
+            found.append(seen)
+            originals.append((own, own.asked[symbol]))
+            own.asked[symbol] = (self._listening(seen, own, own.asked[symbol][0]), own.asked[symbol][1])
+        await self._hand_over(event)
+        for own, original in originals:
+            own.asked[symbol] = original
+        for seen in found:
+            self._note_outcome(seen)
         self._recorder.flush()
+        return found
+
+    def _note_outcome(self, seen: Seen) -> None:
+        account, line = self._runtime.account, seen.line
+        decisions = (one for one in self._recorder.decisions if (one.strategy, one.symbol) == line)
+        seen.decision = next(decisions, None)
+        seen.fills = self._filled(self._recorder.new_fills, line, seen.candle)
+        seen.after = account.positions.get(line)
+        if seen.after is not None and seen.after.trade_id in self._opened:
+            seen.first_stop = self._opened[seen.after.trade_id].stop
+        closing = account.closing.get(line)
+        if closing is not None and closing.reason is Reason.TIME_EXIT and seen.closing is None:
+            seen.time_exit = closing
         if seen.signal is None:
             self._note_account(seen)
-        return seen
 
-    async def follow(self, events: Iterable[Event], seen: Seen) -> None:
-        """What came after the candle: a flatten before the next slice, and the fill of the order."""
-        order = None if seen.decision is None else seen.decision.order
-        waiting = order is not None and order.order_id not in [one.fill.order_id for one in seen.fills]
+    async def follow(self, events: Iterable[Event], found: Sequence[Seen]) -> None:
+        """What came after the candle: a flatten before the next slice, and the fills of the orders."""
+        waiting = {
+            order.order_id: seen
+            for seen in found
+            if seen.decision is not None
+            and (order := seen.decision.order) is not None
+            and order.order_id not in [one.fill.order_id for one in seen.fills]
+        }
         between = True  # this slice and the next
         for event in events:
             between = between and not isinstance(event, Slice)
             if not waiting and not between:
                 return
-            candle = candle_of(event, seen.symbol)
-            for fill in await self.handle(event):
-                if fill.symbol != seen.symbol:
-                    continue
-                if waiting and order is not None and fill.order_id == order.order_id:
-                    seen.later, waiting = self._filled(fill, candle), False
-                elif between:
-                    seen.fills.append(self._filled(fill, candle))
-            waiting = (
-                waiting
-                and order is not None
-                and order.line in (*self._runtime.account.pending, *self._runtime.account.closing)
-            )
+            fills, decisions = await self.handle(event)
+            for seen in found:
+                candle = candle_of(event, seen.symbol)
+                for one in self._filled(fills, seen.line, candle):
+                    if waiting.get(one.fill.order_id or 0) is seen:
+                        seen.later = one
+                        del waiting[one.fill.order_id or 0]
+                    elif between:
+                        seen.fills.append(one)
+            for order_id, seen in list(waiting.items()):
+                if not self._waits(seen.line, order_id):
+                    seen.gone = self._why_gone(seen, candle_of(event, seen.symbol), decisions)
+                    del waiting[order_id]
+
+    def _waits(self, line: Line, order_id: int) -> bool:
+        account = self._runtime.account
+        orders = account.pending.get(line), account.closing.get(line)
+        return any(order is not None and order.order_id == order_id for order in orders)
+
+    def _why_gone(self, seen: Seen, candle: Candle | None, decisions: Sequence[Decision]) -> tuple[str, int]:
+        """What the ledger counts it as; a close order goes with its position."""
+        time_ms = self._runtime.account.time_ms
+        order = None if seen.decision is None else seen.decision.order
+        if not isinstance(order, EntryOrder):
+            return "closed", time_ms
+        if order.valid_until_ms is not None and candle is not None and candle.open_time_ms >= order.valid_until_ms:
+            return "expired", time_ms
+        if any((one.strategy, one.symbol, one.outcome) == (*seen.line, "entry_cancelled") for one in decisions):
+            return "signal_exit", time_ms
+        return "kill_switch" if self._runtime.safety.halted else "session_end", time_ms
 
     def _listening(self, seen: Seen, own: Hosted, original: OnCandle) -> OnCandle:
         strategy = getattr(original, "__self__", None)
@@ -189,13 +199,43 @@ class _Watch:
         safety = self._runtime.safety
         seen.equity, seen.peak = self._runtime.account.equity(), safety.peak
         seen.losses, seen.halted, seen.taken = safety.losses(seen.equity), safety.halted, safety.taken
+        seen.pauses, seen.decided_ms = safety.pauses(seen.line), self._runtime.account.time_ms
 
-    def _filled(self, fill: Fill, candle: Candle | None) -> Filled:
-        position, ordered = self._opened.get(fill.trade_id), fill.opens or fill.order_id is not None
-        if ordered or candle is None or position is None:
-            return Filled(fill, candle, None)
-        exits = exits_of(position, candle, self._rules)
-        return Filled(fill, candle, next((one for one in exits if one.reason is fill.reason), None))
+    def _filled(self, fills: Sequence[Fill], line: Line, candle: Candle | None) -> list[Filled]:
+        """Those of a line; exits of one trade in their order, each with the rule that held."""
+        found: list[Filled] = []
+        exits: dict[int, list[Exit]] = {}
+        for fill in fills:
+            if (fill.strategy, fill.symbol) != line:
+                continue
+            if fill.opens:
+                order = self._pending.get(line)
+                found.append(Filled(fill, candle, order=order))
+                continue
+            rules = exits.setdefault(fill.trade_id, self._exits(fill.trade_id, candle))
+            rule = None
+            if fill.order_id is None:
+                rule = next((one for one in rules if one.reason is fill.reason), None)
+            if rule is not None:
+                rules.remove(rule)
+            position = self._opened.get(fill.trade_id)
+            found.append(Filled(fill, candle, rule, had_legs=position is not None and bool(position.legs)))
+        return found
+
+    def _exits(self, trade_id: int, candle: Candle | None) -> list[Exit]:
+        position = self._opened.get(trade_id)
+        if position is None or candle is None:
+            return []
+        if position.entry_time_ms > candle.open_time_ms:  # a limit entry, filled inside the candle
+            return exits_after_limit(position, candle, self._rules)
+        return exits_of(position, candle, self._rules)
+
+
+def _as_it_is(position: Position | None) -> Position | None:
+    """A copy that does not change with the candle."""
+    if position is None:
+        return None
+    return msgspec.structs.replace(position, held=msgspec.structs.replace(position.held))
 
 
 @asynccontextmanager
@@ -215,7 +255,6 @@ async def _runtime(source: Source) -> AsyncIterator[_Watch]:
         recorder.on_fill = on_fill
         state = None if source.state is None else source.state.runtime
         runtime = build_runtime(source.settings, source.strategies, recorder, state)
-        opened.update((position.trade_id, position) for position in runtime.account.positions.values())
         try:
             yield _Watch(runtime, recorder, opened, fill_rules(source.settings.trading_mode))
         finally:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.models.orders import MAIN
 from app.proof.differences import Cause, Difference
 from app.runs.reader import Run
 from app.settings.profile import InstrumentSettings
@@ -94,7 +95,16 @@ def _meant(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The same settings with what is left out written down, so that only differences of meaning remain."""
     meant: dict[str, Any] = json.loads(json.dumps(settings))
     live = meant["live"]
-    live["strategy"]["timeframe"] = live["strategy"]["timeframe"] or live["timeframe"]
+    written = live.pop("strategies", None) or [{"id": MAIN, **live.pop("strategy")}]
+    for own in written:
+        own["timeframe"] = own["timeframe"] or live["timeframe"]
+        asked = own.get("symbols") or live["symbols"]
+        own["symbols"] = [symbol for symbol in live["symbols"] if symbol in asked]
+        own["allocation"] = own.get("allocation") or 1.0 / len(written)
+    if [own["id"] for own in written] == [MAIN]:
+        live["strategy"] = {key: value for key, value in written[0].items() if key not in ("id", "symbols")}
+    else:
+        live["strategies"] = {own.pop("id"): {"place": place, **own} for place, own in enumerate(written, 1)}
     own = live["instruments"]
     live["instruments"] = {symbol: own.get(symbol) or InstrumentSettings().model_dump() for symbol in live["symbols"]}
     return meant

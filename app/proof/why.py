@@ -6,37 +6,45 @@ order in which the runtime asks.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from app.models.market import Candle, Slice
-from app.models.orders import Action, Bound, EntryOrder, Reason, Refusal, Side, Signal
-from app.proof.observation import Filled, Seen
+from app.models.market import Slice
+from app.models.orders import Action, Bound, Refusal, Side, Signal
 from app.proof.rebuild import Source
+from app.proof.seen import Seen
+from app.proof.why_fills import (
+    fill_lines,
+    gone_words,
+    managed_lines,
+    order_words,
+    position_lines,
+    prices_words,
+    waiting_words,
+)
 from app.report.formats import exact
-from app.session.building import instruments
+from app.session.building import instruments, risk_config
 from app.times import iso_ms
 from app.trading.instruments import Instrument
-from app.trading.risk import Sizing
+from app.trading.risk import RiskConfig, Sizing
 
 Lines = list[tuple[str, str]]
 _BEFORE_RISK = (Refusal.POSITION_OPEN, Refusal.ORDER_PENDING)
 _TOLD = {
-    Refusal.POSITION_OPEN: "the symbol has a position already",
-    Refusal.ORDER_PENDING: "the symbol has an entry order that has not filled yet",
+    Refusal.POSITION_OPEN: "the strategy has a position on the symbol already",
+    Refusal.ORDER_PENDING: "the strategy has an entry order on the symbol that has not filled yet",
     Refusal.NOTHING_TO_EXIT: "there is neither a position nor an entry order",
     Refusal.EXIT_PENDING: "a close order is waiting already",
     Refusal.NO_MARK: "the symbol has had no candle in the run yet",
-    Refusal.LIMIT_PRICE: "the limit, rounded to the tick, is not above zero",
-    Refusal.STOP_DISTANCE: "the stop distance is not above zero",
+    Refusal.LIMIT_PRICE: "the limit is not above zero once it is rounded to the tick",
+    Refusal.STOP_DISTANCE: "the stop distance is not above zero, or the ATR that an exit is told in is not ready",
     Refusal.TARGET_SIDE: "the target is not beyond the price",
     Refusal.NO_QUANTITY: "nothing is left after rounding down, or there is no room",
     Refusal.MIN_QUANTITY: "it is less than the instrument's minimum quantity",
     Refusal.MIN_NOTIONAL: "it is worth less than the instrument's minimum",
     Refusal.HALTED: "the kill switch has tripped",
     Refusal.MAX_OPEN_POSITIONS: "there are as many positions and pending entries as allowed",
-    Refusal.COOLDOWN: "the protection cooldown refuses entries for a while after a trade",
-    Refusal.STOP_GUARD: "the protection stop_guard refuses entries for a while after too many stops",
-    Refusal.LOSING_STREAK: "the protection losing_streak refuses entries for a while after too many losers",
+    Refusal.COOLDOWN: "the cooldown after a trade is not over",
+    Refusal.STOP_GUARD: "there were as many losing stops as the guard allows",
+    Refusal.LOSING_STREAK: "there were as many losing trades in a row as allowed",
     Refusal.LATE: "it came too late to enter on",
     Refusal.STALE: "the symbol had no candle for too long",
 }
@@ -52,11 +60,11 @@ class Section:
 
 def sections(source: Source, seen: Seen) -> list[Section]:
     """The whole answer; a section without a line is left out."""
-    risk = source.settings.risk
     told = [
         Section("Candle", list(_candle(seen))),
         Section("Before it", list(_before(seen))),
-        Section("Fills in it", [line for filled in seen.fills for line in _fill(source, filled)]),
+        Section("Fills in it", [line for filled in seen.fills for line in fill_lines(source, filled)]),
+        Section("Managed exits", list(managed_lines(seen))),
         Section("Indicators", [(name, exact(value)) for name, value in seen.indicators.items()]),
         Section("Conditions", list(_conditions(seen))),
         Section("What the strategy saw", list(_view(seen))),
@@ -65,8 +73,8 @@ def sections(source: Source, seen: Seen) -> list[Section]:
     if seen.sizing is not None and (seen.decision is None or seen.decision.outcome not in _BEFORE_RISK):
         own = seen.signal if seen.signal is not None else Signal(Action.FLAT)
         rules = instruments(source.settings).get(seen.symbol, Instrument())
-        exposure = source.settings.trading_mode.safety.max_exposure
-        told.append(Section("Sizing", list(_sizing(seen.sizing, own, rules, risk.model_dump(), exposure))))
+        spec = next(spec for spec in source.settings.strategies if spec.id == seen.line.strategy)
+        told.append(Section("Sizing", list(_sizing(seen.sizing, own, rules, risk_config(source.settings, spec)))))
     if seen.decision is not None and seen.decision.action is not Action.EXIT:
         reached = seen.sizing is not None and seen.sizing.refusal is None and seen.decision.outcome not in _BEFORE_RISK
         told.append(Section("Gate" if reached else "Gate (not reached)", list(_gate(source, seen))))
@@ -95,12 +103,9 @@ def _candle(seen: Seen) -> Iterator[tuple[str, str]]:
 
 def _before(seen: Seen) -> Iterator[tuple[str, str]]:
     if seen.before is not None:
-        one = seen.before
-        levels = f"stop {exact(one.stop)}, target {exact(one.target)}"
-        held = f"{one.side.name} {exact(one.quantity)} from {exact(one.entry_price)}, {levels}"
-        yield "position", f"{held}, trade {one.trade_id}"
+        yield from position_lines(seen.before)
     if seen.pending is not None:
-        yield "entry order", f"{seen.pending.side.name} {exact(seen.pending.quantity)}, order {seen.pending.order_id}"
+        yield "entry order", waiting_words(seen.pending)
     if seen.closing is not None:
         yield "close order", f"{seen.closing.reason}, order {seen.closing.order_id}"
 
@@ -118,7 +123,7 @@ def _view(seen: Seen) -> Iterator[tuple[str, str]]:
     yield "explanation", "the strategy gives none: it may have a method explain(candle, view)"
     yield "equity", exact(seen.equity)
     for candle in seen.lookback:
-        yield f"candle {iso_ms(candle.open_time_ms)}", _prices(candle)
+        yield f"candle {iso_ms(candle.open_time_ms)}", prices_words(candle)
 
 
 def _signal(seen: Seen) -> Iterator[tuple[str, str]]:
@@ -130,11 +135,12 @@ def _signal(seen: Seen) -> Iterator[tuple[str, str]]:
     if signal.action is Action.FLAT:
         yield "signal", "none (FLAT)"
         return
-    brought = [
-        f"{name} {exact(value)}"
-        for name, value in (("atr", signal.atr), ("stop", signal.stop), ("target", signal.target))
-        if value is not None
-    ]
+    levels = {"limit": signal.limit, "atr": signal.atr, "stop": signal.stop, "target": signal.target}
+    brought = [f"{name} {exact(value)}" for name, value in levels.items() if value is not None]
+    if signal.limit is not None:
+        brought.append(f"valid_candles {signal.valid_candles}")
+    if signal.exits is not None:
+        brought.append("exits of its own")
     factor = [] if signal.size_factor == 1.0 else [f"size factor {exact(signal.size_factor)}"]
     tag = [f"tag {signal.tag!r}"] if signal.tag else []
     yield "signal", " ".join((signal.action.value, ", ".join([*brought, *factor, *tag]))).strip()
@@ -142,22 +148,24 @@ def _signal(seen: Seen) -> Iterator[tuple[str, str]]:
         yield "warm-up", "the answer is dropped: warm-up candles update indicators and nothing else"
 
 
-def _sizing(
-    sizing: Sizing, signal: Signal, rules: Instrument, risk: dict[str, Any], max_exposure: float
-) -> Iterator[tuple[str, str]]:
+def _sizing(sizing: Sizing, signal: Signal, rules: Instrument, risk: RiskConfig) -> Iterator[tuple[str, str]]:
     """As far as it was computed: what is None was not reached."""
     if sizing.reference is None or sizing.distance is None:
         return
     reference, sign = exact(sizing.reference), "-" if sizing.side is Side.LONG else "+"
     other = "+" if sign == "-" else "-"
-    yield "reference", f"{reference}, the mark"
+    if signal.limit is None:
+        yield "reference", f"{reference}, the mark"
+    else:
+        tick = "" if rules.price_tick is None else f" {exact(signal.limit)}, away from the market to the tick"
+        yield "reference", f"{reference}, the limit{tick}{'' if not tick else ' ' + exact(rules.price_tick)}"
     if signal.stop is not None:
         yield (
             "stop distance",
             f"from {reference} to the signal's own stop {exact(signal.stop)} = {exact(sizing.distance)}",
         )
     else:
-        atr = f"atr_stop_multiplier {exact(risk['atr_stop_multiplier'])} x ATR {exact(signal.atr)}"
+        atr = f"atr_stop_multiplier {exact(risk.atr_stop_multiplier)} x ATR {exact(signal.atr)}"
         yield "stop distance", f"{atr} = {exact(sizing.distance)}"
     if sizing.stop is None or sizing.target is None:
         return
@@ -166,17 +174,20 @@ def _sizing(
     stop = "the signal's own" if signal.stop is not None else f"{reference} {sign} {distance}"
     target = "the signal's own"
     if signal.target is None:
-        target = f"{reference} {other} reward_risk_ratio {exact(risk['reward_risk_ratio'])} x {distance}"
+        target = f"{reference} {other} reward_risk_ratio {exact(risk.reward_risk_ratio)} x {distance}"
     yield "stop", f"{stop}{tick} = {exact(sizing.stop)}"
     yield "target", f"{target}{tick} = {exact(sizing.target)}"
     if sizing.equity is None:
         return
     equity, room = exact(sizing.equity), exact(sizing.room)
     yield "equity", equity
-    yield "room", f"max_exposure {exact(max_exposure)} x {equity} - exposure {exact(sizing.exposure)} = {room}"
+    yield "room", f"max_exposure {exact(risk.max_exposure)} x {equity} - exposure {exact(sizing.exposure)} = {room}"
+    own = exact(sizing.own_equity)
+    if risk.allocation != 1.0:
+        yield "own equity", f"E = allocation {exact(risk.allocation)} x {equity} = {own}"
     bounds = {
-        Bound.RISK: f"{equity} x {exact(risk['risk_per_trade'])} / {distance} = {exact(sizing.by_risk)}",
-        Bound.POSITION: f"{equity} x {exact(risk['max_position_pct'])} / {reference} = {exact(sizing.by_position)}",
+        Bound.RISK: f"{own} x {exact(risk.risk_per_trade)} / {distance} = {exact(sizing.by_risk)}",
+        Bound.POSITION: f"{own} x {exact(risk.max_position_pct)} / {reference} = {exact(sizing.by_position)}",
         Bound.ROOM: f"{room} / {reference} = {exact(sizing.by_room)}",
     }
     for bound, text in bounds.items():
@@ -198,6 +209,10 @@ def _gate(source: Source, seen: Seen) -> Iterator[tuple[str, str]]:
     yield "loss of the day", f"{daily_loss:.4%}, {_limit(safety.max_daily_loss)}"
     late = [what for what, holds in (("late", seen.is_late), ("stale", seen.is_stale)) if holds]
     yield "feed", " and ".join(late) or "in time"
+    for protection, until_ms in seen.pauses:
+        refuses = seen.decided_ms < until_ms
+        until = f"REFUSES until {iso_ms(until_ms)}" if refuses else "lets it pass"
+        yield f"{protection.kind} ({protection.scope})", until
 
 
 def _outcome(source: Source, seen: Seen) -> Iterator[tuple[str, str]]:
@@ -207,18 +222,20 @@ def _outcome(source: Source, seen: Seen) -> Iterator[tuple[str, str]]:
             yield from _what_did_not_hold(seen)
         return
     if decision.outcome in set(Refusal):
-        yield "no order", f"{decision.outcome}: {_TOLD[Refusal(decision.outcome)]}"
+        told = _TOLD[Refusal(decision.outcome)]
+        until = [until_ms for one, until_ms in seen.pauses if one.kind.value == decision.outcome]
+        until = [until_ms for until_ms in until if decision.time_ms < until_ms]
+        yield "no order", f"{decision.outcome}: {told}{f', until {iso_ms(until[0])}' if until else ''}"
         return
     order = decision.order
     if order is None:
         yield decision.outcome, "the entry order that was waiting is cancelled"
         return
-    what = f"{order.side.name} {exact(order.quantity)}" if isinstance(order, EntryOrder) else "close the position"
-    yield f"order {order.order_id}", f"{what}, at the market"
+    yield f"order {order.order_id}", order_words(order)
     if seen.later is not None:
-        yield from _fill(source, seen.later)
+        yield from fill_lines(source, seen.later)
     elif all(filled.fill.order_id != order.order_id for filled in seen.fills):
-        yield "fill", "none: it was cancelled, or still waiting at the end"
+        yield "fill", gone_words(seen)
 
 
 def _what_did_not_hold(seen: Seen) -> Iterator[tuple[str, str]]:
@@ -229,45 +246,6 @@ def _what_did_not_hold(seen: Seen) -> Iterator[tuple[str, str]]:
         own = [name.removeprefix(f"{side}: ") for name in failed if name.startswith(f"{side}: ")]
         if own or common:
             yield f"no {side}", f"did not hold: {', '.join([*common, *own])}"
-
-
-def _fill(source: Source, filled: Filled) -> Iterator[tuple[str, str]]:
-    fill, mode = filled.fill, source.settings.trading_mode
-    action = "OPEN" if fill.opens else "CLOSE"
-    yield f"{action} {fill.side.name}", f"{iso_ms(fill.time_ms)}, {fill.reason}, trade {fill.trade_id}"
-    before, rule = _rule(filled, mode.fill == "close")
-    yield "rule", rule
-    buys = (fill.side is Side.LONG) == fill.opens
-    if fill.slippage == 0.0:
-        yield "price", f"{exact(fill.price)}, without slippage"
-    else:
-        sign = "+" if buys else "-"
-        yield "price", f"{before} x (1 {sign} slippage {exact(mode.slippage_rate)}) = {exact(fill.price)}"
-    yield "commission", f"of {exact(fill.price)} x {exact(fill.quantity)}: {exact(fill.commission)}"
-    if not fill.opens:
-        yield (
-            "realized PnL",
-            f"{exact(fill.realized_pnl)}, both commissions included; balance {exact(fill.balance)}",
-        )
-
-
-def _rule(filled: Filled, fill_at_close: bool) -> tuple[str, str]:
-    """The price before slippage, and which rule of RULES.md made the fill."""
-    fill, candle, out = filled.fill, filled.candle, filled.exit
-    if out is not None and candle is not None:
-        levels = f"stop {exact(fill.stop)}, target {exact(fill.target)}; the candle {_prices(candle)}"
-        both = "; the target was reached in the same candle, the stop wins" if out.both_levels else ""
-        return exact(out.price), f"{out.rule}: {levels}{both}"
-    ended = fill.reason in (Reason.END_OF_DATA, Reason.SHUTDOWN)
-    if candle is None or ended or fill_at_close:
-        why = "closed at the last mark, where the session ended" if ended else "filled at once, at the mark"
-        return "the mark", why
-    return exact(candle.open), f"a market order, at the open of the next traded candle ({iso_ms(candle.open_time_ms)})"
-
-
-def _prices(candle: Candle) -> str:
-    values = (("open", candle.open), ("high", candle.high), ("low", candle.low), ("close", candle.close))
-    return ", ".join(f"{name} {exact(value)}" for name, value in values)
 
 
 def _limit(limit: float | None) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.models.market import Candle
-from app.models.orders import Fill
+from app.models.orders import MAIN, Fill, Line
 from app.report.formats import clock_text, counts_text, figure, moment_text
 
-Line = list[tuple[str, str]]  # pieces of text with a rich style
+Text = list[tuple[str, str]]  # pieces of text with a rich style
 _LABEL = 11
 _GOOD, _BAD, _WARN, _DIM = "green", "bold red", "yellow", "dim"
 
@@ -32,17 +32,17 @@ class Shown:
     keeps: bool = False
 
 
-def screen(shown: Shown, width: int, height: int) -> list[Line]:
+def screen(shown: Shown, width: int, height: int) -> list[Text]:
     """At most `height` lines; the caller cuts each at `width`."""
     if shown.status is None:
-        head: list[Line] = [[("Onetape paper", "bold"), ("  starting: warm-up, or the tape of an earlier start", _DIM)]]
+        head: list[Text] = [[("Onetape paper", "bold"), ("  starting: warm-up, or the tape of an earlier start", _DIM)]]
         return [*head, *_listed("notes", shown.notes, height - 1)]
     status = shown.status
     lines = [_head(shown, status), *_feed(shown, status), *_account(shown, status), []]
     lines += [*_symbols(shown, status, width), []]
     lines += _funnel(status)
     end = "positions are kept" if shown.keeps else "every position is closed"
-    foot: Line = [(f"Ctrl-C stops, {end}; a second one leaves at once", _DIM)]
+    foot: Text = [(f"Ctrl-C stops, {end}; a second one leaves at once", _DIM)]
     left = max(0, height - len(lines) - 1)
     fills = [fill_text(one) for one in shown.fills]
     for_notes = max(left // 2, left - len(fills) - 1)
@@ -59,16 +59,16 @@ def fill_text(fill: Fill) -> str:
 def fill_words(fill: Fill) -> str:
     """A fill in words."""
     what = "opened" if fill.opens else f"closed ({fill.reason}), {fill.realized_pnl:+,.2f}"
-    return f"{fill.symbol} {fill.side.name} {what}: {fill.quantity:g} at {fill.price:,.8g}"
+    return f"{Line(fill.strategy, fill.symbol)} {fill.side.name} {what}: {fill.quantity:g} at {fill.price:,.8g}"
 
 
-def _head(shown: Shown, status: Mapping[str, Any]) -> Line:
+def _head(shown: Shown, status: Mapping[str, Any]) -> Text:
     last = status["last_slice_ms"]
     until = "no slice yet" if last is None else f"{moment_text(last)} UTC"
     return [("Onetape paper", "bold"), (f"  {status['exchange']} {status['timeframe']}  {until}  {shown.folder}", "")]
 
 
-def _feed(shown: Shown, status: Mapping[str, Any]) -> Iterator[Line]:
+def _feed(shown: Shown, status: Mapping[str, Any]) -> Iterator[Text]:
     link = status["link"]
     if link is None:
         yield [_label("feed"), ("not connected yet", _WARN)]
@@ -90,7 +90,7 @@ def _feed(shown: Shown, status: Mapping[str, Any]) -> Iterator[Line]:
     ]
 
 
-def _account(shown: Shown, status: Mapping[str, Any]) -> Iterator[Line]:
+def _account(shown: Shown, status: Mapping[str, Any]) -> Iterator[Text]:
     equity, peak = status["equity"], status["peak"]
     drawdown = 100.0 * (1.0 - equity / peak) if peak > 0 else 0.0
     limit = "" if shown.max_drawdown is None else f" of {100.0 * shown.max_drawdown:g}"
@@ -106,37 +106,68 @@ def _account(shown: Shown, status: Mapping[str, Any]) -> Iterator[Line]:
         yield [_label(""), (f"`python -m app resume {shown.folder} --why ...` releases it", _WARN)]
 
 
-def _symbols(shown: Shown, status: Mapping[str, Any], width: int) -> list[Line]:
-    """A row a symbol: its last candle, its position; columns that do not fit are left out."""
+def _symbols(shown: Shown, status: Mapping[str, Any], width: int) -> list[Text]:
+    """A row a symbol with its last candle, and one more for each further strategy that holds something on it.
+
+    Columns that do not fit are left out.
+    """
     link = status["link"] or {"late": (), "missing": ()}
-    positions = {one["symbol"]: one for one in status["positions"]}
-    symbols = list(status["symbols"])
+    symbols, places = list(status["symbols"]), _places(status)
     marks = {
         symbol: "late" if symbol in link["late"] else "stale" if symbol in shown.stale else
         "asked" if symbol in link["missing"] else ""
         for symbol in symbols
     }  # fmt: skip
-    candles, held = [shown.candles.get(one) for one in symbols], [positions.get(one) for one in symbols]
+    is_first = [number == 0 or place.symbol != places[number - 1].symbol for number, place in enumerate(places)]
+    candles = [shown.candles.get(one.symbol) if first else None for one, first in zip(places, is_first, strict=True)]
+    held = [one.position for one in places]
     columns: list[tuple[str, list[str], int]] = [
-        ("symbol", symbols, 0),
-        ("candle", [_candle_time(one, marks[symbol]) for one, symbol in zip(candles, symbols, strict=True)], 0),
+        ("symbol", [one.symbol if first else "" for one, first in zip(places, is_first, strict=True)], 0),
+        ("strategy", ["" if one.strategy == MAIN else one.strategy for one in places], 0),
+        ("candle", [
+            _candle_time(candle, marks[one.symbol]) if first else ""
+            for one, candle, first in zip(places, candles, is_first, strict=True)
+        ], 0),
         ("close", [figure(None if one is None else one.close, "{:,.8g}", "") for one in candles], 0),
-        ("volume", [figure(None if one is None else one.volume, "{:,.5g}", "") for one in candles], 3),
-        ("position", [_position(positions.get(one), one in status["pending"]) for one in symbols], 0),
-        ("entry", [_held(one, "entry") for one in held], 2),
-        ("stop", [_held(one, "stop") for one in held], 1),
+        ("volume", [figure(None if one is None else one.volume, "{:,.5g}", "") for one in candles], 4),
+        ("position", [_position(one.position, one.order) for one in places], 0),
+        ("entry", [_held(one, "entry") for one in held], 3),
+        ("stop", [_held(one, "stop") + (" moved" if one and one.get("moved_by") else "") for one in held], 1),
         ("target", [_held(one, "target") for one in held], 1),
+        ("legs", [str(len(one["legs"])) if one and one.get("legs") else "" for one in held], 2),
         ("unrealised", [_held(one, "unrealised", "{:+,.2f}") for one in held], 0),
-    ]
+    ]  # fmt: skip
+    columns = [one for one in columns if one[0] not in ("strategy", "legs") or any(one[1])]
     widths = [max(len(title), *map(len, cells)) for title, cells, _ in columns]
     while sum(widths) + 2 * (len(widths) - 1) > width and any(rank for _, _, rank in columns):
         worst = max(range(len(columns)), key=lambda place: columns[place][2])
         del columns[worst], widths[worst]
-    lines: list[Line] = [[(_row([title for title, _, _ in columns], widths), _DIM)]]
-    for place, symbol in enumerate(symbols):
-        row = _row([cells[place] for _, cells, _ in columns], widths)
-        lines.append([(row, _row_style(marks[symbol], positions.get(symbol)))])
+    titles = [title for title, _, _ in columns]
+    lines: list[Text] = [[(_row(titles, titles, widths), _DIM)]]
+    for number, place in enumerate(places):
+        row = _row([cells[number] for _, cells, _ in columns], titles, widths)
+        lines.append([(row, _row_style(marks[place.symbol], place.position))])
     return lines
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A row of the table: a symbol, and what one strategy holds on it, if one does."""
+
+    symbol: str
+    strategy: str = MAIN
+    position: Mapping[str, Any] | None = None
+    order: Mapping[str, Any] | None = None
+
+
+def _places(status: Mapping[str, Any]) -> list[_Place]:
+    held = [_Place(one["symbol"], one.get("strategy", MAIN), position=one) for one in status["positions"]]
+    held += [_Place(one["symbol"], one["strategy"], order=one) for one in status["orders"]]
+    return [
+        place
+        for symbol in status["symbols"]
+        for place in [one for one in held if one.symbol == symbol] or [_Place(symbol)]
+    ]
 
 
 def _row_style(mark: str, position: Mapping[str, Any] | None) -> str:
@@ -147,15 +178,15 @@ def _row_style(mark: str, position: Mapping[str, Any] | None) -> str:
     return _GOOD if position["unrealised"] > 0 else "red"
 
 
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    left = ("symbol", "candle")
+def _row(cells: Sequence[str], titles: Sequence[str], widths: Sequence[int]) -> str:
+    left = ("symbol", "strategy", "candle")
     return "  ".join(
-        cell.ljust(width) if place < len(left) else cell.rjust(width)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        cell.ljust(width) if title in left else cell.rjust(width)
+        for cell, title, width in zip(cells, titles, widths, strict=True)
     )
 
 
-def _funnel(status: Mapping[str, Any]) -> Iterator[Line]:
+def _funnel(status: Mapping[str, Any]) -> Iterator[Text]:
     funnel = status["funnel"]
     signals = {name: count for name, count in funnel["signals"].items() if count}
     refused = {**funnel["refused_by_risk"], **funnel["refused_by_gate"]}
@@ -171,7 +202,7 @@ def _counted(name: str, total: int, reasons: Mapping[str, int]) -> str:
     return f"{name} {total:,}{f' ({detail})' if detail else ''}"
 
 
-def _listed(name: str, texts: Sequence[str], most: int) -> list[Line]:
+def _listed(name: str, texts: Sequence[str], most: int) -> list[Text]:
     """A heading and the newest texts, the newest last; nothing where nothing fits."""
     if most < 2 or not texts:
         return []
@@ -187,10 +218,12 @@ def _candle_time(candle: Candle | None, mark: str) -> str:
     return f"{text} {mark}" if mark else text
 
 
-def _position(position: Mapping[str, Any] | None, pending: bool) -> str:
+def _position(position: Mapping[str, Any] | None, order: Mapping[str, Any] | None) -> str:
     if position is not None:
         return f"{position['side']} {position['quantity']:g}"
-    return "order pending" if pending else "-"
+    if order is None:
+        return "-"
+    return "order pending" if order["limit"] is None else f"{order['side']} limit {order['limit']:,.8g}"
 
 
 def _held(position: Mapping[str, Any] | None, name: str, form: str = "{:,.8g}") -> str:

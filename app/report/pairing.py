@@ -1,7 +1,7 @@
 """Pairs the signals, orders, fills and equity rows of two runs and finds where they first differ.
 
 A signal has its partner by line and slice, a fill by the order it fills, so a fill at another time is still the same
-fill. Logs are read side by side; kept is only what has no partner yet.
+fill; legs of a trade are paired among themselves. Logs are read side by side; kept is only what has no partner yet.
 """
 
 from collections import Counter, defaultdict, deque
@@ -11,13 +11,12 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import TypeVar
 
-from app.models.orders import GOES_ON, Reason
-from app.runs.reader import EquityRow, FillRow, Run, SignalRow
+from app.models.orders import GOES_ON, Line, Reason
+from app.runs.reader import EquityRow, FillRow, Run, SignalRow, line_of
 
 T = TypeVar("T")
 _SIGNAL = ("action", "tag")
-# Made before the slice is decided on; everything else after it.
-_LEVEL_EXITS = (
+LEVEL_EXITS = (  # made before the slice is decided on; everything else after it, but an entry inside a candle
     Reason.STOP_LOSS, Reason.TAKE_PROFIT, Reason.PARTIAL_TARGET, Reason.BREAK_EVEN, Reason.TRAILING_STOP,
 )  # fmt: skip
 
@@ -44,6 +43,12 @@ class Divergence:
     symbol: str
     a: Mapping[str, str] | None
     b: Mapping[str, str] | None
+
+    @property
+    def line(self) -> Line | None:
+        """Whose signal, order or fill it is; None for an equity row."""
+        row = self.a or self.b
+        return None if row is None or not self.symbol else line_of(row)
 
     @property
     def fields(self) -> list[str]:
@@ -133,13 +138,12 @@ def _same_bytes(a: Run, b: Run, key: str) -> bool:
 
 
 def _signal_key(signal: SignalRow) -> Hashable:
-    return signal.row["strategy"], signal.row["symbol"], signal.time_ms
+    return line_of(signal.row), signal.time_ms
 
 
 def fill_key(fill: FillRow) -> Hashable:
     """A fill's partner in the other run is the one of the same line and entry, and a leg's partner is a leg."""
-    row = fill.row
-    return row["strategy"], row["symbol"], fill.decided_ms, row["action"], row["reason"] in GOES_ON
+    return line_of(fill.row), fill.decided_ms, fill.row["action"], fill.row["reason"] in GOES_ON
 
 
 def _signal_divergence(a: SignalRow | None, b: SignalRow | None) -> Divergence | None:
@@ -157,9 +161,14 @@ def _fill_divergence(a: FillRow | None, b: FillRow | None) -> Divergence | None:
     if not there:
         return None
     earlier = min(there, key=lambda fill: fill.time_ms)
-    rank = 0 if earlier.row["reason"] in _LEVEL_EXITS else 3
+    rank = 0 if earlier.row["reason"] in LEVEL_EXITS or _is_inside(earlier) else 3
     rows = [None if one is None else one.row for one in (a, b)]
     return Divergence(Kind.FILL, earlier.time_ms, rank, earlier.row["symbol"], *rows)
+
+
+def _is_inside(fill: FillRow) -> bool:
+    """Whether a limit entry was filled inside its candle: without slippage, later than it was decided."""
+    return fill.row["action"] == "OPEN" and float(fill.row["slippage"]) == 0.0 and fill.time_ms > fill.decided_ms
 
 
 def _equity_divergence(a: EquityRow | None, b: EquityRow | None) -> Divergence | None:

@@ -56,13 +56,20 @@ class SessionLog:
         for one in decisions:
             order_id = None if one.order is None else one.order.order_id
             self._write(
-                "order", time=time, symbol=one.symbol, action=str(one.action), outcome=one.outcome, order_id=order_id
+                "order",
+                time=time,
+                symbol=one.symbol,
+                strategy=one.strategy,
+                action=str(one.action),
+                outcome=one.outcome,
+                order_id=order_id,
             )
         for fill in fills:
             self._write(
                 "fill",
                 time=iso_ms(fill.time_ms),
                 symbol=fill.symbol,
+                strategy=fill.strategy,
                 action="OPEN" if fill.opens else "CLOSE",
                 side=fill.side.name,
                 price=fill.price,
@@ -90,8 +97,8 @@ class SessionLog:
             status="failed",
             why=why,
             time=iso_ms(account.time_ms) if account.time_ms else None,
-            positions=[position.symbol for position in account.positions.values()],
-            pending=[order.symbol for order in account.pending.values()],
+            positions=[str(line) for line in account.positions],
+            pending=[str(line) for line in account.pending],
         )
 
     def note(self, text: str) -> None:

@@ -173,7 +173,7 @@ class Run(OpenedRun):
     def fills(self) -> Iterator[FillRow]:
         """In the order of the log."""
         signals = self.signals()
-        decided: dict[Line, tuple[str, int]] = {}  # order and time of the newest entry that was read of a line
+        decided: dict[Line, tuple[str, int]] = {}  # order and time of each line's newest entry that was read
         trades: dict[str, int] = {}
         for row, place in _rows(self.file("trades"), COLUMNS):
             time_ms = _time_ms(row, place)
@@ -181,7 +181,7 @@ class Run(OpenedRun):
                 entry_ms = _entry_ms(row, decided, signals)
                 trades[row["trade_id"]] = time_ms if entry_ms is None else entry_ms
                 yield FillRow(time_ms, trades[row["trade_id"]], row)
-            elif row["reason"] in GOES_ON:
+            elif row["reason"] in GOES_ON:  # the trade goes on
                 yield FillRow(time_ms, trades.get(row["trade_id"], time_ms), row)
             else:
                 yield FillRow(time_ms, trades.pop(row["trade_id"], time_ms), row)
@@ -206,15 +206,20 @@ def _has_tape(folder: Path) -> bool:
 
 
 def _entry_ms(row: Row, decided: dict[Line, tuple[str, int]], signals: Iterator[SignalRow]) -> int | None:
-    # One entry a line can wait, so the newest of each line is all that need be kept.
-    line, order_id = Line(row["strategy"], row["symbol"]), row["order_id"]
+    # One entry a line can wait, so the newest of each is all that need be kept.
+    line, order_id = line_of(row), row["order_id"]
     while decided.get(line, ("", 0))[0] != order_id:
         signal = next(signals, None)
         if signal is None:
             return None
         if signal.row["outcome"] == "order":
-            decided[Line(signal.row["strategy"], signal.row["symbol"])] = signal.row["order_id"], signal.time_ms
+            decided[line_of(signal.row)] = signal.row["order_id"], signal.time_ms
     return decided[line][1]
+
+
+def line_of(row: Row) -> Line:
+    """Whose row it is."""
+    return Line(row["strategy"], row["symbol"])
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[Row, str]]:

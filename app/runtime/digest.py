@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.models.orders import MAIN, Decision, Fill, Position
+from app.models.orders import MAIN, Decision, Fill, Order, Position
 from app.runtime.runtime import TradingRuntime
 
 FIRST = "0" * 16
@@ -36,16 +36,27 @@ def digest_of(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], dec
         account.equity(),
         account.marks,
         [_held(position) for position in account.positions.values()],
-        list(account.pending.values()),
-        list(account.closing.values()),
+        [_plain(order) for order in account.pending.values()],
+        [_plain(order) for order in account.closing.values()],
         safety.halted,
         safety.peak,
         runtime.funnel.as_dict(),
         dict(runtime.feed_counts),
         runtime.ended,
     )
-    content = _encode((previous, [_filled(fill) for fill in fills], list(decisions), state))
+    decided = [_plain(decision) for decision in decisions]
+    content = _encode((previous, [_filled(fill) for fill in fills], decided, state))
     return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _plain(of: Order | Decision) -> dict[str, object]:
+    """Without the strategy where it is the only one: by its value, msgspec omits what is the very same object."""
+    content: dict[str, object] = msgspec.to_builtins(of)
+    if of.strategy == MAIN:
+        content.pop("strategy", None)
+    if isinstance(of, Decision) and of.order is not None:
+        content["order"] = _plain(of.order)
+    return content
 
 
 def _held(position: Position) -> dict[str, object]:

@@ -18,6 +18,7 @@ from app.errors import ConfigError, DataError
 from app.feeds.tape import Epoch, Tape
 from app.models.events import Event, Kill, LateCandle, Resume
 from app.models.market import Candle, Slice
+from app.models.orders import Line
 from app.runs.manifest import code_sha256, sha256_json
 from app.runs.recorder import LogLengths
 from app.runs.run_folder import RunFolder
@@ -131,13 +132,21 @@ def changed_versions(header: Mapping[str, Any]) -> list[str]:
 
 
 def differing(before: Any, now: Any, path: str = "") -> list[str]:
-    """Keys whose values differ."""
+    """Keys whose values differ; strategies by their ids."""
+    before, now = _by_id(before), _by_id(now)
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return [] if json.dumps(before) == json.dumps(now) else [path]
     keys = sorted({*before, *now})
     return [
         found for key in keys for found in differing(before.get(key), now.get(key), f"{path}.{key}" if path else key)
     ]
+
+
+def _by_id(content: Any) -> Any:
+    """A list of strategies as a mapping, in which their order is a value, too."""
+    if isinstance(content, list) and content and all(isinstance(one, dict) and "id" in one for one in content):
+        return {one["id"]: {"place in the list": place, **one} for place, one in enumerate(content, 1)}
+    return content
 
 
 def epoch_start(tape: Tape) -> EpochStart:
@@ -175,13 +184,21 @@ def refuse_what_cannot_go_on(run: Path, header: Mapping[str, Any], settings: Set
             raise ConfigError(
                 f"{run}: a new epoch cannot have another {key} ({before}, now {now}); begin anew in another --out"
             )
-    held = [one.symbol for one in state.runtime.positions] + [one.symbol for one in state.runtime.pending]
-    for symbol in dict.fromkeys(held):
-        if symbol not in settings.live.symbols:
+    lines = {Line(spec.id, symbol) for spec in settings.strategies for symbol in spec.symbols}
+    held = {one.line: "an open position" for one in state.runtime.positions}
+    held |= {one.line: "an entry order" for one in state.runtime.pending}
+    for line, what in held.items():
+        if line in lines:
+            continue
+        if line.symbol not in settings.live.symbols:
             raise ConfigError(
-                f"{run}: {symbol} has an open position or an order, so the new epoch must list it in symbols; "
+                f"{run}: {line.symbol} has an open position or an order, so the new epoch must list it in symbols; "
                 "take it out when it is closed"
             )
+        raise ConfigError(
+            f"{run}: strategy {line.strategy} has {what} on {line.symbol}, so the new epoch must have that strategy on "
+            "it; take it out when it is closed"
+        )
 
 
 def logs_sha256(folder: RunFolder, lengths: LogLengths) -> dict[str, str]:

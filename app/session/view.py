@@ -124,17 +124,35 @@ class SessionView:
             "positions": [
                 {
                     "symbol": one.symbol,
+                    "strategy": one.strategy,
                     "side": one.side.name,
                     "quantity": one.quantity,
+                    "first_quantity": one.first_quantity,
                     "entry": one.entry_price,
                     "mark": account.marks[one.symbol],
                     "stop": one.stop,
+                    "moved_by": None if one.moved_by is None else str(one.moved_by),
+                    "best": one.held.best,
                     "target": one.target,
+                    "legs": [[leg.price, leg.quantity] for leg in one.legs],
+                    "time_exit_ms": one.time_exit_ms,
                     "unrealised": one.unrealised(account.marks[one.symbol]),
                 }
                 for one in account.positions.values()
             ],
-            "pending": [order.symbol for order in account.pending.values()],
+            "pending": [str(line) for line in account.pending],
+            "orders": [
+                {
+                    "symbol": one.symbol,
+                    "strategy": one.strategy,
+                    "side": one.side.name,
+                    "quantity": one.quantity,
+                    "limit": one.limit,
+                    "valid_until_ms": one.valid_until_ms,
+                    "rests": one.rests,
+                }
+                for one in account.pending.values()
+            ],
             "funnel": runtime.funnel.as_dict(),
             "feed": dict(runtime.feed_counts),
         }

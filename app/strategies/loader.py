@@ -91,7 +91,7 @@ class LoadedStrategies:
     @property
     def source_sha256(self) -> str:
         """Of the strategies' code."""
-        digests = [loaded.source_sha256 for _, loaded in self.of]
+        digests = list(dict.fromkeys(loaded.source_sha256 for _, loaded in self.of))
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

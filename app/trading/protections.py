@@ -24,6 +24,9 @@ class Seen(msgspec.Struct):
     stopped_ms: list[int] = msgspec.field(default_factory=list)
 
 
+_NOTHING = Seen()
+
+
 class Protections:
     """All of a session, in the order of the list."""
 
@@ -47,11 +50,16 @@ class Protections:
 
     def refusal(self, line: Line, time_ms: int) -> Refusal | None:
         """The first protection that refuses an entry of the line now."""
-        for protection, seen in zip(self._protections, self._seen, strict=True):
-            own = seen.get(protection.key(line.strategy, line.symbol))
-            if own is not None and time_ms < own.until_ms:
+        for protection, until_ms in self.pauses(line):
+            if time_ms < until_ms:
                 return Refusal(protection.kind.value)
         return None
+
+    def pauses(self, line: Line) -> list[tuple[Protection, int]]:
+        """Each protection, and until when it refuses entries of the line; 0 where it has not refused any yet."""
+        keys = [protection.key(line.strategy, line.symbol) for protection in self._protections]
+        seen = [own.get(key, _NOTHING) for own, key in zip(self._seen, keys, strict=True)]
+        return [(protection, own.until_ms) for protection, own in zip(self._protections, seen, strict=True)]
 
     def memory(self) -> dict[str, Any]:
         """What it remembers, for a new epoch of a session."""
@@ -65,9 +73,12 @@ class Protections:
         """Goes on with what those that are configured as before have seen; others begin anew."""
         before = msgspec.convert(memory.get("protections", []), list[Protection])
         seen = msgspec.convert(memory.get("seen", []), list[dict[str, Seen]])
+        remembered = list(zip(before, seen, strict=True))
         for number, protection in enumerate(self._protections):
-            if protection in before:
-                self._seen[number] = seen[before.index(protection)]
+            own = next((one for one in remembered if one[0] == protection), None)
+            if own is not None:
+                remembered.remove(own)  # two of the same kind have a memory each
+                self._seen[number] = own[1]
         self._legs = {int(trade_id): pnl for trade_id, pnl in memory.get("legs", {}).items()}
 
 

@@ -68,6 +68,7 @@ class Sizing(msgspec.Struct, gc=False):
     stop: float | None = None
     target: float | None = None
     equity: float | None = None
+    own_equity: float | None = None  # E of RULES.md: the strategy's allocation of it
     exposure: float | None = None
     room: float | None = None
     by_risk: float | None = None
@@ -160,7 +161,7 @@ class RiskEngine:
         equity = sizing.equity = account.equity()
         exposure = sizing.exposure = account.exposure()
         room = sizing.room = config.max_exposure * equity - exposure
-        own = config.allocation * equity
+        own = sizing.own_equity = config.allocation * equity
         by_risk = sizing.by_risk = own * config.risk_per_trade / distance
         by_position = sizing.by_position = own * config.max_position_pct / reference
         by_room = sizing.by_room = room / reference

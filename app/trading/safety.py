@@ -9,6 +9,7 @@ from math import inf
 from typing import Any
 
 from app.models.orders import Line, Refusal
+from app.models.protections import Protection
 from app.times import DAY_MS
 from app.trading.account import Account, SliceRows
 from app.trading.protections import Protections
@@ -154,6 +155,10 @@ class SafetyMonitor:
         if self.taken >= self._max_open_positions:
             return Refusal.MAX_OPEN_POSITIONS
         return self._protections.refusal(line, self._account.time_ms)
+
+    def pauses(self, line: Line) -> list[tuple[Protection, int]]:
+        """Each protection, and until when it refuses entries of the line."""
+        return self._protections.pauses(line)
 
 
 def _loss(base: float, equity: float) -> float:

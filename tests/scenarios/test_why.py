@@ -112,7 +112,7 @@ def test_the_arithmetic_line_by_line(tmp_path: Path, capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("overrides", "outcome", "told"),
     [
-        (["atr_stop_multiplier=20"], "position_open", "the symbol has a position already"),
+        (["atr_stop_multiplier=20"], "position_open", "the strategy has a position on the symbol already"),
         ([all_of("min_notional: 5000")], "min_notional", "it is worth less"),
         ([all_of("min_quantity: 5000")], "min_quantity", "it is less than"),
         ([all_of("quantity_step: 5000")], "no_quantity", "nothing is left"),

@@ -9,22 +9,26 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from math import inf, isnan
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
+from app.models.exits import parse_exits
 from app.models.market import Candle
-from app.models.orders import Action, Signal
+from app.models.orders import MAIN, Action, Line, Signal
 from app.times import iso_ms
 
-_NUMBERS = ("atr", "stop", "target", "size_factor")
+_NUMBERS = ("atr", "stop", "target", "size_factor", "limit")
 _LENGTH_BYTES = 4
 ANSWERS = "answers"  # the log's name in the folder of a run
 NOT_ASKED = "it is not asked"
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """One decision; `close_time_ms` is its candle's. `indicators` are the strategy's own, where it was asked."""
+    """One decision; `close_time_ms` is its candle's. `indicators` are the strategy's own, where it was asked.
+
+    `exits` are the numbers of its managed exits, by their keys.
+    """
 
     symbol: str
     close_time_ms: int
@@ -35,6 +39,10 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     size_factor: float = 1.0
     tag: str = ""
     indicators: dict[str, float | None] | None = None
+    strategy: str = MAIN
+    limit: float | None = None
+    valid_candles: int = 1
+    exits: dict[str, float | None] = {}
 
     def __str__(self) -> str:
         numbers = [
@@ -42,25 +50,30 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
             for name in _NUMBERS
             if (value := getattr(self, name)) is not None and not (name == "size_factor" and value == 1.0)
         ]
-        return " ".join([self.action.value, *numbers, *([f"tag={self.tag!r}"] if self.tag else [])])
+        valid = [] if self.valid_candles == 1 else [f"valid_candles={self.valid_candles}"]
+        exits = [f"{name}={value!r}" for name, value in self.exits.items()]
+        return " ".join([self.action.value, *numbers, *valid, *exits, *([f"tag={self.tag!r}"] if self.tag else [])])
 
     @property
     def candle(self) -> str:
         """Which candle it answers, for people."""
-        return f"{self.symbol}, candle closed at {iso_ms(self.close_time_ms)}"
+        return f"{Line(self.strategy, self.symbol)}, candle closed at {iso_ms(self.close_time_ms)}"
 
     def is_same(self, other: "Answer") -> bool:
         """The same answer to the same candle, to the bit."""
         return self.same_decision(other) and self.difference(other) == 0.0
 
     def same_decision(self, other: "Answer") -> bool:
-        """The same candle, action and tag, whatever the numbers."""
-        keys = ("symbol", "close_time_ms", "action", "tag")
-        return all(getattr(self, key) == getattr(other, key) for key in keys)
+        """The same line and candle, action, validity, kinds of exits and tag, whatever the numbers."""
+        keys = ("strategy", "symbol", "close_time_ms", "action", "valid_candles", "tag")
+        return self.exits.keys() == other.exits.keys() and all(
+            getattr(self, key) == getattr(other, key) for key in keys
+        )
 
     def difference(self, other: "Answer") -> float:
         """The largest relative difference of a number of both, indicators too; infinite where only one has it."""
         pairs = [(getattr(self, name), getattr(other, name)) for name in _NUMBERS]
+        pairs += [(value, other.exits.get(name)) for name, value in self.exits.items()]
         if self.indicators is not None and other.indicators is not None:
             names = sorted({*self.indicators, *other.indicators})
             pairs += [(self.indicators.get(name), other.indicators.get(name)) for name in names]
@@ -78,12 +91,26 @@ def relative_difference(left: float | None, right: float | None) -> float:
     return abs(left - right) / max(abs(left), abs(right))
 
 
-def answer_of(candle: Candle, signal: Signal, indicators: Mapping[str, float | None] | None = None) -> Answer:
+def answer_of(
+    candle: Candle, signal: Signal, indicators: Mapping[str, float | None] | None = None, strategy: str = MAIN
+) -> Answer:
     """A signal as an answer; numbers of numpy become Python's."""
     atr, stop, target = map(_float, (signal.atr, signal.stop, signal.target))
     kept = None if indicators is None else {name: _float(value) for name, value in indicators.items()}
     numbers = atr, stop, target, float(signal.size_factor)
-    return Answer(candle.symbol, candle.close_time_ms, signal.action, *numbers, signal.tag, kept)
+    asked = {} if signal.exits is None else msgspec.to_builtins(parse_exits(signal.exits))
+    later = strategy, _float(signal.limit), signal.valid_candles, dict(_numbers(asked))
+    return Answer(candle.symbol, candle.close_time_ms, signal.action, *numbers, signal.tag, kept, *later)
+
+
+def _numbers(exits: Any, path: str = "") -> Iterator[tuple[str, float | None]]:
+    """Every number of managed exits with its key; legs are counted from 1."""
+    if isinstance(exits, (dict, list, tuple)):
+        inner = exits.items() if isinstance(exits, dict) else enumerate(exits, 1)
+        for key, value in inner:
+            yield from _numbers(value, f"{path}.{key}" if path else str(key))
+    elif exits is not None:
+        yield path, float(exits)
 
 
 def _float(value: float | None) -> float | None:

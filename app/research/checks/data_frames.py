@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from app.candles.cache import CandleColumns
 from app.models.market import Candle
-from app.models.orders import Signal
+from app.models.orders import Line, Signal
 from app.research.checks.answer_log import answer_of, relative_difference
-from app.research.checks.observed_run import StrategyFailedError, candles_asked
+from app.research.checks.observed_run import StrategyFailedError, candles_asked, has_frames
 from app.research.checks.past_cache import scrambled
 from app.research.checks.request import FrameCheck, FrameDifference, Request
 from app.session.plan import RunPlan
+from app.strategies.loader import LoadedStrategy
 from app.times import iso_ms
 
 if TYPE_CHECKING:
@@ -45,26 +47,35 @@ class _Wrong(NamedTuple):
 
 
 def check_frames(request: Request, plan: RunPlan) -> FrameCheck:
-    """Check `add_indicators` and, where there is one, `generate_signal` for each symbol of the run.
+    """Check `add_indicators` and, where there is one, `generate_signal` for each line of the run that has them.
 
-    Every row is cut right behind itself, or `request.rows_max` of them; the answer says how many that were.
+    Every row is cut right behind itself, or `request.rows_max` of a strategy; the answer says how many that were.
     """
-    rows = Counter(one.symbol for one in candles_asked(request, plan) if one.close_time_ms > request.start_ms)
-    has_signals = callable(getattr(plan.strategy.cls, "generate_signal", None))
-    each = max(request.rows_max // len(plan.settings.live.symbols), 1)
+    own = [(spec.id, loaded) for spec, loaded in plan.strategies.of if has_frames(loaded)]
+    frames = {line: one for id_, loaded in own for line, one in _frames_of(request, plan, id_, loaded)}
+    found = [replace(one.first, symbol=str(line)) for line, one in frames.items() if one.first is not None]
+    first = min(found, key=lambda one: one.close_time_ms, default=None)
+    rows, checked, cuts = (sum(getattr(one, name) for one in frames.values()) for name in ("done", "checked", "cuts"))
+    return FrameCheck(rows, checked, cuts, all(one.has_signals for one in frames.values()), first)
+
+
+def _frames_of(
+    request: Request, plan: RunPlan, strategy: str, loaded: LoadedStrategy
+) -> Iterator[tuple[Line, "SymbolFrames"]]:
+    asked = candles_asked(request, plan, strategy)
+    rows = Counter(one.symbol for one in asked if one.close_time_ms > request.start_ms)
+    has_signals = callable(getattr(loaded.cls, "generate_signal", None))
+    each = max(request.rows_max // max(len(rows), 1), 1)
     symbols = {
-        symbol: SymbolFrames(plan.strategy, has_signals, request.start_ms, list(chosen_rows(0, count, each)))
+        symbol: SymbolFrames(loaded, has_signals, request.start_ms, list(chosen_rows(0, count, each)))
         for symbol, count in rows.items()
     }
-    for candle in candles_asked(request, plan):
+    for candle in candles_asked(request, plan, strategy):
         if candle.symbol in symbols:
             symbols[candle.symbol].add(candle)
-    for one in symbols.values():
+    for symbol, one in symbols.items():
         one.check_rest()
-    found = [one.first for one in symbols.values() if one.first is not None]
-    first = min(found, key=lambda one: one.close_time_ms, default=None)
-    checked, cuts = (sum(getattr(one, name) for one in symbols.values()) for name in ("checked", "cuts"))
-    return FrameCheck(rows.total(), checked, cuts, has_signals, first)
+        yield Line(strategy, symbol), one
 
 
 class SymbolFrames:
@@ -77,10 +88,10 @@ class SymbolFrames:
         self.checked = self.cuts = 0
         self.first: FrameDifference | None = None
         self.held: list[Candle] = []
-        self._make, self._has_signals, self._start_ms, self._chosen = make, has_signals, start_ms, chosen
+        self._make, self.has_signals, self._start_ms, self._chosen = make, has_signals, start_ms, chosen
         self._lead = max(_LEAD, 4 * int(make().warmup_candles))
         self._begin = 0  # of the rows in `held` that are still to be checked
-        self._done = 0  # rows of the run before that
+        self.done = 0  # rows of the run before that
 
     def add(self, candle: Candle) -> None:
         """The next candle; a stretch is checked once it is full and has a future behind it."""
@@ -95,15 +106,15 @@ class SymbolFrames:
         self._check(len(self.held))
 
     def _check(self, end: int) -> None:
-        begin, done = self._begin, self._done
+        begin, done = self._begin, self.done
         if self.first is None and begin < end:
-            frames = Frames(self._make, self.held, begin, end, self._has_signals)
+            frames = Frames(self._make, self.held, begin, end, self.has_signals)
             wrong = frames.check([begin + row - done for row in self._chosen if done <= row < done + end - begin])
             self.checked, self.cuts = self.checked + frames.checked, self.cuts + frames.cuts
             if wrong is not None:
                 candle = self.held[wrong.row]
                 self.first = FrameDifference(candle.symbol, candle.close_time_ms, *wrong[1:])
-        self._done += end - begin
+        self.done += end - begin
         dropped = max(0, end - self._lead)
         del self.held[:dropped]
         self._begin = end - dropped

@@ -38,6 +38,7 @@ async def serve(request: Request, connection: Connection) -> None:
     def send(**content: Any) -> None:
         connection.send_bytes(msgspec.msgpack.encode(Reply(**content)))
 
+    run: SteppedRun | None = None
     hidden = _hide_files(request, connection) if request.task is Task.STEP else None
     accesses = [] if hidden is None else hidden.accesses
     try:
@@ -61,7 +62,8 @@ async def serve(request: Request, connection: Connection) -> None:
     except EOFError:
         return  # the check has no more slices
     except StrategyFailedError as failure:
-        send(failure=str(failure), failed_at=failure.where, accesses=accesses)
+        answers = [] if run is None else run.answers  # those of the strategies that were asked before it
+        send(answers=answers, failure=str(failure), failed_at=failure.where, accesses=accesses)
     except OnetapeError as error:
         send(failure=str(error), failed_at="when it was loaded", accesses=accesses)
 
@@ -76,12 +78,12 @@ def _hide_files(request: Request, connection: Connection) -> HiddenFiles:
         connection.recv_bytes()
         return folder / PAST / relative
 
-    own = _folder_of(request.settings["live"]["strategy"]["name"])
-    parameters = [] if own is None else parameter_files(own, request.start_ms, request.end_ms)
+    own = list(dict.fromkeys(filter(None, map(_folder_of, request.strategies))))
+    parameters = [path for place in own for path in parameter_files(place, request.start_ms, request.end_ms)]
     cache = CandleCache(Path(request.cache))
     hidden = HiddenFiles(cache.root, bring_up, folder, [Path(one) for one in request.allowed], parameters)
     readable = [*hidden.shown, *parameters]
-    folders = [Path.cwd(), *(Path(one).absolute() for one in sys.path if Path(one).is_dir()), *([own] if own else [])]
+    folders = [Path.cwd(), *(Path(one).absolute() for one in sys.path if Path(one).is_dir()), *own]
     code = code_below([one for one in dict.fromkeys(folders) if not str(one.resolve()).startswith(tuple(readable))])
     hidden.is_confined = code is not None and confine([*readable, *code])
     hidden.install()

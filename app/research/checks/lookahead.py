@@ -21,6 +21,7 @@ from app.research.checks.answer_log import (
     difference_of,
     read_answers,
 )
+from app.research.checks.observed_run import has_frames
 from app.research.checks.past_cache import PastCache
 from app.research.checks.request import PAST, Access, FrameCheck, Future, Reply, Request, Subject, Task
 from app.research.checks.strategy_process import ANSWER_TIMEOUT_S, StrategyProcess, ask
@@ -139,7 +140,7 @@ def find_lookahead(subject: Subject, *, rows_max: int = ROWS_MAX, allowed: Seque
             ask(subject.request(Task.RUN, folder / "again"))
             is_deterministic = compare_logs(truth, folder / "again" / "0" / ANSWERS, to_the_bit=True).first is None
         frames = None
-        if callable(getattr(subject.plan.strategy.cls, "add_indicators", None)):
+        if any(has_frames(loaded) for _, loaded in subject.plan.strategies.of):
             subject.tell("whole DataFrames")
             frames = ask(subject.request(Task.FRAMES, folder / "frames", rows_max=rows_max)).frames
             if frames is not None and (one := frames.difference) is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.errors import OnetapeError
 from app.models.events import Event
 from app.models.market import Candle
-from app.models.orders import Signal
+from app.models.orders import Line, Signal
 from app.research.checks.answer_log import ANSWERS, Answer, AnswerLog, answer_of
 from app.research.checks.request import Request
 from app.runs.run_folder import RunFolder
@@ -23,7 +23,7 @@ from app.session.recorded_runtime import RecordedRuntime
 from app.session.session import Session
 from app.settings.profile import load_settings
 from app.strategies.base import View
-from app.strategies.loader import LoadedStrategies, load_strategy
+from app.strategies.loader import LoadedStrategies, LoadedStrategy, load_strategy
 from app.times import iso_ms, timeframe_ms
 
 RUN = "run"
@@ -48,12 +48,12 @@ def plan_of(request: Request) -> RunPlan:
 
 
 class Listener:
-    """Hears every answer of a runtime; `asked` is the candle that was asked about last, warm-up included."""
+    """Hears every answer of a runtime; `asked` is the line and the candle that was asked last, warm-up included."""
 
     def __init__(
         self, runtime: TradingRuntime, start_ms: int, note: Callable[[Answer], None], *, indicators: bool = False
     ) -> None:
-        self.asked: Candle | None = None
+        self.asked: tuple[Line, Candle] | None = None
         self._runtime = runtime
         self._start_ms = start_ms
         self._note = note
@@ -68,11 +68,11 @@ class Listener:
         values = getattr(owner, "indicator_values", None) if self._indicators else None
 
         async def listening(candle: Candle, view: View) -> Signal:
-            self.asked = candle
+            self.asked = view.line, candle
             signal = await on_candle(candle, view)
             if account.time_ms > start_ms:  # it stands still in the warm-up
                 checked = check(signal, candle)
-                note(answer_of(candle, checked, None if values is None else values()))
+                note(answer_of(candle, checked, None if values is None else values(), view.line.strategy))
             return signal
 
         return listening
@@ -82,10 +82,10 @@ def _where(listener: Listener | None) -> str:
     """At which candle a run is, for people; its listener exists once the strategies were made."""
     if listener is None:
         return "when it was made"
-    candle = listener.asked
-    if candle is None:
+    if listener.asked is None:
         return "before the first candle"
-    return f"{candle.symbol}, candle closed at {iso_ms(candle.close_time_ms)}"
+    line, candle = listener.asked
+    return f"{line}, candle closed at {iso_ms(candle.close_time_ms)}"
 
 
 async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
@@ -105,14 +105,21 @@ async def run_whole(request: Request, plan: RunPlan, folder: Path) -> None:
         log.close()
 
 
-def candles_asked(request: Request, plan: RunPlan) -> Iterator[Candle]:
-    """Every candle that the strategy is asked about, warm-up included, in order: its own timeframe, as it sees it."""
+def candles_asked(request: Request, plan: RunPlan, strategy: str | None = None) -> Iterator[Candle]:
+    """Every candle that a strategy (None: the only one) is asked about, warm-up included, in order, as it sees it."""
     host = host_of(plan.settings, plan.strategies, account_of(plan.settings))
     for burst in request.feed(plan.settings).bursts():
         for slice_ in burst:
             closing = host.absorb(slice_)
             for own in host.hosted:
-                yield from (candle for candle, _, _ in own.asked_of(closing))
+                for candle, _, view in own.asked_of(closing):
+                    if strategy in (None, view.line.strategy):
+                        yield candle
+
+
+def has_frames(strategy: LoadedStrategy) -> bool:
+    """Whether it computes with whole DataFrames, too."""
+    return callable(getattr(strategy.cls, "add_indicators", None))
 
 
 def _run_folder(folder: Path) -> RunFolder:
@@ -124,25 +131,25 @@ class SteppedRun:
     """The same runtime, handed one slice after the other by somebody else; it knows of no later one."""
 
     def __init__(self, request: Request, plan: RunPlan, folder: Path) -> None:
-        self._answers: list[Answer] = []
+        self.answers: list[Answer] = []  # to the newest event
         self._recorder = plan.recorder(_run_folder(folder))
         try:
             self._runtime = build_runtime(plan.settings, plan.strategies, self._recorder)
         except (Exception, SystemExit) as error:
             self._recorder.close()
             raise StrategyFailedError(error, _where(None)) from error
-        self._listener = Listener(self._runtime, request.start_ms, self._answers.append)
+        self._listener = Listener(self._runtime, request.start_ms, self.answers.append)
 
     async def handle(self, event: Event) -> Sequence[Answer]:
         """One event to its end; what was answered to it."""
-        self._answers.clear()
+        self.answers.clear()
         try:
             await self._runtime.handle((event,))
         except (Exception, SystemExit) as error:
             self.close()
             raise StrategyFailedError(error, _where(self._listener)) from error
         self._recorder.flush_if_full()
-        return self._answers
+        return self.answers
 
     def close(self) -> None:
         """Its files are of no use to anybody."""

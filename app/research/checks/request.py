@@ -63,6 +63,12 @@ class Request(msgspec.Struct, frozen=True):
     rows_max: int = 0
     finer: dict[str, str] = {}  # of which timeframe a symbol's candles are built
 
+    @property
+    def strategies(self) -> list[str]:
+        """As the config names them, known before one is loaded."""
+        live = self.settings["live"]
+        return [one["name"] for one in live.get("strategies") or [live["strategy"]]]
+
     def feed(self, settings: Settings) -> ReplayFeed:
         """The candles of the run, from the real cache."""
         live, times_ms = settings.live, {"warmup_start_ms": self.warmup_start_ms, "start_ms": self.start_ms}
@@ -116,7 +122,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Subject:
-    """A strategy over one period; `tell` hears what is run next."""
+    """A strategy, or several, over one period; `tell` hears what is run next."""
 
     plan: RunPlan
     cache: CandleCache
@@ -124,15 +130,17 @@ class Subject:
 
     @property
     def strategy(self) -> str:
-        """As the config or the command line names it."""
-        return self.plan.strategy.name
+        """As the config or the command line names it; of several their ids."""
+        strategies = self.plan.strategies.of
+        return strategies[0][1].name if len(strategies) == 1 else ", ".join(spec.id for spec, _ in strategies)
 
     @property
     def over(self) -> str:
         """On what it is checked, for people."""
         settings, period = self.plan.settings, self.plan.period
         between = f"{short_time(period.start_ms)} to {short_time(period.end_ms)}"
-        return f"{', '.join(settings.live.symbols)} {settings.strategy_timeframe}, {between}"
+        timeframes = ", ".join(dict.fromkeys(spec.timeframe for spec in settings.strategies))
+        return f"{', '.join(settings.live.symbols)} {timeframes}, {between}"
 
     def request(self, task: Task, folder: Path, **more: Any) -> Request:
         """The request for a run of it in `folder`."""

@@ -90,6 +90,6 @@ def ask(request: Request, environment: Mapping[str, str] = ENVIRONMENT) -> Reply
     with StrategyProcess(request, environment) as process:
         reply = process.reply()
     if reply.failure is not None:
-        name = request.settings["live"]["strategy"]["name"]
-        raise StrategyError(f"strategy {name} fails at {reply.failed_at}: {reply.failure}")
+        which = f"strategy {request.strategies[0]}" if len(request.strategies) == 1 else "a strategy"
+        raise StrategyError(f"{which} fails at {reply.failed_at}: {reply.failure}")
     return reply

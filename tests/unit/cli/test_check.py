@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from app.cli.check import Probe, describe, round_trip_pct, warnings, winner_cost_pct
+from app.cli.check import describe, round_trip_pct, warnings, winner_cost_pct
 from app.cli.main import main
 from app.models.orders import Bound, Refusal
+from app.session.probe import Probe
 from app.settings.profile import Settings, load_settings
 from app.strategies.loader import check_settings
 

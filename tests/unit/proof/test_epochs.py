@@ -15,9 +15,10 @@ from app.models.events import Event
 from app.models.market import Candle, Slice
 from app.proof.comparison import Comparison, compare
 from app.proof.differences import Cause
-from app.proof.observation import Seen, look
+from app.proof.observation import look
 from app.proof.rebuild import source_of
 from app.proof.reproduce import Reproduction, reproduce
+from app.proof.seen import Seen
 from app.runs.reader import Run
 from app.runs.run_inputs import inputs_of
 from app.session.tape_replay import TapeRunner
@@ -79,7 +80,7 @@ def again(run: Path) -> Reproduction:
 
 def seen(run: Path, row: dict[str, str]) -> Seen:
     time_ms = parse_time_ms(row["timestamp"])
-    return asyncio.run(look(source_of(run, [NOWHERE], time_ms), row["symbol"], time_ms))
+    return asyncio.run(look(source_of(run, [NOWHERE], time_ms), row["symbol"], time_ms))[0]
 
 
 def test_a_replay_names_its_tape_and_is_the_session(run: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 from app.candles.cache import CandleCache
 from app.errors import DataError, StrategyError
 from app.models.events import Event, Stop
-from app.proof.observation import Seen, look
+from app.proof.observation import look
 from app.proof.rebuild import source_of
+from app.proof.seen import Seen
 from app.runs.reader import Run
 from app.times import parse_time_ms
 from app.trading.exit_rules import ExitRule
@@ -21,7 +22,7 @@ from tests.proof_runs import START_MS, market, record_events, replay, rows_of, s
 
 def seen_at(run: Path, symbol: str, time_ms: int) -> Seen:
     source = source_of(run, [CandleCache(run.with_name(f"{run.name}_cache"))])
-    return asyncio.run(look(source, symbol, time_ms))
+    return asyncio.run(look(source, symbol, time_ms))[0]
 
 
 def test_the_account_of_that_moment_is_the_one_of_the_equity_rows(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from app.candles.cache import CandleCache
 from app.models.orders import MAIN, Action, Bound, Line, Refusal, Signal
-from app.proof.observation import Seen, look
+from app.proof.observation import look
 from app.proof.rebuild import Source, source_of
+from app.proof.seen import Seen
 from app.proof.why import sections
 from app.strategies.base import Condition
 from app.times import parse_time_ms
@@ -27,7 +28,7 @@ def source(tmp_path: Path) -> Source:
 
 def at_entry(source: Source) -> Seen:
     entry = first_entry(source.folder)
-    return asyncio.run(look(source, entry["symbol"], parse_time_ms(entry["timestamp"])))
+    return asyncio.run(look(source, entry["symbol"], parse_time_ms(entry["timestamp"])))[0]
 
 
 def lines(source: Source, seen: Seen, title: str) -> dict[str, str]:
@@ -46,11 +47,7 @@ def test_a_sizing_stops_where_it_was_refused(source: Source) -> None:
         (Signal(Action.LONG, atr=0.0), ["reference", "stop distance"]),
         (Signal(Action.LONG, atr=1.0, target=1.0), ["reference", "stop distance", "stop", "target"]),
     ):
-        seen.signal, seen.sizing = (
-            signal,
-            engine.size(Line(MAIN, BTC), signal, account_with(AAA=100.0, balance=1_000.0)),
-        )
-        seen.sizing = engine.size(SIZED, signal, account_with(AAA=100.0))
+        seen.signal, seen.sizing = signal, engine.size(SIZED, signal, account_with(AAA=100.0))
         assert list(lines(source, seen, "Sizing")) == names
 
 

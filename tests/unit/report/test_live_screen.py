@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.report.formats import clock_text
-from app.report.live_screen import Line, Shown, fill_text, screen
+from app.report.live_screen import Shown, Text, fill_text, screen
 from tests.live_sessions import link, live, market
 from tests.made import fill
 
@@ -24,7 +24,8 @@ async def shown(tmp_path: Path) -> Shown:
         "symbol": "AAA/X", "side": "LONG", "quantity": 1.5, "entry": 100.0, "mark": 101.0, "stop": 90.0,
         "target": 120.0, "unrealised": 1.25,
     }  # fmt: skip
-    status |= {"positions": [position], "pending": ["BBB/X"], "equity": 9_900.0, "peak": 10_000.0}
+    order = {"symbol": "BBB/X", "strategy": "main", "side": "LONG", "limit": None}
+    status |= {"positions": [position], "pending": ["BBB/X"], "orders": [order], "equity": 9_900.0, "peak": 10_000.0}
     return Shown(
         folder="logs/paper/x",
         status=status,
@@ -37,11 +38,11 @@ async def shown(tmp_path: Path) -> Shown:
     )
 
 
-def texts(lines: Sequence[Line]) -> list[str]:
+def texts(lines: Sequence[Text]) -> list[str]:
     return ["".join(piece for piece, _ in line).rstrip() for line in lines]
 
 
-def styles(lines: Sequence[Line], word: str) -> set[str]:
+def styles(lines: Sequence[Text], word: str) -> set[str]:
     return {style for line in lines for piece, style in line if word in piece}
 
 
