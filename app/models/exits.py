@@ -6,6 +6,7 @@ are the broker's business. A message begins with the key as `--set` has it: `exi
 
 import difflib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -79,8 +80,11 @@ class _Range:
     def read(self, key: str, value: Any) -> float:
         """The number; ValueError says what would be right."""
         is_number = isinstance(value, Integral if self.whole else Real) and value is not True and value is not False
-        if is_number and (self.low < value < self.high or (self.from_low and value == self.low)):
-            return int(value) if self.whole else float(value)
+        with suppress(OverflowError):  # a whole number that no float holds
+            if is_number and (
+                self.low < (number := float(value)) < self.high or (self.from_low and number == self.low)
+            ):
+                return int(value) if self.whole else number
         kind = "whole number" if self.whole else "number"
         least = f"of at least {self.low:g}" if self.from_low else f"above {self.low:g}"
         most = "" if self.high == _HUGE else f" and below {self.high:g}"

@@ -42,9 +42,7 @@ def test_exits_of_the_short_form() -> None:
         named.strategy.exits
         == load_settings(SHORT, ["strategy.exits={trailing: {distance_r: 1.5}, time: {candles: 7}}"]).strategy.exits
     )
-    with pytest.raises(
-        ConfigError, match=r"the config has a list of strategies; write strategies.a.exits.time.candles"
-    ):
+    with pytest.raises(ConfigError, match=r"a list of strategies; write strategies.a.exits.time.candles"):
         changed("exits.time.candles=7")
 
 
@@ -61,7 +59,7 @@ def test_a_whole_list() -> None:
         ("strategies.c.allocation=1", "unknown key strategies.c; known are strategies.a, strategies.b"),
         (
             "strategies.b.exits.partial.1.at_r=1",
-            "unknown key strategies.b.exits.partial.1; known are strategies.b.exits.partial.0",
+            "exits.partial.1; known are strategies.b.exits.partial.0",
         ),
         ("protections.1.candles=1", "unknown key protections.1; known are protections.0"),
         ("protections.0=1", "name a key of it, like protections.0.scope"),
