@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import nan
 from numbers import Integral, Real
 from typing import Any
 
@@ -81,9 +82,8 @@ class _Range:
         """The number; ValueError says what would be right."""
         is_number = isinstance(value, Integral if self.whole else Real) and value is not True and value is not False
         with suppress(OverflowError):  # a whole number that no float holds
-            if is_number and (
-                self.low < (number := float(value)) < self.high or (self.from_low and number == self.low)
-            ):
+            number = float(value) if is_number else nan
+            if self.low < number < self.high or (self.from_low and number == self.low):
                 return int(value) if self.whole else number
         kind = "whole number" if self.whole else "number"
         least = f"of at least {self.low:g}" if self.from_low else f"above {self.low:g}"
