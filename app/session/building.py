@@ -36,20 +36,22 @@ def build_runtime(
     state: "RuntimeState | None" = None,
     *,
     target_first: bool = False,
+    counted_in: str | None = None,
 ) -> TradingRuntime:
     """The stages and their account, from settings; the same for every feed. `target_first`: see FillRules.
 
-    `state`: what it goes on from, if it does not begin anew.
+    `state`: what it goes on from, if it does not begin anew. `counted_in`: of which timeframe the candles are that
+    limits, time exits and protections wait for; None: of the session's.
     """
-    live, mode = settings.live, settings.trading_mode
+    mode, counted = settings.trading_mode, counted_in or settings.live.timeframe
     account = account_of(settings)
-    protections = Protections([one.protection(live.timeframe) for one in mode.protections or ()], account)
+    protections = Protections([one.protection(counted) for one in mode.protections or ()], account)
 
     def on_fill(fill: Fill) -> None:
         recorder.on_fill(fill)
         protections.note_fill(fill)
 
-    ledger = Ledger(account, on_fill, timeframe_ms(live.timeframe), instruments(settings))
+    ledger = Ledger(account, on_fill, timeframe_ms(counted), instruments(settings))
     broker = PaperTrader(ledger, fill_rules(mode, target_first))
     safety = SafetyMonitor(
         account,
@@ -67,7 +69,7 @@ def build_runtime(
         safety=safety,
         host=host_of(settings, strategies, account),
         risks={spec.id: RiskEngine(risk_config(settings, spec), instruments(settings)) for spec, _ in strategies.of},
-        execution=ExecutionEngine(broker, account, timeframe_ms(live.timeframe)),
+        execution=ExecutionEngine(broker, account, timeframe_ms(counted)),
         funnel=Funnel(ledger.cancelled, ledger.dropped),
         rows=recorder.rows,
         decisions=recorder.decisions,
