@@ -89,7 +89,8 @@ def find_assumptions(
     """Run `runner` once per answer. With `finer`, the two answers to the candles again on that session timeframe.
 
     A strategy keeps its own timeframe, the warm-up its length, and what waits for a number of candles its time.
-    ConfigError if `finer` is not finer, DataError if the cache has no such candles. `tell` hears the name of each run before it starts.
+    ConfigError if `finer` is not finer, DataError if the cache has no such candles. `tell` hears the name
+    of each run before it starts.
     """
     settings = runner.settings()
     if finer is not None:
