@@ -283,7 +283,7 @@ def test_assumptions_on_finer_candles_wait_as_long_as_before(tmp_path: Path) -> 
     assert coarse.pessimistic.total_trades == fine.pessimistic.total_trades >= 4
     assert coarse.pessimistic.final_equity == fine.pessimistic.final_equity
     # A limit that never fills expires after as many hours.
-    never = ["strategies.dip.params.below=90", "strategies.slow.params.below=90"]
+    never = ["strategies.dip.params.below=15", "strategies.slow.params.below=15"]
     dip = [f"strategies.{one}.timeframe=4h" for one in ("trend", "dip", "slow")]
     own: dict[str, Any] = {
         "config": tmp_path / "live.yaml",
