@@ -82,8 +82,8 @@ class Example:
         with TemporaryDirectory() as folder:
             results = run_config_backtest(**self._arguments(Path(folder)))
             lines = [
-                f"{fill.timestamp:%H:%M}  {fill.action:<5} {fill.side:<5} {fill.price:>7g} {fill.quantity:>5g}  {fill.reason}"
-                for fill in results.fills.itertuples()
+                f"{one.timestamp:%H:%M}  {one.action:<5} {one.side:<5} {one.price:>7g} {one.quantity:>5g}  {one.reason}"
+                for one in results.fills.itertuples()
             ]
             with (results.folder / "signals.csv").open(encoding="utf-8") as rows:
                 lines += [

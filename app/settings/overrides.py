@@ -110,7 +110,7 @@ def _file_of(key: str, override: str, models: Mapping[str, type[BaseModel]]) -> 
     first, *rest = parts = key.split(".")
     if first in models and rest:
         return first, rest
-    if first == "exits" and rest:
+    if first == "exits":
         return "live", ["strategy", *parts]
     for name, model in models.items():
         if first in model.model_fields:
