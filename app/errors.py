@@ -27,7 +27,11 @@ class ConfigError(OnetapeError):
 
 
 class ConflictError(ConfigError):
-    """Keys that are right each for itself, and not together."""
+    """Keys that are right each for itself, and not together; `rule` says what they break, without their values."""
+
+    def __init__(self, message: str, rule: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule or message
 
 
 class DataError(OnetapeError):

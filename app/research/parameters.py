@@ -205,7 +205,7 @@ def _known_keys(settings: Settings, strategies: LoadedStrategies) -> dict[str, o
         keys = {key: _field(model, key.split(".")) for key in known_keys(model)}
         known |= {key if "." in key else f"{file}.{key}": kind for key, kind in keys.items() if kind is not None}
     for place, protection in enumerate(settings.trading_mode.protections or ()):
-        keys = {key: _field(ProtectionSettings, [key]) for key in {*protection.model_fields_set, "scope"}}
+        keys = {key: _field(ProtectionSettings, [key]) for key in sorted({*protection.model_fields_set, "scope"})}
         known |= {f"protections.{place}.{key}": kind for key, kind in keys.items()}
     return known
 

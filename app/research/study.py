@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.errors import ConfigError
+from app.errors import ConfigError, ConflictError
 from app.research.parameters import Parameter, overrides_of
 from app.research.sampling import Sample, Sampling
 from app.research.trial import Outcome, Task
@@ -233,6 +233,8 @@ def why_infeasible(settings: Settings, strategies: LoadedStrategies, overrides: 
             if broken is not None:
                 return broken.text if len(strategies.of) == 1 else f"{spec.id}: {broken.text}"
         check_settings(changed)
+    except ConflictError as error:
+        return error.rule
     except ConfigError as error:
         return " ".join(str(error).split())
     return None

@@ -215,11 +215,13 @@ def _check_strategies(settings: Settings) -> None:
         if problem := problem_of(own, spec, live.timeframe, live.symbols):
             key, what = problem
             name = ".".join((*spec.path, key))
-            raise ConflictError(f"{sources.of('live', (*spec.path, *key.split('.')))}: {name}: {what}")
+            source = sources.of("live", (*spec.path, *key.split(".")))
+            raise ConflictError(f"{source}: {name}: {what}", f"{name} fits the other keys")
     shares = {one.id: one.allocation for one in settings.strategies}
     if (total := sum(shares.values())) > 1.0 + 1e-9:
         told = ", ".join(f"{one} {share:g}" for one, share in shares.items())
-        raise ConflictError(f"{source}: strategies: the allocations sum to {total:g} ({told}); at most 1 together")
+        message = f"{source}: strategies: the allocations sum to {total:g} ({told}); at most 1 together"
+        raise ConflictError(message, "allocations of at most 1 together")
 
 
 def _section(model: type[AnySection], name: str, content: dict[str, Any], sources: Sources) -> AnySection:

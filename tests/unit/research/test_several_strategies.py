@@ -164,7 +164,11 @@ def test_each_strategys_constraints_are_held_against_its_own_parameters(tmp_path
     assert why("strategies.slow.params.fast=25") is None  # its own slow is 30
     assert why("strategies.slow.params.fast=30") == "slow: fast < slow"
     assert why("strategies.trend.params.ema_fast=21") == "trend: ema_fast < ema_slow"
-    for together in ("strategies.trend.allocation=0.6", "strategies.trend.exits.partial.0.at_r=1",
+    assert why("strategies.trend.allocation=0.6") == "allocations of at most 1 together"
+    assert (
+        why("strategies.trend.exits.partial.0.at_r=1.2") == "strategies.trend.exits.partial.1.at_r fits the other keys"
+    )
+    for together in ("strategies.trend.exits.partial.0.at_r=1",
                      "strategies.trend.exits.partial.1.at_r=2", "strategies.trend.exits.partial.1.fraction=0.7",
                      "strategies.trend.exits.trailing.distance_pct=0.01"):  # fmt: skip
         assert why(together) is not None, together
