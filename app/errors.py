@@ -4,7 +4,7 @@ Every `OnetapeError` ends as one line on standard error and exit status 2; anyth
 keeps its traceback (exit status 1). A message says what was wrong, where, and what would be right.
 
     OnetapeError
-    +-- ConfigError      a key, value, file or argument of the configuration
+    +-- ConfigError      a key, value, file or argument of the configuration (ConflictError: two that do not fit)
     +-- DataError        candles that are absent, unreadable or contradict each other
     |   +-- NewerFormatError   a cache file that a newer Onetape wrote
     +-- ExchangeError    an exchange that was asked
@@ -24,6 +24,14 @@ class OnetapeError(Exception):
 
 class ConfigError(OnetapeError):
     """A configuration that cannot be run."""
+
+
+class ConflictError(ConfigError):
+    """Keys that are right each for itself, and not together; `rule` says what they break, without their values."""
+
+    def __init__(self, message: str, rule: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule or message
 
 
 class DataError(OnetapeError):

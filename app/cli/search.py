@@ -51,7 +51,7 @@ def _search_arguments() -> Parser:
     parser = Parser(add_help=False, parents=[candle_arguments()])
     parser.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUES", dest="params",
-        help="5:20, 40:60:5 or true,false; a strategy's parameter, risk.x, safety.x or trading.x; may be repeated",
+        help="5:20, 40:60:5 or true,false; a strategy's parameter, exits.x, strategies.ID.x, risk.x ...; repeatable",
     )  # fmt: skip
     parser.add_argument("--method", default="bayes", metavar="grid|random|bayes|genetic", help="default: bayes (TPE)")
     parser.add_argument("--objective", default="sharpe", metavar="NAME", help="sharpe, calmar, return, expectancy, ...")

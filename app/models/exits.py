@@ -1,11 +1,15 @@
 """Managed exits as RULES.md (Part 2) has them: what a config or a signal may ask for, checked and frozen.
 
-`parse_exits` takes the keys of `exits:`; the prices that come of them are the broker's business.
+`read_exits` takes the keys of `exits:`, `parse_exits` also holds them against each other; the prices that come of them
+are the broker's business. A message begins with the key as `--set` has it: `exits.partial.0.at_r` is of the first leg.
 """
 
 import difflib
 from collections.abc import Mapping
-from math import isfinite
+from contextlib import suppress
+from dataclasses import dataclass
+from math import nan
+from numbers import Integral, Real
 from typing import Any
 
 import msgspec
@@ -61,85 +65,107 @@ class Leg(msgspec.Struct, frozen=True):
     quantity: float
 
 
+CANDLES_MAX = 1_000_000_000
+_HUGE = 1e300
+
+
+@dataclass(frozen=True)
+class _Range:
+    """What a number may be; `whole` ones are candles."""
+
+    low: float = 0.0
+    high: float = _HUGE
+    from_low: bool = False  # `low` itself, too
+    whole: bool = False
+
+    def read(self, key: str, value: Any) -> float:
+        """The number; ValueError says what would be right."""
+        is_number = isinstance(value, Integral if self.whole else Real) and value is not True and value is not False
+        with suppress(OverflowError):  # a whole number that no float holds
+            number = float(value) if is_number else nan
+            if self.low < number < self.high or (self.from_low and number == self.low):
+                return int(value) if self.whole else number
+        kind = "whole number" if self.whole else "number"
+        least = f"of at least {self.low:g}" if self.from_low else f"above {self.low:g}"
+        most = "" if self.high == _HUGE else f" and below {self.high:g}"
+        raise ValueError(f"{key}: it must be a {kind} {least}{most} (it is {value!r})")
+
+
+_NOT_NEGATIVE, _POSITIVE, _FRACTION = _Range(from_low=True), _Range(), _Range(high=1.0)
+_RANGES: dict[str, dict[str, _Range]] = {
+    "break_even": {"at_r": _NOT_NEGATIVE, "offset_pct": _Range(-1.0, 1.0)},
+    "trailing": {
+        "distance_r": _POSITIVE, "distance_pct": _FRACTION, "distance_atr": _POSITIVE, "from_r": _NOT_NEGATIVE,
+    },
+    "partial": {"at_r": _POSITIVE, "fraction": _FRACTION},
+    "time": {"candles": _Range(1, CANDLES_MAX, from_low=True, whole=True)},
+}  # fmt: skip
+# Every number of `exits:` by its key, of legs the first one's, and whether it is a whole one.
+EXIT_KEYS = {
+    f"exits.{section}.{'0.' if section == 'partial' else ''}{name}": one.whole
+    for section, ranges in _RANGES.items()
+    for name, one in ranges.items()
+}
+_KINDS: dict[str, type[msgspec.Struct]] = {"break_even": BreakEven, "trailing": Trailing, "time": TimeExit}
+
+
 def parse_exits(asked: "Mapping[str, Any] | Exits") -> Exits:
     """From the keys of `exits:`; ValueError says which key is wrong and what would be right."""
-    if isinstance(asked, Exits):
-        return asked
-    _refuse_unknown(asked, Exits, "exits")
-    for name, kind in (("break_even", BreakEven), ("trailing", Trailing), ("time", TimeExit)):
-        _refuse_unknown(asked.get(name), kind, f"exits.{name}")
-    for number, leg in enumerate(_list(asked.get("partial")), 1):
-        _refuse_unknown(leg, Partial, f"exits.partial, leg {number}")
-    try:
-        exits = msgspec.convert({key: value for key, value in asked.items() if value is not None}, Exits)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"exits: {str(error).replace('$.', '').replace('`', '')}") from None
-    problem = _problem(exits)
-    if problem:
+    exits = read_exits(asked)
+    if problem := exits_problem(exits):
         raise ValueError(problem)
     return exits
 
 
-def _list(legs: object) -> list[object]:
-    return list(legs) if isinstance(legs, (list, tuple)) else []
+def read_exits(asked: "Mapping[str, Any] | Exits") -> Exits:
+    """The same, each key for itself."""
+    if isinstance(asked, Exits):
+        return asked
+    given = _given(asked, "exits", _RANGES)
+    legs = given.get("partial") or ()
+    if not isinstance(legs, (list, tuple)):
+        raise ValueError(f"exits.partial: it must be a list of legs, each with at_r and fraction (it is {legs!r})")
+    parts: dict[str, Any] = {
+        name: _part(kind, given[name], f"exits.{name}", _RANGES[name]) for name, kind in _KINDS.items() if name in given
+    }
+    own = _RANGES["partial"]
+    parts["partial"] = tuple(_part(Partial, leg, f"exits.partial.{place}", own) for place, leg in enumerate(legs))
+    return Exits(**parts)
 
 
-def _refuse_unknown(asked: object, kind: type[msgspec.Struct], where: str) -> None:
-    if asked is None:
-        return
-    known = kind.__struct_fields__
-    if not isinstance(asked, Mapping):
-        raise ValueError(f"{where} is {asked!r}; it is a mapping with {', '.join(known)}")
-    for key in asked:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            raise ValueError(
-                f"{where}: unknown key {key!r}; {f'did you mean {near[0]}?' if near else ', '.join(known)}"
-            )
-
-
-def _problem(exits: Exits) -> str | None:
-    problems = (
-        exits.break_even and _break_even_problem(exits.break_even),
-        exits.trailing and _trailing_problem(exits.trailing),
-        _partial_problem(exits.partial),
-        exits.time and exits.time.candles < 1 and f"exits.time.candles is {exits.time.candles}; it must be at least 1",
-    )
-    return next((problem for problem in problems if problem), None)
-
-
-def _break_even_problem(asked: BreakEven) -> str | None:
-    if not (isfinite(asked.at_r) and asked.at_r >= 0.0):
-        return f"exits.break_even.at_r is {asked.at_r}; it must be a number of R, 0 or more"
-    if not -1.0 < asked.offset_pct < 1.0:
-        return f"exits.break_even.offset_pct is {asked.offset_pct}; it is a fraction of the entry price, like 0.001"
-    return None
-
-
-def _trailing_problem(asked: Trailing) -> str | None:
-    names = ("distance_r", "distance_pct", "distance_atr")
-    given = [name for name in names if getattr(asked, name) is not None]
-    if len(given) != 1:
-        return f"exits.trailing has {' and '.join(given) or 'no distance'}; give one of {', '.join(names)}"
-    distance = getattr(asked, given[0])
-    if not (isfinite(distance) and distance > 0.0) or (given[0] == "distance_pct" and distance >= 1.0):
-        return f"exits.trailing.{given[0]} is {distance}; it must be above 0" + (
-            " and below 1" if given[0] == "distance_pct" else ""
-        )
-    if not (isfinite(asked.from_r) and asked.from_r >= 0.0):
-        return f"exits.trailing.from_r is {asked.from_r}; it must be a number of R, 0 or more"
-    return None
-
-
-def _partial_problem(legs: tuple[Partial, ...]) -> str | None:
-    before = 0.0
-    for leg in legs:
-        if not (isfinite(leg.at_r) and leg.at_r > before):
-            return f"exits.partial: at_r {leg.at_r} after {before}; the legs' at_r must be above 0 and rise"
-        if not 0.0 < leg.fraction < 1.0:
-            return f"exits.partial: fraction {leg.fraction} at {leg.at_r} R; it must be above 0 and below 1"
+def exits_problem(exits: Exits) -> str | None:
+    """What does not go together, although each key for itself is right."""
+    trailing, before = exits.trailing, 0.0
+    if trailing is not None:
+        names = ("distance_r", "distance_pct", "distance_atr")
+        given = [name for name in names if getattr(trailing, name) is not None]
+        if len(given) != 1:
+            return f"exits.trailing: it has {' and '.join(given) or 'no distance'}; give one of {', '.join(names)}"
+    for place, leg in enumerate(exits.partial):
+        if leg.at_r <= before:
+            return f"exits.partial.{place}.at_r: it must be above {before:g}, the leg before (it is {leg.at_r:g})"
         before = leg.at_r
-    total = sum(leg.fraction for leg in legs)
+    total = sum(leg.fraction for leg in exits.partial)
     if total >= 1.0 - 1e-9:
         return f"exits.partial: the fractions sum to {total:g}; together they must be below 1"
     return None
+
+
+def _part(kind: type[msgspec.Struct], asked: object, where: str, ranges: Mapping[str, _Range]) -> msgspec.Struct:
+    given = _given(asked, where, ranges)
+    for field in msgspec.structs.fields(kind):
+        if field.required and field.name not in given:
+            raise ValueError(f"{where}.{field.name} is missing")
+    return kind(**{name: one.read(f"{where}.{name}", given[name]) for name, one in ranges.items() if name in given})
+
+
+def _given(asked: object, where: str, known: Mapping[str, object]) -> Mapping[str, Any]:
+    """The keys that have a value; ValueError for one that there is not."""
+    if not isinstance(asked, Mapping):
+        raise ValueError(f"{where}: it must hold keys with values: {', '.join(known)} (it is {asked!r})")
+    for key in asked:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise ValueError(f"{where}.{key}: there is no such key; {hint}")
+    return {key: value for key, value in asked.items() if value is not None}

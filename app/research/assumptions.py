@@ -53,7 +53,7 @@ class Assumptions:
 
     start: str
     end: str
-    strategy_timeframe: str
+    strategy_timeframe: str  # of several: each after its id
     configured: Answer
     doubts: tuple[Doubt, ...]
     costs: tuple[Answer, ...]
@@ -88,8 +88,9 @@ def find_assumptions(
 ) -> Assumptions:
     """Run `runner` once per answer. With `finer`, the two answers to the candles again on that session timeframe.
 
-    The strategy keeps its own timeframe and the warm-up its length. ConfigError if `finer` is not finer, DataError
-    if the cache has no such candles. `tell` hears the name of each run before it starts.
+    A strategy keeps its own timeframe, the warm-up its length, and what waits for a number of candles its time.
+    ConfigError if `finer` is not finer, DataError if the cache has no such candles. `tell` hears the name
+    of each run before it starts.
     """
     settings = runner.settings()
     if finer is not None:
@@ -106,14 +107,15 @@ def find_assumptions(
         same = configured if settings.trading_mode.limit_fill == "through" else None
         doubts = [_doubt(asker, settings.live.timeframe, pessimistic=same)]
         if finer is not None:
-            doubts.append(_doubt(asker, finer, *_on_finer(finer, settings)))
+            on_finer = replace(asker, runner=replace(asker.runner, counted_in=settings.live.timeframe))
+            doubts.append(_doubt(on_finer, finer, *_on_finer(finer, settings)))
         costs = tuple(
             replace(configured, name="costs 1x")
             if times == 1
             else asker.ask(f"costs {times}x", *_costs(settings, times))
             for times in COST_MULTIPLES
         )
-        return Assumptions(start, end, settings.strategy_timeframe, configured, tuple(doubts), costs)
+        return Assumptions(start, end, _timeframes(settings), configured, tuple(doubts), costs)
 
 
 def _doubt(asker: _Asker, timeframe: str, *overrides: str, pessimistic: Answer | None = None) -> Doubt:
@@ -125,12 +127,18 @@ def _doubt(asker: _Asker, timeframe: str, *overrides: str, pessimistic: Answer |
 
 
 def _on_finer(finer: str, settings: Settings) -> Iterator[str]:
-    # The strategy sees the candles that it saw, as many of them before the start. After the user's own --set.
+    # A strategy sees the candles that it saw, as many of them before the start. After the user's own --set.
     yield f"live.timeframe={finer}"
-    yield f"live.strategy.timeframe={settings.strategy_timeframe}"
+    for spec in settings.strategies:
+        yield f"{'.'.join(spec.path)}.timeframe={spec.timeframe}"
     if settings.live.startup_candles != "auto":
         each = timeframe_ms(settings.live.timeframe) // timeframe_ms(finer)
         yield f"live.startup_candles={settings.live.startup_candles * each}"
+
+
+def _timeframes(settings: Settings) -> str:
+    specs = settings.strategies
+    return specs[0].timeframe if len(specs) == 1 else ", ".join(f"{spec.id} {spec.timeframe}" for spec in specs)
 
 
 def _costs(settings: Settings, times: int) -> Iterator[str]:

@@ -66,13 +66,13 @@ def neighbourhood(study: Study, workers: Workers, outcomes: Outcomes) -> Neighbo
     best, plan = study.best, study.plan
     if best is None:
         return None
-    strategy = check_settings(plan.settings).only
+    strategies = check_settings(plan.settings)
     around = [
         (parameter, text, overrides_of({**best.values, parameter.name: text}, plan.parameters))
         for parameter in plan.parameters
         for text in parameter.neighbours(best.values[parameter.name])
     ]
-    refused = {overrides: why_infeasible(plan.settings, strategy, overrides) for _, _, overrides in around}
+    refused = {overrides: why_infeasible(plan.settings, strategies, overrides) for _, _, overrides in around}
     missing = [overrides for _, _, overrides in around if overrides not in outcomes and refused[overrides] is None]
     tasks = [Task(number, overrides, plan.start_ms, plan.end_ms) for number, overrides in enumerate(missing, 1)]
     for number, outcome in workers.run(tasks):

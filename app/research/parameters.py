@@ -1,4 +1,5 @@
-"""What a search may vary: `--param ema_fast=5:20`, `risk.reward_risk_ratio=1:3:0.5`, `allow_short=true,false`.
+"""What a search may vary: `--param ema_fast=5:20`, `risk.reward_risk_ratio=1:3:0.5`, `allow_short=true,false`,
+`exits.trailing.distance_r=0.5:2:0.5`, and of a list `strategies.trend.params.fast=5:20`, `strategies.trend.allocation`.
 
 A value is a text as `--set` takes it, so that a trial and its command line cannot differ. Steps are counted in decimals
 (0.1 + 0.2 is 0.3). What is tried is decided elsewhere.
@@ -8,16 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from inspect import Parameter as Argument
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from app.errors import ConfigError
+from app.errors import ConfigError, ConflictError
+from app.models.exits import EXIT_KEYS
 from app.settings.config_problems import known_keys
 from app.settings.config_text import parse_yaml, unknown_key
 from app.settings.profile import Settings, TradingModeSettings, load_settings
-from app.settings.strategies import RiskSettings
-from app.strategies.loader import LoadedStrategy
+from app.settings.strategies import ProtectionSettings, RiskSettings, StrategySpec
+from app.strategies.loader import LoadedStrategies, LoadedStrategy
 
 CONTINUOUS_STEPS = 20  # of a range without steps: what counts as one step to a neighbour
 _FILES: dict[str, type[BaseModel]] = {"risk": RiskSettings, "trading_mode": TradingModeSettings}
@@ -77,14 +79,14 @@ class Parameter:
         return f"{self.key}={_plain(self.low)}:{_plain(self.high)}{step}"
 
 
-def parse_parameters(texts: Sequence[str], settings: Settings, strategy: LoadedStrategy) -> tuple[Parameter, ...]:
+def parse_parameters(texts: Sequence[str], settings: Settings, strategies: LoadedStrategies) -> tuple[Parameter, ...]:
     """All of `--param`; ConfigError for an unknown name, a range that holds nothing, or a key that is given twice."""
     if not texts:
         raise ConfigError("nothing to search: give at least one --param, for example --param ema_fast=5:20")
     found: dict[str, Parameter] = {}
     for text in texts:
-        parameter = _parse(text, strategy)
-        _check_values(parameter, f"--param {text}", settings, strategy)
+        parameter = _parse(text, settings, strategies)
+        _check_values(parameter, f"--param {text}", settings, strategies)
         if parameter.key in found:
             raise ConfigError(f"--param {text}: {parameter.key} is searched already")
         found[parameter.key] = parameter
@@ -96,11 +98,11 @@ def overrides_of(values: Mapping[str, str], parameters: Sequence[Parameter]) -> 
     return tuple(f"{parameter.key}={values[parameter.name]}" for parameter in parameters)
 
 
-def _parse(text: str, strategy: LoadedStrategy) -> Parameter:
+def _parse(text: str, settings: Settings, strategies: LoadedStrategies) -> Parameter:
     name, equals, values = (part.strip() for part in text.partition("="))
     if not equals or not name or not values:
         raise ConfigError(f"--param {text}: write NAME=VALUES, for example ema_fast=5:20 or allow_short=true,false")
-    key, kind = _key_and_kind(name, f"--param {text}", strategy)
+    key, kind = _key_and_kind(name, f"--param {text}", settings, strategies)
     if "," in values:
         return Parameter(name, key, texts=_choices(values, text))
     if ":" not in values:
@@ -110,15 +112,19 @@ def _parse(text: str, strategy: LoadedStrategy) -> Parameter:
     return _range(name, key, values, text, whole=kind in _WHOLE_NUMBERS)
 
 
-def _check_values(parameter: Parameter, source: str, settings: Settings, strategy: LoadedStrategy) -> None:
-    # What the settings' own limits refuse, whatever the other parameters are: at once, not trial by trial.
+def _check_values(parameter: Parameter, source: str, settings: Settings, strategies: LoadedStrategies) -> None:
+    # What a key's own limits refuse, whatever the other parameters are: at once, not trial by trial.
+    loaded = {".".join((*spec.path, "params")): one for spec, one in strategies.of}
+    section, _, name = parameter.key.rpartition(".")
     for text in parameter.texts or (_plain(parameter.low), _plain(parameter.high)):
         override = f"{parameter.key}={text}"
         try:
-            if parameter.key.startswith("strategy.params."):
-                strategy.check({parameter.key.removeprefix("strategy.params."): parse_yaml(text)})
+            if section in loaded:
+                loaded[section].check({name: parse_yaml(text)})
             else:
                 load_settings(settings, [override])
+        except ConflictError:
+            continue  # with another value of another parameter it may be right
         except ConfigError as error:
             raise ConfigError(f"{source}: {str(error).removeprefix(f'--set {override}: ')}") from None
 
@@ -167,35 +173,61 @@ def _decimal(part: str, text: str) -> Decimal:
     return number
 
 
-def _key_and_kind(name: str, source: str, strategy: LoadedStrategy) -> tuple[str, object]:
-    arguments = strategy.parameters
-    bare = name.removeprefix("live.").removeprefix("strategy.params.")
-    if bare in arguments:
-        return f"strategy.params.{bare}", _kind(arguments[bare])
-    first, _, rest = name.partition(".")
+def _key_and_kind(name: str, source: str, settings: Settings, strategies: LoadedStrategies) -> tuple[str, object]:
+    known = _known_keys(settings, strategies)
+    bare = name.removeprefix("live.")
+    first, _, rest = bare.partition(".")
     file = {"trading": "trading_mode"}.get(first, first)
-    for known, model in _FILES.items():
-        key = rest if file == known else name
-        field = _field(model, key.split("."))
-        if field is not None:
-            return _short(known, key), field
-    names = [*arguments, *(_short(known, key) for known, model in _FILES.items() for key in known_keys(model))]
-    raise ConfigError(unknown_key(source, name, names))
+    only = ".".join(strategies.of[0][0].path) if len(strategies.of) == 1 else ""
+    as_set = rest if file in _FILES else bare  # without the file's name
+    for key in (
+        f"{only}.params.{bare}",
+        bare,
+        f"{only}.{bare}",
+        as_set,
+        *(f"{one}.{as_set}" for one in (file, *_FILES)),
+    ):
+        if key in known:
+            return key, known[key]
+    named = [key for key in known if key.startswith("strategies.") and key.endswith(f".{bare}")]
+    if named:
+        raise ConfigError(f"{source}: the config has a list of strategies; write {' or '.join(named)}")
+    raise ConfigError(unknown_key(source, name, [key.removeprefix(f"{only}.params.") for key in known]))
 
 
-def _short(file: str, key: str) -> str:
-    # `safety.max_drawdown` is a key of its file's own, `reward_risk_ratio` is told with the file's name.
-    return key if "." in key else f"{file}.{key}"
+def _known_keys(settings: Settings, strategies: LoadedStrategies) -> dict[str, object]:
+    """Everything that may be searched, as --set takes it, and of what kind it is."""
+    known: dict[str, object] = {}
+    for spec, loaded in strategies.of:
+        known |= _keys_of(".".join(spec.path), spec, loaded)
+    for file, model in _FILES.items():
+        # `safety.max_drawdown` is a key of its file's own, `reward_risk_ratio` is told with the file's name.
+        keys = {key: _field(model, key.split(".")) for key in known_keys(model)}
+        known |= {key if "." in key else f"{file}.{key}": kind for key, kind in keys.items() if kind is not None}
+    for place, protection in enumerate(settings.trading_mode.protections or ()):
+        keys = {key: _field(ProtectionSettings, [key]) for key in sorted({*protection.model_fields_set, "scope"})}
+        known |= {f"protections.{place}.{key}": kind for key, kind in keys.items()}
+    return known
+
+
+def _keys_of(where: str, spec: StrategySpec, loaded: LoadedStrategy) -> dict[str, object]:
+    known: dict[str, object] = {f"{where}.params.{name}": _kind(one) for name, one in loaded.parameters.items()}
+    known |= {f"{where}.risk.{key}": _field(RiskSettings, [key]) for key in RiskSettings.model_fields}
+    known[f"{where}.allocation"] = float
+    for key, whole in EXIT_KEYS.items():
+        legs = range(len(spec.exits.partial) if spec.exits else 0) if ".0." in key else (0,)
+        known |= {f"{where}.{key.replace('.0.', f'.{leg}.')}": int if whole else float for leg in legs}
+    return known
 
 
 def _field(model: type[BaseModel], path: Sequence[str]) -> object:
+    """The kind of a key that holds a value; None for one that holds keys, or a list of them."""
     current: Any = model
     for part in path:
-        field = getattr(current, "model_fields", {}).get(part)
-        if field is None:
-            return None
-        current = field.annotation
-    return None if hasattr(current, "model_fields") else current
+        current = current.model_fields[part].annotation
+    kinds = [kind for kind in get_args(current) if kind is not type(None)] or [current]  # `int | None` is an int
+    kind = get_args(kinds[0])[0] if get_origin(kinds[0]) is Annotated else kinds[0]
+    return None if hasattr(kind, "model_fields") or get_origin(kind) is tuple else kind
 
 
 def _kind(argument: Argument) -> object:

@@ -128,7 +128,7 @@ def prepare_search(runner: ConfigBacktestRunner, options: SearchOptions) -> Sear
         raise ConfigError(f"--method {options.method}: known are {', '.join(METHODS)}")
     run_plan = asyncio.run(runner.plan())
     settings, period = run_plan.settings, run_plan.period
-    parameters = parse_parameters(options.params, settings, run_plan.strategy)
+    parameters = parse_parameters(options.params, settings, run_plan.strategies)
     plan = SearchPlan(
         settings=settings,
         start_ms=period.start_ms,
@@ -169,7 +169,7 @@ def _identity(run_plan: RunPlan, plan: SearchPlan) -> dict[str, Any]:
         "param": [parameter.spec for parameter in plan.parameters],
         **plan.described,
         "candles": candles,
-        "strategy_sha256": run_plan.strategy.source_sha256,
+        "strategy_sha256": run_plan.strategies.source_sha256,
         "code_sha256": code_sha256(),
         "versions": {"python": platform.python_version(), **versions(), "optuna": sampler_version()},
     }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.errors import ConfigError
+from app.errors import ConfigError, ConflictError
 from app.research.parameters import Parameter, overrides_of
 from app.research.sampling import Sample, Sampling
 from app.research.trial import Outcome, Task
@@ -19,7 +19,7 @@ from app.runs.ratios import DAYS_NEEDED
 from app.settings.config_text import unknown_key
 from app.settings.profile import Settings, load_settings
 from app.strategies.constraints import first_broken
-from app.strategies.loader import LoadedStrategy, check_settings
+from app.strategies.loader import LoadedStrategies, check_settings
 from app.times import DAY_MS
 
 SHORT_NAMES = {
@@ -155,12 +155,12 @@ class StudyRun:
     def run(self) -> Study:
         """To the end; raises what a trial raises."""
         plan = self.plan
-        strategy = check_settings(plan.settings).only
+        strategies = check_settings(plan.settings)
         sampling = Sampling(plan.method, plan.parameters, plan.seed)
         batch = 0
         while len(self._trials) < plan.trials:
             sampling.begin_batch(batch)
-            samples = self._ask(sampling, strategy, min(plan.batch, plan.trials - len(self._trials)))
+            samples = self._ask(sampling, strategies, min(plan.batch, plan.trials - len(self._trials)))
             self._run([overrides_of(sample.values, plan.parameters) for sample in samples])
             for sample in samples:
                 self._tell(sampling, sample)
@@ -169,14 +169,14 @@ class StudyRun:
                 break  # the grid has no more
         return Study(plan, tuple(self._trials), dict(sorted(self._infeasible.items())))
 
-    def _ask(self, sampling: Sampling, strategy: LoadedStrategy, count: int) -> list[Sample]:
+    def _ask(self, sampling: Sampling, strategies: LoadedStrategies, count: int) -> list[Sample]:
         samples: list[Sample] = []
         refused = 0
         while len(samples) < count:
             sample = sampling.ask()
             if sample is None:
                 break
-            reason = why_infeasible(self.plan.settings, strategy, overrides_of(sample.values, self.plan.parameters))
+            reason = why_infeasible(self.plan.settings, strategies, overrides_of(sample.values, self.plan.parameters))
             if reason is None:
                 samples.append(sample)
                 refused = 0
@@ -223,15 +223,18 @@ class StudyRun:
         self.progress(done, self.plan.trials, self._leader)
 
 
-def why_infeasible(settings: Settings, strategy: LoadedStrategy, overrides: Sequence[str]) -> str | None:
-    """Why these values cannot be run: a constraint that the strategy declares, or what a backtest of them would say."""
-    defaults = {name: argument.default for name, argument in strategy.parameters.items()}
+def why_infeasible(settings: Settings, strategies: LoadedStrategies, overrides: Sequence[str]) -> str | None:
+    """Why these values cannot be run: a constraint that a strategy declares, or what a backtest of them would say."""
     try:
         changed = load_settings(settings, overrides)
-        broken = first_broken(strategy.constraints, defaults | dict(changed.strategy.params))
-        if broken is not None:
-            return broken.text
+        for spec, (_, loaded) in zip(changed.strategies, strategies.of, strict=True):
+            defaults = {name: argument.default for name, argument in loaded.parameters.items()}
+            broken = first_broken(loaded.constraints, defaults | dict(spec.params))
+            if broken is not None:
+                return broken.text if len(strategies.of) == 1 else f"{spec.id}: {broken.text}"
         check_settings(changed)
+    except ConflictError as error:
+        return error.rule
     except ConfigError as error:
         return " ".join(str(error).split())
     return None

@@ -76,7 +76,8 @@ class Workbench:
     cache: Path | None = None
     candles: LoadedCandles | None = None
     finer: Mapping[str, str] = field(default_factory=dict)  # of which timeframe a symbol's candles are built
-    strategy_file: tuple[str, bytes] | None = None  # on its way to where the file is not: its name and what is in it
+    strategy_files: Mapping[int, tuple[str, bytes]] = field(default_factory=dict)
+    # on its way to where the files are not: of which strategy, the file's name and what is in it
 
     def answer(self, task: Task) -> Outcome:
         """Run one task; an OnetapeError says which."""
@@ -97,25 +98,31 @@ class Workbench:
         return self.candles
 
     def packed(self, *, with_candles: bool) -> "Workbench":
-        """For another machine: with a strategy that lies in a file of this one, and with the candles if wanted."""
-        place, suffix, _ = self.settings.strategy.name.partition(".py")
-        path = Path(place + suffix)
-        file = (path.name, path.read_bytes()) if suffix and path.is_file() else None
+        """For another machine: with strategies that lie in files of this one, and with the candles if wanted."""
+        files = {}
+        for place, spec in enumerate(self.settings.strategies):
+            path = Path(_file_and_class(spec.name)[0])
+            if path.suffix == ".py" and path.is_file():
+                files[place] = (path.name, path.read_bytes())
         candles = self.loaded().detached() if with_candles else None
-        return replace(self, cache=None, candles=candles, strategy_file=file)
+        return replace(self, cache=None, candles=candles, strategy_files=files)
 
     def unpacked(self, folder: Path, shared: SharedCache | None) -> "Workbench":
-        """On the other machine: the strategy's file below `folder`, candles from shared storage, if that is given."""
+        """On the other machine: the strategies' files below `folder`, candles from shared storage, if that is given."""
         cache = None if shared is None else shared.copy_to(folder / "candles")
-        if self.strategy_file is None:
-            return replace(self, cache=cache)
-        file, content = self.strategy_file
-        path = folder / "strategy" / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        class_name = self.settings.strategy.name.partition(".py")[2]
-        moved = load_settings(self.settings, [f"strategy.name={path}{class_name}"])
-        return replace(self, cache=cache, settings=moved)
+        moved = []
+        for place, (file, content) in self.strategy_files.items():
+            path, spec = folder / "strategy" / str(place) / file, self.settings.strategies[place]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            moved.append(f"{'.'.join(spec.path)}.name={path}{_file_and_class(spec.name)[1]}")
+        return replace(self, cache=cache, settings=load_settings(self.settings, moved) if moved else self.settings)
+
+
+def _file_and_class(name: str) -> tuple[str, str]:
+    """`dir/own.py:Class` as its file and `:Class`; of a module or a built-in the file is no `.py`."""
+    place, suffix, class_name = name.partition(".py")
+    return place + suffix, class_name
 
 
 def packed_answer(workbench: Workbench, task: Sequence[Any]) -> tuple[bytes, float]:

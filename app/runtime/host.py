@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from app.errors import StrategyError
-from app.models.exits import Exits, parse_exits
+from app.models.exits import CANDLES_MAX, Exits, parse_exits
 from app.models.market import Candle, Slice
-from app.models.orders import Action, Line, Signal
+from app.models.orders import MAIN, Action, Line, Signal
 from app.strategies.base import Strategy, View
 from app.strategies.coarse import CoarseCandles
 from app.times import iso_ms
@@ -48,7 +48,8 @@ class Hosted:
             (symbol, timeframe): deque(maxlen=declared.lookback) for symbol in symbols for timeframe in self.kept
         }
         self._exits = own.exits
-        self._name = type(declared).__name__
+        name = type(declared).__name__
+        self._name = name if own.id == MAIN else f"{own.id} ({name})"
         self.asked: dict[str, tuple[OnCandle, View]] = {
             symbol: (strategy.on_candle, View(Line(own.id, symbol), own.timeframe, account, self._newest))
             for symbol, strategy in strategies.items()
@@ -140,7 +141,7 @@ def _problem(signal: Any) -> str | None:
         return f"{signal.action.name} with size_factor {factor!r}; it must be above 0 and at most 1"
     if signal.limit is not None and signal.limit <= 0.0:
         return f"{signal.action.name} with limit {signal.limit!r}, which never fills; it must be above 0"
-    if type(signal.valid_candles) is not int or signal.valid_candles < 1:
+    if type(signal.valid_candles) is not int or not 1 <= signal.valid_candles <= CANDLES_MAX:
         return (
             f"{signal.action.name} with valid_candles {signal.valid_candles!r}; it must be a whole number, at least 1"
         )

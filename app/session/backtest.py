@@ -68,7 +68,9 @@ class ConfigBacktestRunner:
     fetch_progress: "Callable[[FetchProgress], None] | None" = None
     fetched: "Callable[[FetchReport], None] | None" = None
     finer: Mapping[str, str] | None = None  # of which timeframe candles are built; None: as the cache has them
-    target_first: bool = False  # for app/research/assumptions.py alone: no setting and no manifest knows of it
+    # For app/research/assumptions.py alone, no setting and no manifest knows of them: see build_runtime.
+    target_first: bool = False
+    counted_in: str | None = None
 
     def run(self) -> BacktestResults:
         """Run to the end; blocks, also where an event loop is running already (then in a thread of its own)."""
@@ -93,7 +95,9 @@ class ConfigBacktestRunner:
 
     async def _replay(self, plan: RunPlan, feed: ReplayFeed, folder: RunFolder) -> BacktestResults:
         recorder = plan.recorder(folder, None if self.progress is None else self.progress(plan.period))
-        runtime = build_runtime(plan.settings, plan.strategies, recorder, target_first=self.target_first)
+        runtime = build_runtime(
+            plan.settings, plan.strategies, recorder, target_first=self.target_first, counted_in=self.counted_in
+        )
         began_s = times.monotonic_s()
         failure: Exception | SystemExit | None = None
         try:

@@ -36,14 +36,16 @@ def build_runtime(
     state: "RuntimeState | None" = None,
     *,
     target_first: bool = False,
+    counted_in: str | None = None,
 ) -> TradingRuntime:
     """The stages and their account, from settings; the same for every feed. `target_first`: see FillRules.
 
-    `state`: what it goes on from, if it does not begin anew.
+    `state`: what it goes on from, if it does not begin anew. `counted_in`: of which timeframe the candles are that
+    limits, time exits and protections wait for; None: of the session's.
     """
-    live, mode = settings.live, settings.trading_mode
+    mode, counted = settings.trading_mode, counted_in or settings.live.timeframe
     account = account_of(settings)
-    protections = Protections([one.protection(live.timeframe) for one in mode.protections or ()], account)
+    protections = Protections([one.protection(counted) for one in mode.protections or ()], account)
 
     take_note = recorder.on_fill
 
@@ -51,9 +53,8 @@ def build_runtime(
         take_note(fill)
         protections.note_fill(fill)
 
-    ledger = Ledger(
-        account, on_fill if mode.protections else take_note, timeframe_ms(live.timeframe), instruments(settings)
-    )
+    heard = on_fill if mode.protections else take_note
+    ledger = Ledger(account, heard, timeframe_ms(counted), instruments(settings))
     broker = PaperTrader(ledger, fill_rules(mode, target_first))
     safety = SafetyMonitor(
         account,
@@ -71,7 +72,7 @@ def build_runtime(
         safety=safety,
         host=host_of(settings, strategies, account),
         risks={spec.id: RiskEngine(risk_config(settings, spec), instruments(settings)) for spec, _ in strategies.of},
-        execution=ExecutionEngine(broker, account, timeframe_ms(live.timeframe)),
+        execution=ExecutionEngine(broker, account, timeframe_ms(counted)),
         funnel=Funnel(ledger.cancelled, ledger.dropped),
         rows=recorder.rows,
         decisions=recorder.decisions,

@@ -4,7 +4,7 @@ Names the file or the argument, the key with its dots, what would be right and w
 is told; misspelt keys come before all others, since the right key is then often missing as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -32,18 +32,41 @@ _WANTED = {
     "tuple_type": "it must be a list, like [BTC/USDT, ETH/USDT]",
 }
 
+_LISTS = {
+    "strategies": "it must be a list of at least one, like [{{id: trend, name: ScalpingEMARSI}}]",
+    "protections": "it must be a list, like [{{kind: cooldown, candles: 10}}]",
+}
 
-def first_problem(error: ValidationError, model: type[BaseModel], file: str, sources: Sources) -> str:
+
+def first_problem(
+    error: ValidationError, model: type[BaseModel], file: str, content: Mapping[str, Any], sources: Sources
+) -> str:
     """The line for `error`, which `model` raised for the content of `file` (live, risk or trading_mode)."""
     problem = min(error.errors(), key=lambda found: found["type"] not in _MISSPELT)
-    path = [str(part) for part in problem["loc"] if part not in _UNION_TAGS and part != "[key]"]
-    source, key = sources.of(file, path), ".".join(path)
+    loc = [part for part in problem["loc"] if part not in _UNION_TAGS and part != "[key]"]
+    path = _named(loc, content)
     if problem["type"] in _MISSPELT:
         prefix = ".".join(path[:-1])
-        return unknown_key(source, key, [f"{prefix}.{name}" if prefix else name for name in _keys(model, path[:-1])])
+        known = [f"{prefix}.{name}" if prefix else name for name in _keys(model, loc[:-1])]
+        return unknown_key(sources.of(file, path), ".".join(path), known)
     if problem["type"] == "missing":
-        return f"{source}: {key} is missing"
-    return f"{source}: {key}: {_wanted(problem)}{_given(problem)}"
+        return f"{sources.of(file, path)}: {'.'.join(path)} is missing"
+    told = f"{'.'.join(path)}: {_wanted(problem, path)}{_given(problem)}"
+    if path[-1] == "exits" and problem["type"] == "value_error":  # they tell their own keys
+        inside = _wanted(problem, path)
+        told = ".".join((*path[:-1], inside))
+        path = [*path[:-1], *inside.split()[0].rstrip(":").split(".")]
+    return f"{sources.of(file, path)}: {told}"
+
+
+def _named(loc: Sequence[str | int], content: Mapping[str, Any]) -> list[str]:
+    """A place in the list of strategies is told by the strategy's id, if it has one; any other is counted from 0."""
+    path = [str(part) for part in loc]
+    if len(loc) > 1 and loc[0] == "strategies" and isinstance(loc[1], int):
+        own = content["strategies"][loc[1]]
+        if isinstance(own, dict) and own.get("id") and isinstance(own["id"], str):
+            path[1] = own["id"]
+    return path
 
 
 def known_keys(model: type[BaseModel]) -> list[str]:
@@ -57,8 +80,10 @@ def known_keys(model: type[BaseModel]) -> list[str]:
     return keys
 
 
-def _wanted(problem: ErrorDetails) -> str:
+def _wanted(problem: ErrorDetails, path: Sequence[str]) -> str:
     text = _WANTED.get(problem["type"])
+    if problem["type"] in ("tuple_type", "too_short"):
+        text = _LISTS.get(path[-1], text)
     or_auto = " or auto" if "constrained-int" in problem["loc"] else ""
     if text is None:
         return problem["msg"].removeprefix("Value error, ")
@@ -81,10 +106,10 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
     return next((model for model in inner if model is not None), None)
 
 
-def _keys(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+def _keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     current = model
     for part in path:
-        field = current.model_fields.get(part)
+        field = current.model_fields.get(part) if isinstance(part, str) else None
         if field is None:  # the place in a list, or the name of a symbol
             continue
         found = _model_of(field.annotation)

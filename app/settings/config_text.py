@@ -85,7 +85,7 @@ def parse_yaml(text: str) -> Any:
 def unknown_key(source: str, key: str, known: Sequence[str]) -> str:
     """The message for a key that there is not, with the nearest of the known ones, which may have dots."""
     word = key.rpartition(".")[2]
-    near = [name for name in known if name.rpartition(".")[2] == word]
+    near = difflib.get_close_matches(key, [name for name in known if name.rpartition(".")[2] == word], n=1, cutoff=0.0)
     near = near or difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     if not near:
         close = difflib.get_close_matches(word, [name.rpartition(".")[2] for name in known], n=1)

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
 
-from app.errors import ConfigError
-from app.settings.config_problems import first_problem, known_keys
-from app.settings.config_text import Sources, read_mapping, split_override, unknown_key
+from app.errors import ConfigError, ConflictError
+from app.settings.config_problems import first_problem
+from app.settings.config_text import Sources, read_mapping, unknown_key
+from app.settings.overrides import apply_override, replace_by_arguments
 from app.settings.strategies import (
     Count,
     Fraction,
@@ -25,6 +26,7 @@ from app.settings.strategies import (
     StrategySettings,
     StrategySpec,
     Timeframe,
+    distinct,
     problem_of,
 )
 
@@ -60,19 +62,14 @@ class LiveSettings(Section):
     startup_candles: Annotated[int, Field(ge=0, strict=True)] | Literal["auto"] = 240
     later = ("strategy", "strategies")
     strategy: StrategySettings | None = None
-    strategies: tuple[NamedStrategySettings, ...] | None = None
+    strategies: Annotated[tuple[NamedStrategySettings, ...], Field(min_length=1)] | None = None
     feed: FeedSettings = FeedSettings()
     instruments: dict[str, InstrumentSettings] = Field(default_factory=dict)
 
     @field_validator("symbols")
     @classmethod
     def _no_symbol_twice(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
-        for symbol in symbols:
-            if not symbol.strip():
-                raise ValueError("a symbol is empty")
-            if symbols.count(symbol) > 1:
-                raise ValueError(f"{symbol} is listed twice")
-        return symbols
+        return distinct(symbols)
 
 
 class SafetySettings(Section):
@@ -157,9 +154,9 @@ def load_settings(
     applied last; VALUE is YAML. ConfigError on anything that cannot be run.
     """
     raw, sources = _read_profile(config)
-    _replace(raw["live"], symbols, strategy, interval, sources)
+    replace_by_arguments(raw["live"], symbols, strategy, interval, sources)
     for override in overrides:
-        _apply_override(raw, override, sources)
+        apply_override(raw, override, {name: model for name, (_, model) in FILES.items()}, sources)
     return _validated(raw, sources)
 
 
@@ -187,11 +184,10 @@ def _validated(raw: Mapping[str, dict[str, Any]], sources: Sources) -> Settings:
     settings = Settings.model_construct(live=live, risk=risk, trading_mode=trading_mode)
     settings._sources = sources
     _check_strategies(settings)
-    for number, protection in enumerate(settings.trading_mode.protections or (), 1):
+    for place, protection in enumerate(settings.trading_mode.protections or ()):
         if problem := protection.problem():
-            raise ConfigError(
-                f"{sources.of('trading_mode', ('protections',))}: protections, number {number}: {problem}"
-            )
+            source = sources.of("trading_mode", ("protections", str(place)))
+            raise ConflictError(f"{source}: protections.{place}: {problem}")
     for symbol in settings.live.instruments:
         if symbol not in settings.live.symbols:
             source, listed = sources.of("live", ("instruments", symbol)), ", ".join(settings.live.symbols)
@@ -206,105 +202,30 @@ def _written(live: LiveSettings) -> tuple[StrategySettings, ...]:
 def _check_strategies(settings: Settings) -> None:
     live, sources = settings.live, settings.sources
     source = sources.of("live", ("strategies",))
+    either = source if source != sources.files["live"] else sources.of("live", ("strategy",))
     if not _written(live):
-        raise ConfigError(f"{sources.of('live', ('strategy',))}: strategy is missing")
+        raise ConfigError(f"{either}: strategy is missing; give strategy with a name, or a list in strategies")
     if live.strategy is not None and live.strategies is not None:
-        raise ConfigError(
-            f"{source}: strategy and strategies are both given; strategy is the short form of a list of one"
-        )
+        raise ConfigError(f"{either}: strategy and strategies are both given; strategy is short for a list of one")
     ids = [one.id for one in settings.strategies]
     for one in ids:
         if ids.count(one) > 1:
-            raise ConfigError(f"{source}: strategies: two have the id {one}")
+            raise ConfigError(f"{source}: strategies: two have the id {one}; each needs an id of its own")
     for own, spec in zip(_written(live), settings.strategies, strict=True):
         if problem := problem_of(own, spec, live.timeframe, live.symbols):
             key, what = problem
             name = ".".join((*spec.path, key))
-            raise ConfigError(f"{sources.of('live', (*spec.path, *key.split('.')))}: {name}: {what}")
-    total = sum(one.allocation for one in settings.strategies)
-    if total > 1.0 + 1e-9:
-        raise ConfigError(f"{source}: the strategies' allocations sum to {total:g}; together they may be at most 1")
-
-
-def _replace(
-    live: dict[str, Any], symbols: Sequence[str] | None, name: str | None, interval: str | None, sources: Sources
-) -> None:
-    if symbols is not None:
-        sources.replaced("live", ("symbols",), f"--symbols {','.join(symbols)}")
-        live["symbols"] = list(symbols)
-        if isinstance(instruments := live.get("instruments"), dict):  # those of other symbols are no mistake here
-            live["instruments"] = {symbol: values for symbol, values in instruments.items() if symbol in symbols}
-    written = live.get("strategy")
-    _replace_in_list(live, symbols, name, interval)
-    strategy = written if isinstance(written, dict) else {}
-    if name is not None and strategy.get("name") != name:
-        sources.replaced("live", ("strategy", "name"), f"--strategy {name}")
-        # The file's parameters are those of the file's strategy; another one starts with its own defaults.
-        strategy = {key: value for key, value in strategy.items() if key != "params"} | {"name": name}
-        live["strategy"] = strategy
-    if interval is not None:
-        sources.replaced("live", ("timeframe",), f"--interval {interval}")
-        if strategy.get("timeframe") is not None and strategy["timeframe"] == live.get("timeframe"):
-            live["strategy"] = {**strategy, "timeframe": interval}  # a strategy on the session's timeframe stays on it
-        live["timeframe"] = interval
-
-
-def _replace_in_list(
-    live: dict[str, Any], symbols: Sequence[str] | None, name: str | None, interval: str | None
-) -> None:
-    if name is not None:
-        live.pop("strategies", None)  # one is asked for, by its name
-    written = live.get("strategies")
-    for own in [one for one in written if isinstance(one, dict)] if isinstance(written, list) else []:
-        if interval is not None and own.get("timeframe") == live.get("timeframe"):
-            own["timeframe"] = interval
-        if symbols is not None and isinstance(own.get("symbols"), list):
-            own["symbols"] = [symbol for symbol in own["symbols"] if symbol in symbols]
-
-
-def _apply_override(raw: dict[str, dict[str, Any]], override: str, sources: Sources) -> None:
-    key, value = split_override(override)
-    name, path = _file_of(key, override)
-    target: Any = raw[name]
-    for part in path[:-1]:
-        nested = _named(target, part, override) if isinstance(target, list) else target.setdefault(part, {})
-        if isinstance(nested, list) and part == "strategies":
-            target = nested
-            continue
-        if not isinstance(nested, dict):
-            raise ConfigError(f"--set {override}: {part} is a value, it has no keys")
-        target = nested
-    if isinstance(target, list):
-        raise ConfigError(f"--set {override}: name a key of the strategy, like strategies.{path[-1]}.allocation")
-    target[path[-1]] = value
-    sources.replaced(name, path, f"--set {override}")
-
-
-def _named(strategies: list[Any], strategy_id: str, override: str) -> dict[str, Any]:
-    by_id = {str(one.get("id")): one for one in strategies if isinstance(one, dict)}
-    if strategy_id not in by_id:
-        raise ConfigError(
-            unknown_key(f"--set {override}", f"strategies.{strategy_id}", [f"strategies.{one}" for one in by_id])
-        )
-    return by_id[strategy_id]
-
-
-def _file_of(key: str, override: str) -> tuple[str, list[str]]:
-    # `risk.` and `trading_mode.` name a file; otherwise the first word is a key of one of the files.
-    first, *rest = parts = key.split(".")
-    if first in FILES and rest:
-        return first, rest
-    if first == "exits" and rest:
-        return "live", ["strategy", *parts]
-    for name, (_, model) in FILES.items():
-        if first in model.model_fields:
-            return name, parts
-    known = [known for _, model in FILES.values() for known in known_keys(model)]
-    raise ConfigError(unknown_key(f"--set {override}", key, known))
+            source = sources.of("live", (*spec.path, *key.split(".")))
+            raise ConflictError(f"{source}: {name}: {what}", f"{name} fits the other keys")
+    shares = {one.id: one.allocation for one in settings.strategies}
+    if (total := sum(shares.values())) > 1.0 + 1e-9:
+        told = ", ".join(f"{one} {share:g}" for one, share in shares.items())
+        message = f"{source}: strategies: the allocations sum to {total:g} ({told}); at most 1 together"
+        raise ConflictError(message, "allocations of at most 1 together")
 
 
 def _section(model: type[AnySection], name: str, content: dict[str, Any], sources: Sources) -> AnySection:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(first_problem(error, model, name, sources)) from None
+        raise ConfigError(first_problem(error, model, name, content, sources)) from None

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_serializer
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
-from app.models.exits import Exits, parse_exits
+from app.models.exits import CANDLES_MAX, Exits, exits_problem, read_exits
 from app.models.orders import MAIN
 from app.models.protections import Kind, Protection, Scope
 from app.times import TIMEFRAMES_MS, timeframe_ms
@@ -21,6 +21,7 @@ from app.times import TIMEFRAMES_MS, timeframe_ms
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, strict=True)]
+Candles = Annotated[int, Field(ge=1, le=CANDLES_MAX, strict=True)]
 _ID = re.compile(r"[a-z0-9_-]{1,32}")
 _NEEDED = {
     Kind.COOLDOWN: ("candles",),
@@ -83,11 +84,16 @@ class StrategySettings(Section):
     risk: OwnRiskSettings | None = None
     exits: dict[str, Any] | None = None
 
+    @field_validator("symbols")
+    @classmethod
+    def _no_symbol_twice(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if symbols is None else distinct(symbols)
+
     @field_validator("exits")
     @classmethod
     def _known_exits(cls, exits: dict[str, Any] | None) -> dict[str, Any] | None:
         if exits is not None:
-            parse_exits(exits)
+            read_exits(exits)  # whether they go together hangs on other keys, too: problem_of
         return exits
 
 
@@ -100,7 +106,9 @@ class NamedStrategySettings(StrategySettings):
     @classmethod
     def _plain_id(cls, text: str) -> str:
         if not _ID.fullmatch(text):
-            raise ValueError(f"{text!r} is no id; write 1 to 32 of a-z, 0-9, _ and -")
+            near = re.sub("[^a-z0-9_-]", "_", text.lower())[:32]
+            hint = f"; did you mean {near}?" if near else ""
+            raise ValueError(f"{text!r} is no id; write 1 to 32 of a-z, 0-9, _ and -{hint}")
         return text
 
 
@@ -110,11 +118,11 @@ class ProtectionSettings(Section):
     later = ("candles", "lookback_candles", "stops", "trades", "pause_candles")
     kind: str
     scope: str = Scope.LINE.value
-    candles: Count | None = None
-    lookback_candles: Count | None = None
+    candles: Candles | None = None
+    lookback_candles: Candles | None = None
     stops: Count | None = None
     trades: Count | None = None
-    pause_candles: Count | None = None
+    pause_candles: Candles | None = None
 
     @field_validator("kind")
     @classmethod
@@ -161,6 +169,11 @@ class StrategySpec:
     exits: Exits | None
     path: tuple[str, ...]
 
+    @property
+    def label(self) -> str:
+        """For messages: its name, and in a list its id."""
+        return self.name if len(self.path) == 1 else f"{self.id} ({self.name})"
+
     @classmethod
     def of(
         cls, own: StrategySettings, timeframe: str, symbols: Sequence[str], risk: RiskSettings, count: int
@@ -176,7 +189,7 @@ class StrategySpec:
             symbols=tuple(symbol for symbol in symbols if own.symbols is None or symbol in own.symbols),
             allocation=own.allocation or 1.0 / count,
             risk=risk.model_copy(update=changes) if changes else risk,
-            exits=None if not own.exits else parse_exits(own.exits),
+            exits=None if not own.exits else read_exits(own.exits),
             path=("strategy",) if named is None else ("strategies", named.id),
         )
 
@@ -184,30 +197,43 @@ class StrategySpec:
 def problem_of(
     own: StrategySettings, spec: StrategySpec, timeframe: str, symbols: Sequence[str]
 ) -> tuple[str, str] | None:
-    """The key of a strategy that does not fit its session, and what is wrong with it."""
+    """The key of a strategy that does not fit its session or another key, and what is wrong with it."""
     if TIMEFRAMES_MS[spec.timeframe] % TIMEFRAMES_MS[timeframe]:
         return "timeframe", f"{spec.timeframe} is no multiple of the session's timeframe {timeframe}"
     listed = ", ".join(symbols)
     for symbol in own.symbols or ():
         if symbol not in symbols:
-            near = difflib.get_close_matches(symbol, symbols, n=1)
+            near = difflib.get_close_matches(symbol.upper(), symbols, n=1)
             hint = f"did you mean {near[0]}?" if near else f"listed are {listed}"
             return "symbols", f"{symbol} is no symbol of this session; {hint}"
     if not spec.symbols:
         return "symbols", f"the list is empty; leave it out for all of {listed}"
+    if spec.exits is None:
+        return None
+    if problem := exits_problem(spec.exits):
+        key, _, what = problem.partition(": ")
+        return key, what
     ratio = spec.risk.reward_risk_ratio
-    for leg in spec.exits.partial if spec.exits else ():
+    for place, leg in enumerate(spec.exits.partial):
         if leg.at_r >= ratio:
-            return (
-                "exits.partial",
-                f"at_r {leg.at_r:g} is at or past the target, which reward_risk_ratio puts at {ratio:g} R",
-            )
+            what = f"{leg.at_r:g} R is at or past the target, which reward_risk_ratio puts at {ratio:g} R"
+            return f"exits.partial.{place}.at_r", what
     return None
+
+
+def distinct(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """The symbols; ValueError for one that is empty or there twice."""
+    for symbol in symbols:
+        if not symbol.strip():
+            raise ValueError("a symbol is empty")
+        if symbols.count(symbol) > 1:
+            raise ValueError(f"{symbol} is listed twice")
+    return symbols
 
 
 def _one_of(given: str, known: Sequence[str], what: str) -> str:
     if given not in known:
-        near = difflib.get_close_matches(given, known, n=1)
+        near = difflib.get_close_matches(given.lower(), known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
         raise ValueError(f"unknown {what} {given!r}; {hint}")
     return given

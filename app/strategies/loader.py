@@ -102,23 +102,32 @@ def check_settings(settings: Settings) -> LoadedStrategies:
 
 def _checked_spec(settings: Settings, spec: StrategySpec) -> LoadedStrategy:
     live = settings.live
-    source = settings.sources.of("live", (*spec.path, "params"))
     try:
         loaded = load_strategy(spec.name, spec.params)
     except ConfigError as error:  # a parameter; which file or --set it came from is known only here
-        raise ConfigError(f"{source}: {'.'.join(spec.path[1:])}{': ' if spec.path[1:] else ''}{error}") from error
+        source, told = settings.sources.of("live", (*spec.path, "params")), str(error)
+        if told.startswith("strategy."):
+            told = f"{'.'.join(spec.path)}.{told.removeprefix('strategy.')}"
+        elif len(spec.path) > 1:
+            told = f"{'.'.join(spec.path)}: {told}"
+        raise ConfigError(f"{source}: {told}") from error
+    except StrategyError as error:
+        if len(spec.path) == 1:
+            raise
+        source = settings.sources.of("live", (*spec.path, "name"))
+        raise StrategyError(f"{source}: {'.'.join(spec.path)}.name: {error}") from error
     strategy = loaded()
     session_ms = TIMEFRAMES_MS[live.timeframe]
     for timeframe in strategy.timeframes:
         if timeframe not in TIMEFRAMES_MS or TIMEFRAMES_MS[timeframe] % session_ms:
             raise StrategyError(
-                f"strategy {loaded.name} looks at {timeframe}, which is no multiple of the session's {live.timeframe}"
+                f"strategy {spec.label} looks at {timeframe}, which is no multiple of the session's {live.timeframe}"
             )
     needed = required_startup(settings, spec, strategy)
     if live.startup_candles != "auto" and live.startup_candles < needed:
         source = settings.sources.of("live", ("startup_candles",))
         raise ConfigError(
-            f"{source}: startup_candles is {live.startup_candles}, but {loaded.name} needs {needed} candles of "
+            f"{source}: startup_candles is {live.startup_candles}, but {spec.label} needs {needed} candles of "
             f"{live.timeframe} ({strategy.warmup_candles} of {spec.timeframe}) before it can answer; "
             f"set startup_candles: {needed}, or auto"
         )

@@ -98,3 +98,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     cache.merge("BTC/USDT", "1m", make_candles(minutes(2 * DAY_MS // 60_000, START_MS)))
     monkeypatch.chdir(tmp_path)
     return Place(tmp_path, capsys)
+
+
+@pytest.fixture
+def several(place: Place) -> Place:
+    """The same with candles of two symbols and a list of two strategies."""
+    from tests.faults.strategy_lists import config
+
+    cache = CandleCache(place.folder / "data/backtest_cache")
+    cache.merge("ETH/USDT", "1m", make_candles(minutes(2 * DAY_MS // 60_000, START_MS)))
+    config(place, lambda live: None)
+    return place

@@ -51,7 +51,7 @@ def test_each_misspelt_key_in_its_file_and_in_set(place: Place, file: str, key: 
                          "12h, 1d"),
         ("strategy.timeframe=90m", "strategy.timeframe: unknown timeframe '90m'; known are 1s, 1m, 3m, 5m, 15m, 30m, "
                                    "1h, 2h, 4h, 6h, 8h, 12h, 1d"),
-        ("strategy.timeframe=1s", "strategy.timeframe 1s is no multiple of the session's timeframe 1m"),
+        ("strategy.timeframe=1s", "strategy.timeframe: 1s is no multiple of the session's timeframe 1m"),
         ("symbols=[]", "symbols: it is empty"),
         ("symbols=['']", "symbols: a symbol is empty"),
         ("symbols=[BTC/USDT, BTC/USDT]", "symbols: BTC/USDT is listed twice"),

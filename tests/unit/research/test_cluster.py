@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from app.candles.cache import CandleCache
 from app.cli.main import main
 from app.errors import ConfigError, DataError
 from app.research.cluster import ClusterWorkers
 from app.research.study import StudyRun
 from app.research.trial import Outcome, Task
 from app.research.workers import LocalWorkers
+from app.session.candle_supply import Supply
+from app.settings.profile import load_settings
 from tests.dask_cluster import DaskCluster, dask_cluster
 from tests.searches import CACHE, END_MS, START_MS, InlineWorkers, bench, plan
+from tests.several import profile
 from tests.unit.cli.test_search import SEARCH, SPACE
 
 PLAN: dict[str, Any] = {"method": "bayes", "trials": 32}
@@ -52,6 +56,21 @@ def test_the_command_line(cluster: DaskCluster, tmp_path: Path, capsys: pytest.C
         assert main([*arguments, *where, "--out", str(tmp_path / str(number))]) == 0
         found.append(capsys.readouterr().out)
     assert found[0] == found[1] == found[2] != ""
+
+
+def test_the_files_of_a_list_of_strategies_travel(cluster: DaskCluster, tmp_path: Path) -> None:
+    own = Supply(CandleCache(CACHE), offline=True).complete(load_settings(profile(tmp_path)))
+    here = bench(own)
+    values = ["strategies.dip.params.below=0.2", "strategies.trend.exits.trailing.distance_r=0.5"]
+    tasks = [Task(number, (value,), START_MS, END_MS) for number, value in enumerate(values, 1)]
+    expected = {task.number: here.answer(task) for task in tasks}
+    workers = ClusterWorkers(cluster.address, here, "list")
+    for file in tmp_path.rglob("*.py"):
+        file.unlink()
+    try:
+        assert dict(workers.run(tasks)) == expected
+    finally:
+        workers.close()
 
 
 class Meddling:
