@@ -107,7 +107,8 @@ class _Watch:
             still_open = [position.trade_id for position in runtime.account.positions.values()]
             for trade_id in [one for one in self._opened if one not in still_open]:
                 del self._opened[trade_id]
-        await runtime.handle((event,))
+        for part in runtime.parts_of((event,)):
+            await runtime.handle(part)
         fills = list(self._recorder.new_fills)
         if fills:
             self._recorder.flush()
@@ -126,7 +127,8 @@ class _Watch:
         seen = Seen(symbol, event, candle, *before)
         original = asked[symbol]
         asked[symbol] = (self._listening(seen, own, original[0]), original[1])
-        await self._runtime.handle((event,))
+        for part in self._runtime.parts_of((event,)):
+            await self._runtime.handle(part)
         asked[symbol] = original
         seen.decision = next((one for one in self._recorder.decisions if one.symbol == symbol), None)
         seen.fills = [self._filled(fill, candle) for fill in self._recorder.new_fills if fill.symbol == symbol]

@@ -169,10 +169,14 @@ def _sizing(
         return
     equity, room = exact(sizing.equity), exact(sizing.room)
     yield "equity", equity
+    own = equity
+    if sizing.allocation not in (None, 1.0):
+        own = exact(sizing.allocation * sizing.equity)
+        yield "own equity", f"allocation {exact(sizing.allocation)} x {equity} = {own}"
     yield "room", f"max_exposure {exact(max_exposure)} x {equity} - exposure {exact(sizing.exposure)} = {room}"
     bounds = {
-        Bound.RISK: f"{equity} x {exact(risk['risk_per_trade'])} / {distance} = {exact(sizing.by_risk)}",
-        Bound.POSITION: f"{equity} x {exact(risk['max_position_pct'])} / {reference} = {exact(sizing.by_position)}",
+        Bound.RISK: f"{own} x {exact(risk['risk_per_trade'])} / {distance} = {exact(sizing.by_risk)}",
+        Bound.POSITION: f"{own} x {exact(risk['max_position_pct'])} / {reference} = {exact(sizing.by_position)}",
         Bound.ROOM: f"{room} / {reference} = {exact(sizing.by_room)}",
     }
     for bound, text in bounds.items():

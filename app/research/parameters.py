@@ -16,11 +16,12 @@ from app.errors import ConfigError
 from app.settings.config_problems import known_keys
 from app.settings.config_text import parse_yaml, unknown_key
 from app.settings.profile import Settings, TradingModeSettings, load_settings
-from app.settings.strategies import RiskSettings
+from app.settings.strategies import AllocationSettings, RiskSettings
 from app.strategies.loader import LoadedStrategy
 
 CONTINUOUS_STEPS = 20  # of a range without steps: what counts as one step to a neighbour
 _FILES: dict[str, type[BaseModel]] = {"risk": RiskSettings, "trading_mode": TradingModeSettings}
+_ALLOCATION = {f"allocation.{name}": field.annotation for name, field in AllocationSettings.model_fields.items()}
 _WHOLE_NUMBERS: dict[object, bool] = {int: True, "int": True}
 _NO_RANGE: dict[object, str] = {bool: "true,false", "bool": "true,false", str: "one,other", "str": "one,other"}
 
@@ -172,6 +173,9 @@ def _key_and_kind(name: str, source: str, strategy: LoadedStrategy) -> tuple[str
     bare = name.removeprefix("live.").removeprefix("strategy.params.")
     if bare in arguments:
         return f"strategy.params.{bare}", _kind(arguments[bare])
+    own = "allocation.method" if name == "allocation" else name.removeprefix("live.")
+    if own in _ALLOCATION:
+        return own, _ALLOCATION[own]
     first, _, rest = name.partition(".")
     file = {"trading": "trading_mode"}.get(first, first)
     for known, model in _FILES.items():
@@ -180,6 +184,7 @@ def _key_and_kind(name: str, source: str, strategy: LoadedStrategy) -> tuple[str
         if field is not None:
             return _short(known, key), field
     names = [*arguments, *(_short(known, key) for known, model in _FILES.items() for key in known_keys(model))]
+    names += _ALLOCATION
     raise ConfigError(unknown_key(source, name, names))
 
 

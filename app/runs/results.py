@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.models.events import Reallocate
 from app.models.orders import Side
 from app.runs.equity import EquityLog
 from app.runs.metrics import RunFiles, run_metrics
@@ -50,6 +51,7 @@ class RunFacts:
     mode: str = "backtest"
     strategies: Sequence[str] = ()  # the ids, where the config has a list of them
     marks: Mapping[str, float] = field(default_factory=dict)  # the last close of each symbol
+    allocations: Sequence[Reallocate] = ()
     target_rate: float | None = None  # commission of a target; None: that of every other fill
 
 
@@ -112,6 +114,7 @@ def build_results(
             for symbol in candles
         },
         **_per_strategy(facts, recorder, metrics.per_strategy),
+        **({"allocations": [_allocation(one) for one in facts.allocations]} if facts.allocations else {}),
         **({"partial_targets": tally.legs.as_dict()} if tally.legs.trades else {}),
         "per_tag": metrics.per_tag,
         "tags_left_out": metrics.tags_left_out,
@@ -158,6 +161,10 @@ def _per_strategy(facts: RunFacts, recorder: RunRecorder, metrics: Mapping[str, 
     totals = recorder.tally.by_strategy
     ids = [*facts.strategies, *(one for one in totals if one not in facts.strategies)]
     return {"per_strategy": {one: {**totals[one].as_dict(), **metrics.get(one, {})} for one in ids}}
+
+
+def _allocation(event: Reallocate) -> dict[str, Any]:
+    return {"time": iso_ms(event.time_ms), "weights": event.weights, "why": event.why}
 
 
 def _kill_switch(facts: RunFacts, first_ms: int | None, last_ms: int | None) -> dict[str, Any] | None:

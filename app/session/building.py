@@ -16,6 +16,7 @@ from app.settings.strategies import StrategySpec
 from app.strategies.loader import LoadedStrategies
 from app.times import timeframe_ms
 from app.trading.account import Account, lines_of
+from app.trading.allocation import Allocator
 from app.trading.execution import ExecutionEngine
 from app.trading.exit_rules import FillRules
 from app.trading.instruments import Instrument
@@ -45,9 +46,16 @@ def build_runtime(
     account = account_of(settings)
     protections = Protections([one.protection(live.timeframe) for one in mode.protections or ()], account)
 
+    risks = {spec.id: RiskEngine(risk_config(settings, spec), instruments(settings)) for spec, _ in strategies.of}
+    allocator: Allocator | None = None
+    if live.allocation is not None:
+        allocator = Allocator(live.allocation.allocation(), risks, account, timeframe_ms(live.timeframe))
+
     def on_fill(fill: Fill) -> None:
         recorder.on_fill(fill)
         protections.note_fill(fill)
+        if allocator is not None:
+            allocator.note_fill(fill)
 
     ledger = Ledger(account, on_fill, timeframe_ms(live.timeframe), instruments(settings))
     broker = PaperTrader(ledger, fill_rules(mode, target_first))
@@ -66,12 +74,13 @@ def build_runtime(
         broker=broker,
         safety=safety,
         host=host_of(settings, strategies, account),
-        risks={spec.id: RiskEngine(risk_config(settings, spec), instruments(settings)) for spec, _ in strategies.of},
+        risks=risks,
         execution=ExecutionEngine(broker, account, timeframe_ms(live.timeframe)),
         funnel=Funnel(ledger.cancelled, ledger.dropped),
         rows=recorder.rows,
         decisions=recorder.decisions,
         flatten_on_stop=mode.on_stop == "flatten",
+        allocator=allocator,
     )
     if state is not None:
         from app.session.state import restore_runtime  # a backtest does without

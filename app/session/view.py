@@ -137,6 +137,7 @@ class SessionView:
             "pending": list(account.pending),
             "funnel": runtime.funnel.as_dict(),
             "feed": dict(runtime.feed_counts),
+            **({} if runtime.allocator is None else {"allocations": runtime.allocator.weights}),
         }
 
     def fail(self, error: BaseException) -> None:

@@ -15,6 +15,7 @@ from app.errors import ConfigError
 from app.settings.config_problems import first_problem, known_keys
 from app.settings.config_text import Sources, read_mapping, split_override, unknown_key
 from app.settings.strategies import (
+    AllocationSettings,
     Count,
     Fraction,
     NamedStrategySettings,
@@ -58,9 +59,10 @@ class LiveSettings(Section):
     symbols: tuple[str, ...] = Field(min_length=1)
     timeframe: Timeframe
     startup_candles: Annotated[int, Field(ge=0, strict=True)] | Literal["auto"] = 240
-    later = ("strategy", "strategies")
+    later = ("strategy", "strategies", "allocation")
     strategy: StrategySettings | None = None
     strategies: tuple[NamedStrategySettings, ...] | None = None
+    allocation: AllocationSettings | None = None
     feed: FeedSettings = FeedSettings()
     instruments: dict[str, InstrumentSettings] = Field(default_factory=dict)
 
@@ -212,6 +214,13 @@ def _check_strategies(settings: Settings) -> None:
         raise ConfigError(
             f"{source}: strategy and strategies are both given; strategy is the short form of a list of one"
         )
+    if live.allocation is not None:
+        fixed = next((one.id for one in live.strategies or () if one.allocation is not None), None)
+        why = f"strategies.{fixed}.allocation is given, too; take one of them out" if fixed else None
+        if live.strategies is None:
+            why = "it shares the equity among a list of strategies, and the config has none"
+        if why:
+            raise ConfigError(f"{sources.of('live', ('allocation',))}: allocation: {why}")
     ids = [one.id for one in settings.strategies]
     for one in ids:
         if ids.count(one) > 1:
@@ -254,6 +263,7 @@ def _replace_in_list(
 ) -> None:
     if name is not None:
         live.pop("strategies", None)  # one is asked for, by its name
+        live.pop("allocation", None)
     written = live.get("strategies")
     for own in [one for one in written if isinstance(one, dict)] if isinstance(written, list) else []:
         if interval is not None and own.get("timeframe") == live.get("timeframe"):
@@ -267,6 +277,8 @@ def _apply_override(raw: dict[str, dict[str, Any]], override: str, sources: Sour
     name, path = _file_of(key, override)
     target: Any = raw[name]
     for part in path[:-1]:
+        if part == "allocation" and isinstance(target.get(part), str):
+            target[part] = {"method": target[part]}  # the short form
         nested = _named(target, part, override) if isinstance(target, list) else target.setdefault(part, {})
         if isinstance(nested, list) and part == "strategies":
             target = nested

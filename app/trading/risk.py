@@ -68,6 +68,7 @@ class Sizing(msgspec.Struct, gc=False):
     stop: float | None = None
     target: float | None = None
     equity: float | None = None
+    allocation: float | None = None
     exposure: float | None = None
     room: float | None = None
     by_risk: float | None = None
@@ -160,6 +161,7 @@ class RiskEngine:
         equity = sizing.equity = account.equity()
         exposure = sizing.exposure = account.exposure()
         room = sizing.room = config.max_exposure * equity - exposure
+        sizing.allocation = config.allocation
         own = config.allocation * equity
         by_risk = sizing.by_risk = own * config.risk_per_trade / distance
         by_position = sizing.by_position = own * config.max_position_pct / reference
