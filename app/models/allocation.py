@@ -1,4 +1,7 @@
-"""Allocation as a config asks for it: by which method the equity is shared among strategies, and how often anew."""
+"""Allocation as a config asks for it: by which method the equity is shared among strategies, and how often anew.
+
+The methods themselves are arithmetic of trading/weights.py.
+"""
 
 from enum import StrEnum
 

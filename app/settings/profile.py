@@ -214,13 +214,8 @@ def _check_strategies(settings: Settings) -> None:
         raise ConfigError(
             f"{source}: strategy and strategies are both given; strategy is the short form of a list of one"
         )
-    if live.allocation is not None:
-        fixed = next((one.id for one in live.strategies or () if one.allocation is not None), None)
-        why = f"strategies.{fixed}.allocation is given, too; take one of them out" if fixed else None
-        if live.strategies is None:
-            why = "it shares the equity among a list of strategies, and the config has none"
-        if why:
-            raise ConfigError(f"{sources.of('live', ('allocation',))}: allocation: {why}")
+    if live.allocation is not None and (why := live.allocation.problem(live.strategies)):
+        raise ConfigError(f"{sources.of('live', ('allocation',))}: allocation: {why}")
     ids = [one.id for one in settings.strategies]
     for one in ids:
         if ids.count(one) > 1:

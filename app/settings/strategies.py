@@ -124,6 +124,13 @@ class AllocationSettings(Section):
     def _known_method(cls, method: str) -> str:
         return _one_of(method, [one.value for one in Method], "allocation method")
 
+    def problem(self, strategies: Sequence[NamedStrategySettings] | None) -> str | None:
+        """Why these strategies cannot share by it."""
+        if strategies is None:
+            return "it shares the equity among a list of strategies, and the config has none"
+        fixed = next((one.id for one in strategies if one.allocation is not None), None)
+        return None if fixed is None else f"strategies.{fixed}.allocation is given, too; take one of them out"
+
     def allocation(self) -> Allocation:
         """For an Allocator."""
         return Allocation(Method(self.method), self.every_days, self.lookback_days)
