@@ -1,6 +1,6 @@
 """Weights by hand: inverse volatility, equal risk contributions, and who has no evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import fsum, sqrt
 from random import Random
 
@@ -17,7 +17,7 @@ def by_day(*results: float) -> dict[int, float]:
     return dict(zip(DAYS, results, strict=False))
 
 
-def contributions(weights: dict[str, float], results: dict[str, Sequence[float]]) -> list[float]:
+def contributions(weights: dict[str, float], results: Mapping[str, Sequence[float]]) -> list[float]:
     """Each strategy's part of the variance of the whole, by somebody else's covariance."""
     own = np.array(list(weights.values()))
     risk = own * (np.cov(np.array([results[name] for name in weights])) @ own)
