@@ -53,9 +53,9 @@ def weights_of(
 def equal_risk_contributions(correlations: Matrix) -> list[float] | None:
     """Positive x with `x[i] * (C x)[i] = 1` for every i, or None where this does not find any.
 
-    Divided by the deviations they are risk parity weights. Cyclical coordinate descent, each step of which is the root
-    of a quadratic equation: Griveau-Billion, Richard, Roncalli, A Fast Algorithm for Computing High-dimensional Risk
-    Parity Portfolios (2013), section 3, on the correlations. There is none where strategies cancel out exactly.
+    Divided by the deviations they are risk parity weights. Cyclical coordinate descent, each step the root of a
+    quadratic equation: Griveau-Billion, Richard, Roncalli, A Fast Algorithm for Computing High-dimensional Risk Parity
+    Portfolios (2013, arXiv 1311.4057), here on correlations. There are none where strategies cancel out exactly.
     """
     found = [1.0] * len(correlations)
     for _ in range(_SWEEPS):
