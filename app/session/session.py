@@ -109,7 +109,8 @@ class Session:
     async def _handle_burst(self, events: Sequence[Event]) -> None:
         runtime = self.recorded.runtime
         for part in runtime.parts_of(events):
-            await runtime.handle(part)
+            if not runtime.ended:
+                await runtime.handle(part)
         self.recorded.recorder.flush_if_full()
         self._is_stopped |= isinstance(events[-1], Stop)
 

@@ -83,7 +83,7 @@ class Sizing(msgspec.Struct, gc=False):
 
 
 class RiskEngine:
-    """Sizes the entries of one strategy; one instance serves all symbols."""
+    """Sizes the entries of one strategy; one instance serves all symbols. An Allocator may replace its `config`."""
 
     def __init__(self, config: RiskConfig, instruments: Mapping[str, Instrument] | None = None) -> None:
         self.config = config

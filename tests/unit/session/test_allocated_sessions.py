@@ -1,5 +1,6 @@
 """Allocation in whole runs: session, tape and history are one, kills and epochs change nothing, nothing looks ahead."""
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -8,18 +9,23 @@ from typing import Any
 import pytest
 
 from app.candles.cache import CandleCache
+from app.cli.paper import event_lines
 from app.errors import UnavailableError
 from app.feeds.tape import read_tape
 from app.models.events import Event, Reallocate
 from app.models.market import Candle, Slice
-from app.models.orders import Action
+from app.models.orders import Action, Decision, Fill
 from app.proof.observation import look
 from app.proof.rebuild import source_of
 from app.proof.why import sections
 from app.report.formats import exact
+from app.report.output_thread import OutputThread
+from app.report.session_log import SessionLog
 from app.runs.reader import Run
 from app.session.backtest import BacktestResults, ConfigBacktestRunner
+from app.session.recorded_runtime import ReplayError
 from app.session.tape_replay import TapeRunner
+from app.session.view import SessionView
 from app.times import DAY_MS, iso_ms
 from app.trading.allocation import Allocator
 from tests.candle_columns import MINUTE_MS
@@ -199,6 +205,62 @@ async def test_another_method_in_a_new_epoch_begins_with_its_first_slice(
     assert len(after) < len(results["allocations"])
     tape = await TapeRunner(tmp_path / "run", tmp_path / "tape").run_async()
     assert trades_of(tmp_path / "run") == (tape.folder / str(tape["files"]["trades"])).read_text()
+
+
+@pytest.mark.parametrize("begins_with_it", [False, True])
+async def test_a_new_epoch_may_begin_with_it_or_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins_with_it: bool
+) -> None:
+    fixed = config()
+    del fixed["live"]["allocation"]
+    first, second = (config(), fixed) if begins_with_it else (fixed, config())
+    await broken(tmp_path / "run", monkeypatch, 203, config=first)
+    results = await trade(tmp_path / "run", KEEP, config=second, new_epoch=True)
+    assert ("allocations" in results) == (not begins_with_it)
+    if not begins_with_it:
+        assert results["allocations"][0]["weights"] == dict.fromkeys(("one", "two", "three"), 1 / 3)
+        assert len(results["allocations"]) > 3
+    tape = await TapeRunner(tmp_path / "run", tmp_path / "tape").run_async()
+    assert files(tape) == files(results)
+
+
+async def test_a_replay_that_shares_otherwise_is_refused_at_that_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await trade(tmp_path / "run", config=config())
+    events = [record.event for record in read_tape(tmp_path / "run").records]
+    number = max(place for place, event in enumerate(events) if isinstance(event, Reallocate)) + 1
+    original = Allocator.apply
+
+    def apply(self: Allocator, event: Reallocate) -> None:
+        names = list(event.weights)
+        shared = dict(zip(names, reversed(event.weights.values()), strict=True))
+        original(self, event if event != events[number - 1] else Reallocate(event.time_ms, shared, event.why))
+
+    monkeypatch.setattr(Allocator, "apply", apply)
+    with pytest.raises(ReplayError, match=rf"event {number} \(Reallocate\) was decided on differently"):
+        await TapeRunner(tmp_path / "run", tmp_path / "tape").run_async()
+
+
+async def test_people_and_logs_are_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    lines: list[str] = []
+    output = OutputThread()
+    log = SessionLog(lambda event, **values: lines.append(json.dumps([event, values])), output)
+
+    def hear(view: SessionView, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
+        told.extend(event_lines(event, (), ()))
+        log.happened(view, event, fills, decisions)
+
+    results = await trade(tmp_path / "run", config=config(), on_event=hear)
+    assert output.close(300.0)
+    shares = [line for line in told if line.startswith("allocation: ")]
+    assert shares[0].startswith("allocation: one 33.33%, two 33.33%, three 33.33% (equal shares: fewer than 2 days")
+    logged = [values for name, values in map(json.loads, lines) if name == "reallocated"]
+    assert logged == results["allocations"]
+    assert len(shares) == len(logged)
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert status["allocations"] == results["allocations"][-1]["weights"]
 
 
 async def test_why_shows_the_allocation_in_force(tmp_path: Path) -> None:
