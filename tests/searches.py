@@ -33,7 +33,7 @@ def settings(*overrides: str) -> Settings:
 def plan(params: Sequence[str] = PARAMS, method: str = "random", **changes: Any) -> SearchPlan:
     """Forty trials for the return over two months of hourly candles."""
     own = settings()
-    parameters = parse_parameters(params, own, check_settings(own).only)
+    parameters = parse_parameters(params, own, check_settings(own))
     made = SearchPlan(
         settings=own,
         start_ms=START_MS,

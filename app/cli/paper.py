@@ -17,7 +17,7 @@ from app.errors import BlockedError, ConfigError, RateLimitError, UnavailableErr
 from app.exchange.retries import refusal_wait_s
 from app.feeds.tape import has_tape
 from app.log import make_log
-from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from app.models.events import Event, Kill, LateCandle, MarkedSlice, Reallocate, Resume, RevisedCandle, Stop
 from app.models.orders import Decision, Fill, Line
 from app.report.formats import clock_text
 from app.report.live_screen import fill_words
@@ -174,6 +174,9 @@ def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decisio
         lines.append(f"{event.candle.symbol} revised by the exchange: candle of {iso_ms(event.candle.open_time_ms)}")
     if isinstance(event, (Kill, Resume, Stop)):
         lines.append(f"{type(event).__name__.lower()}: {event.why}")
+    if isinstance(event, Reallocate):
+        shares = ", ".join(f"{strategy} {weight:.2%}" for strategy, weight in event.weights.items())
+        lines.append(f"allocation: {shares} ({event.why})")
     lines += [fill_words(fill) for fill in fills]
     lines += [f"{Line(one.strategy, one.symbol)} {one.action} -> {one.outcome}" for one in decisions]
     return lines

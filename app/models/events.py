@@ -58,6 +58,17 @@ class Resume(msgspec.Struct, frozen=True, tag="resume"):
     why: str
 
 
+class Reallocate(msgspec.Struct, frozen=True, tag="reallocate"):
+    """From here on each strategy sizes its orders by this part of the equity; by the results of days before `time_ms`.
+
+    It comes before the slice that needs it, and is computed once: where a tape is replayed, the tape has it.
+    """
+
+    time_ms: int
+    weights: dict[str, float]
+    why: str
+
+
 class Execution(msgspec.Struct, frozen=True, omit_defaults=True, tag="execution"):
     """What a broker says of one order: its state, and a fill where there was one.
 
@@ -84,4 +95,4 @@ class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):
 
 
 Command = Stop | Kill | Resume
-Event = Slice | MarkedSlice | LateCandle | RevisedCandle | Execution | EndOfData | GiveUp | Command
+Event = Slice | MarkedSlice | LateCandle | RevisedCandle | Reallocate | Execution | EndOfData | GiveUp | Command

@@ -83,7 +83,8 @@ class _Watch:
         self._opened.clear()
         self._opened.update((position.trade_id, position) for position in account.positions.values())
         self._pending = dict(account.pending)
-        await self._runtime.handle((event,))
+        for part in self._runtime.parts_of((event,)):
+            await self._runtime.handle(part)
 
     async def look(self, event: Event, symbol: str, strategies: Sequence[str]) -> list[Seen]:
         """The event at which everything is written down, of each strategy's line."""

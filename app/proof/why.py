@@ -183,8 +183,8 @@ def _sizing(sizing: Sizing, signal: Signal, rules: Instrument, risk: RiskConfig)
     yield "equity", equity
     yield "room", f"max_exposure {exact(risk.max_exposure)} x {equity} - exposure {exact(sizing.exposure)} = {room}"
     own = exact(sizing.own_equity)
-    if risk.allocation != 1.0:
-        yield "own equity", f"E = allocation {exact(risk.allocation)} x {equity} = {own}"
+    if sizing.allocation != 1.0:
+        yield "own equity", f"E = allocation {exact(sizing.allocation)} x {equity} = {own}"
     bounds = {
         Bound.RISK: f"{own} x {exact(risk.risk_per_trade)} / {distance} = {exact(sizing.by_risk)}",
         Bound.POSITION: f"{own} x {exact(risk.max_position_pct)} / {reference} = {exact(sizing.by_position)}",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from app.feeds.websocket import LinkState
 from app.log import Log
-from app.models.events import Event, LateCandle, MarkedSlice, RevisedCandle, Stop
+from app.models.events import Event, LateCandle, MarkedSlice, Reallocate, RevisedCandle, Stop
 from app.models.market import Slice
 from app.models.orders import Decision, Fill
 from app.report.output_thread import OutputThread
@@ -117,6 +117,8 @@ class SessionLog:
         elif isinstance(event, (LateCandle, RevisedCandle)):
             name = "candle_late" if isinstance(event, LateCandle) else "candle_revised"
             self._write(name, time=time, symbol=event.candle.symbol, open_time=iso_ms(event.candle.open_time_ms))
+        elif isinstance(event, Reallocate):
+            self._write("reallocated", time=iso_ms(event.time_ms), weights=event.weights, why=event.why)
         elif isinstance(event, Stop):
             self._write("stopped", time=time, why=event.why)
 

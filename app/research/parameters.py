@@ -18,11 +18,13 @@ from app.models.exits import EXIT_KEYS
 from app.settings.config_problems import known_keys
 from app.settings.config_text import parse_yaml, unknown_key
 from app.settings.profile import Settings, TradingModeSettings, load_settings
-from app.settings.strategies import ProtectionSettings, RiskSettings, StrategySpec
+from app.settings.strategies import AllocationSettings, ProtectionSettings, RiskSettings, StrategySpec
 from app.strategies.loader import LoadedStrategies, LoadedStrategy
 
 CONTINUOUS_STEPS = 20  # of a range without steps: what counts as one step to a neighbour
 _FILES: dict[str, type[BaseModel]] = {"risk": RiskSettings, "trading_mode": TradingModeSettings}
+_ALLOCATION = {f"allocation.{name}": field.annotation for name, field in AllocationSettings.model_fields.items()}
+_ALLOCATION = {f"allocation.{name}": field.annotation for name, field in AllocationSettings.model_fields.items()}
 _WHOLE_NUMBERS: dict[object, bool] = {int: True, "int": True}
 _NO_RANGE: dict[object, str] = {bool: "true,false", "bool": "true,false", str: "one,other", "str": "one,other"}
 
@@ -175,7 +177,7 @@ def _decimal(part: str, text: str) -> Decimal:
 
 def _key_and_kind(name: str, source: str, settings: Settings, strategies: LoadedStrategies) -> tuple[str, object]:
     known = _known_keys(settings, strategies)
-    bare = name.removeprefix("live.")
+    bare = "allocation.method" if name == "allocation" else name.removeprefix("live.")
     first, _, rest = bare.partition(".")
     file = {"trading": "trading_mode"}.get(first, first)
     only = ".".join(strategies.of[0][0].path) if len(strategies.of) == 1 else ""
@@ -204,6 +206,7 @@ def _known_keys(settings: Settings, strategies: LoadedStrategies) -> dict[str, o
         # `safety.max_drawdown` is a key of its file's own, `reward_risk_ratio` is told with the file's name.
         keys = {key: _field(model, key.split(".")) for key in known_keys(model)}
         known |= {key if "." in key else f"{file}.{key}": kind for key, kind in keys.items() if kind is not None}
+    known |= _ALLOCATION if settings.live.strategies else {}
     for place, protection in enumerate(settings.trading_mode.protections or ()):
         keys = {key: _field(ProtectionSettings, [key]) for key in sorted({*protection.model_fields_set, "scope"})}
         known |= {f"protections.{place}.{key}": kind for key, kind in keys.items()}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.models.events import Reallocate
 from app.models.orders import Side
 from app.runs.equity import EquityLog
 from app.runs.metrics import RunFiles, RunMetrics, run_metrics
@@ -50,6 +51,7 @@ class RunFacts:
     mode: str = "backtest"
     strategies: Sequence[str] = ()  # the ids, where the config has a list of them
     marks: Mapping[str, float] = field(default_factory=dict)  # the last close of each symbol
+    allocations: Sequence[Reallocate] = ()
     target_rate: float | None = None  # commission of a target; None: that of every other fill
 
 
@@ -113,6 +115,7 @@ def build_results(
             for symbol in candles
         },
         **_per_strategy(strategies, recorder, metrics),
+        **({"allocations": [_allocation(one) for one in facts.allocations]} if facts.allocations else {}),
         **({"partial_targets": tally.legs.as_dict()} if tally.legs.trades else {}),
         "per_tag": metrics.per_tag,
         "tags_left_out": metrics.tags_left_out,
@@ -168,6 +171,10 @@ def _per_strategy(strategies: Sequence[str], recorder: RunRecorder, metrics: Run
     found = {one: {**totals[one].as_dict(), **metrics.per_strategy[one]} for one in strategies}
     together = metrics.strategy_correlation
     return {"per_strategy": found, **({} if together is None else {"strategy_correlation": together})}
+
+
+def _allocation(event: Reallocate) -> dict[str, Any]:
+    return {"time": iso_ms(event.time_ms), "weights": event.weights, "why": event.why}
 
 
 def _kill_switch(facts: RunFacts, first_ms: int | None, last_ms: int | None) -> dict[str, Any] | None:

@@ -43,6 +43,7 @@ def digest_of(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], dec
         runtime.funnel.as_dict(),
         dict(runtime.feed_counts),
         runtime.ended,
+        *(() if runtime.allocator is None else (runtime.allocator.weights,)),
     )
     decided = [_plain(decision) for decision in decisions]
     content = _encode((previous, [_filled(fill) for fill in fills], decided, state))

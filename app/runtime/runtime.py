@@ -5,7 +5,7 @@ stages were built, on nothing else: no clock, no randomness, no settings, and it
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.models.events import (
     EndOfData,
@@ -15,6 +15,7 @@ from app.models.events import (
     Kill,
     LateCandle,
     MarkedSlice,
+    Reallocate,
     Resume,
     RevisedCandle,
     Stop,
@@ -24,6 +25,7 @@ from app.models.orders import FLAT, Action, CloseOrder, Decision, EntryOrder, Li
 from app.runtime.funnel import Funnel
 from app.runtime.host import StrategyHost
 from app.trading.account import Account, SliceRows
+from app.trading.allocation import Allocator
 from app.trading.execution import Broker, ExecutionEngine
 from app.trading.risk import RiskEngine
 from app.trading.safety import SafetyMonitor
@@ -45,6 +47,7 @@ class TradingRuntime:
         rows: SliceRows,
         decisions: list[Decision] | None = None,
         flatten_on_stop: bool = True,
+        allocator: Allocator | None = None,
     ) -> None:
         self.account = account
         self.broker = broker
@@ -59,7 +62,12 @@ class TradingRuntime:
         self.ending: Reason | None = None  # the closing phase: nothing is decided any more, until all is flat
         self.gave_up: str | None = None  # why the closing phase ended although something was open
         self.feed_counts: Counter[str] = Counter()  # what the world was late with; always empty over history
+        self.allocator = allocator  # None: fixed parts of the equity
         self._flatten_on_stop = flatten_on_stop
+
+    def parts_of(self, events: Sequence[Event]) -> Iterable[Sequence[Event]]:
+        """The events with what must come between them, in parts; each is handled before the next is asked for."""
+        return (events,) if self.allocator is None else self.allocator.parts(events)
 
     async def handle(self, events: Sequence[Event]) -> None:  # noqa: PLR0912 - the order of the stages, in one place
         """A burst, one event after the other, each to its end; nothing after the event that ends the session.
@@ -124,6 +132,9 @@ class TradingRuntime:
             self.feed_counts["revised_candles"] += 1
         elif isinstance(event, Execution):
             await self._hear(event)
+        elif isinstance(event, Reallocate):
+            if self.allocator is not None:
+                self.allocator.apply(event)
         else:
             await self._obey(event)
 

@@ -16,6 +16,7 @@ from app.settings.strategies import StrategySpec
 from app.strategies.loader import LoadedStrategies
 from app.times import timeframe_ms
 from app.trading.account import Account, lines_of
+from app.trading.allocation import Allocator
 from app.trading.execution import ExecutionEngine
 from app.trading.exit_rules import FillRules
 from app.trading.instruments import Instrument
@@ -43,17 +44,24 @@ def build_runtime(
     `state`: what it goes on from, if it does not begin anew. `counted_in`: of which timeframe the candles are that
     limits, time exits and protections wait for; None: of the session's.
     """
-    mode, counted = settings.trading_mode, counted_in or settings.live.timeframe
+    live, mode, counted = settings.live, settings.trading_mode, counted_in or settings.live.timeframe
     account = account_of(settings)
     protections = Protections([one.protection(counted) for one in mode.protections or ()], account)
 
     take_note = recorder.on_fill
 
+    risks = {spec.id: RiskEngine(risk_config(settings, spec), instruments(settings)) for spec, _ in strategies.of}
+    allocator: Allocator | None = None
+    if live.allocation is not None:
+        allocator = Allocator(live.allocation.allocation(), risks, account, timeframe_ms(live.timeframe))
+
     def on_fill(fill: Fill) -> None:
         take_note(fill)
         protections.note_fill(fill)
+        if allocator is not None:
+            allocator.note_fill(fill)
 
-    heard = on_fill if mode.protections else take_note
+    heard = on_fill if mode.protections or allocator is not None else take_note
     ledger = Ledger(account, heard, timeframe_ms(counted), instruments(settings))
     broker = PaperTrader(ledger, fill_rules(mode, target_first))
     safety = SafetyMonitor(
@@ -71,12 +79,13 @@ def build_runtime(
         broker=broker,
         safety=safety,
         host=host_of(settings, strategies, account),
-        risks={spec.id: RiskEngine(risk_config(settings, spec), instruments(settings)) for spec, _ in strategies.of},
+        risks=risks,
         execution=ExecutionEngine(broker, account, timeframe_ms(counted)),
         funnel=Funnel(ledger.cancelled, ledger.dropped),
         rows=recorder.rows,
         decisions=recorder.decisions,
         flatten_on_stop=mode.on_stop == "flatten",
+        allocator=allocator,
     )
     if state is not None:
         from app.session.state import restore_runtime  # a backtest does without

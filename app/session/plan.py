@@ -99,6 +99,7 @@ class RunPlan:
             mode=self.mode,
             strategies=[one.id for one in live.strategies or ()],
             marks=dict(account.marks),
+            allocations=[] if runtime.allocator is None else runtime.allocator.applied,
             target_rate=self.settings.trading_mode.maker_commission_rate,
         )
         content = build_results(

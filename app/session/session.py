@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from math import inf
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -106,7 +107,10 @@ class Session:
                 task.cancel()
 
     async def _handle_burst(self, events: Sequence[Event]) -> None:
-        await self.recorded.runtime.handle(events)
+        runtime = self.recorded.runtime
+        for part in runtime.parts_of(events):
+            if not runtime.ended:
+                await runtime.handle(part)
         self.recorded.recorder.flush_if_full()
         self._is_stopped |= isinstance(events[-1], Stop)
 
@@ -126,10 +130,11 @@ class Session:
 
     async def _handle_events(self, journal: "Journal", events: Sequence[Event]) -> None:
         for event in events:
-            for one in (event,) if self.sift is None else self.sift(event):
-                if self.recorded.runtime.ended:
-                    return
-                await self._handle_one(journal, one)
+            for own in (event,) if self.sift is None else self.sift(event):
+                for one in chain.from_iterable(self.recorded.runtime.parts_of((own,))):
+                    if self.recorded.runtime.ended:
+                        return
+                    await self._handle_one(journal, one)
 
     async def _handle_one(self, journal: "Journal", event: Event) -> None:
         began_s = times.monotonic_s()

@@ -20,10 +20,11 @@ from app.runs.run_folder import RunFolder
 from app.runs.tally import Tally
 from app.runtime.runtime import TradingRuntime
 from app.times import DAY_MS
+from app.trading.allocation import AllocationMemory
 from app.trading.safety import SafetyMemory
 
 
-class RuntimeState(msgspec.Struct, frozen=True):
+class RuntimeState(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the runtime decides with."""
 
     starting_balance: float
@@ -38,6 +39,7 @@ class RuntimeState(msgspec.Struct, frozen=True):
     safety: SafetyMemory
     funnel: dict[str, Any]
     feed_counts: dict[str, int]
+    allocation: AllocationMemory | None = None
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -100,6 +102,7 @@ def runtime_state(runtime: TradingRuntime) -> RuntimeState:
         runtime.safety.memory(),
         vars(runtime.funnel),
         runtime.feed_counts,
+        None if runtime.allocator is None else runtime.allocator.memory(),
     )
 
 
@@ -124,6 +127,8 @@ def restore_runtime(state: RuntimeState, runtime: TradingRuntime) -> None:
         else:
             setattr(runtime.funnel, name, counts)
     runtime.feed_counts.update(state.feed_counts)
+    if runtime.allocator is not None and state.allocation is not None:
+        runtime.allocator.recall(state.allocation)
 
 
 def totals_of(recorder: RunRecorder) -> Totals:

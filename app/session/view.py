@@ -155,6 +155,7 @@ class SessionView:
             ],
             "funnel": runtime.funnel.as_dict(),
             "feed": dict(runtime.feed_counts),
+            **({} if runtime.allocator is None else {"allocations": runtime.allocator.weights}),
         }
 
     def fail(self, error: BaseException) -> None:

@@ -27,6 +27,7 @@ def replace_by_arguments(
         # The file's parameters are those of the file's strategy; another one starts with its own defaults.
         strategy = {key: value for key, value in strategy.items() if key != "params"} | {"name": name}
         live.pop("strategies", None)
+        live.pop("allocation", None)
     if strategy:
         live["strategy"] = strategy
     listed = live.get("strategies")
@@ -62,6 +63,8 @@ def apply_override(
     target: Any = raw[name]
     for place, part in enumerate(path[:-1]):
         found = _item(target, path, place, override) if isinstance(target, list) else target.get(part)
+        if part == "allocation" and place == 0 and isinstance(found, str):
+            found = target[part] = {"method": found}  # the short form
         if found is None and isinstance(target, dict):  # not there yet, or there without a value
             found = target[part] = [] if path[place + 1].isdecimal() else {}
         if not isinstance(found, (dict, list)):

@@ -16,6 +16,7 @@ from app.settings.config_problems import first_problem
 from app.settings.config_text import Sources, read_mapping, unknown_key
 from app.settings.overrides import apply_override, replace_by_arguments
 from app.settings.strategies import (
+    AllocationSettings,
     Count,
     Fraction,
     NamedStrategySettings,
@@ -60,9 +61,10 @@ class LiveSettings(Section):
     symbols: tuple[str, ...] = Field(min_length=1)
     timeframe: Timeframe
     startup_candles: Annotated[int, Field(ge=0, strict=True)] | Literal["auto"] = 240
-    later = ("strategy", "strategies")
+    later = ("strategy", "strategies", "allocation")
     strategy: StrategySettings | None = None
     strategies: Annotated[tuple[NamedStrategySettings, ...], Field(min_length=1)] | None = None
+    allocation: AllocationSettings | None = None
     feed: FeedSettings = FeedSettings()
     instruments: dict[str, InstrumentSettings] = Field(default_factory=dict)
 
@@ -207,6 +209,8 @@ def _check_strategies(settings: Settings) -> None:
         raise ConfigError(f"{either}: strategy is missing; give strategy with a name, or a list in strategies")
     if live.strategy is not None and live.strategies is not None:
         raise ConfigError(f"{either}: strategy and strategies are both given; strategy is short for a list of one")
+    if live.allocation is not None and (why := live.allocation.problem(live.strategies)):
+        raise ConfigError(f"{sources.of('live', ('allocation',))}: allocation: {why}")
     ids = [one.id for one in settings.strategies]
     for one in ids:
         if ids.count(one) > 1:

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_serializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
+from app.models.allocation import Allocation, Method
 from app.models.exits import CANDLES_MAX, Exits, exits_problem, read_exits
 from app.models.orders import MAIN
 from app.models.protections import Kind, Protection, Scope
@@ -110,6 +111,37 @@ class NamedStrategySettings(StrategySettings):
             hint = f"; did you mean {near}?" if near else ""
             raise ValueError(f"{text!r} is no id; write 1 to 32 of a-z, 0-9, _ and -{hint}")
         return text
+
+
+class AllocationSettings(Section):
+    """How the equity is shared among the strategies, in the place of an `allocation` of each."""
+
+    method: str
+    every_days: Count = 7
+    lookback_days: Annotated[int, Field(ge=2, strict=True)] = 30
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, given: Any) -> Any:
+        if not isinstance(given, (str, dict)):
+            raise ValueError(f"it must be one of {', '.join(Method)}, or hold method, every_days and lookback_days")
+        return {"method": given} if isinstance(given, str) else given
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, method: str) -> str:
+        return _one_of(method, [one.value for one in Method], "allocation method")
+
+    def problem(self, strategies: Sequence[NamedStrategySettings] | None) -> str | None:
+        """Why these strategies cannot share by it."""
+        if strategies is None:
+            return "it shares the equity among a list of strategies, and the config has none"
+        fixed = next((one.id for one in strategies if one.allocation is not None), None)
+        return None if fixed is None else f"strategies.{fixed}.allocation is given, too; take one of them out"
+
+    def allocation(self) -> Allocation:
+        """For an Allocator."""
+        return Allocation(Method(self.method), self.every_days, self.lookback_days)
 
 
 class ProtectionSettings(Section):

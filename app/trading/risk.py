@@ -68,6 +68,7 @@ class Sizing(msgspec.Struct, gc=False):
     stop: float | None = None
     target: float | None = None
     equity: float | None = None
+    allocation: float | None = None
     own_equity: float | None = None  # E of RULES.md: the strategy's allocation of it
     exposure: float | None = None
     room: float | None = None
@@ -83,7 +84,7 @@ class Sizing(msgspec.Struct, gc=False):
 
 
 class RiskEngine:
-    """Sizes the entries of one strategy; one instance serves all symbols."""
+    """Sizes the entries of one strategy; one instance serves all symbols. An Allocator may replace its `config`."""
 
     def __init__(self, config: RiskConfig, instruments: Mapping[str, Instrument] | None = None) -> None:
         self.config = config
@@ -161,6 +162,7 @@ class RiskEngine:
         equity = sizing.equity = account.equity()
         exposure = sizing.exposure = account.exposure()
         room = sizing.room = config.max_exposure * equity - exposure
+        sizing.allocation = config.allocation
         own = sizing.own_equity = config.allocation * equity
         by_risk = sizing.by_risk = own * config.risk_per_trade / distance
         by_position = sizing.by_position = own * config.max_position_pct / reference

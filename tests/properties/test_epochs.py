@@ -21,6 +21,8 @@ from tests.live_sessions import market
 from tests.parity.market import made_up
 from tests.parity.variants import EASY
 from tests.scripted_paper import Feed, no_sockets, trade, trades_of
+from tests.unit.session.test_allocated_sessions import config as allocated
+from tests.unit.session.test_allocated_sessions import slices as hours
 
 KEEP, LONG_WARMUP, COUNT = "on_stop=keep", 300, 150
 SCALPING: dict[str, Any] = {
@@ -88,3 +90,10 @@ def test_a_cut_changes_no_byte(cuts: list[int], breaks: bool) -> None:
 @given(cut=st.integers(LONG_WARMUP + 1, LONG_WARMUP + COUNT - 20), breaks=st.booleans())
 def test_indicators_that_were_warmed_up_anew_decide_the_same(cut: int, breaks: bool) -> None:
     assert check(SCALPING, trends(), [cut], breaks=breaks) > 3
+
+
+@settings(max_examples=8, deadline=None)
+@example(cuts=[101, 102], breaks=True)  # before and after the first slice with new weights
+@given(cuts=st.lists(st.integers(2, 370), min_size=1, max_size=3, unique=True).map(sorted), breaks=st.booleans())
+def test_weights_of_strategies_go_on(cuts: list[int], breaks: bool) -> None:
+    assert check(allocated(), hours(), cuts, breaks=breaks) > 100

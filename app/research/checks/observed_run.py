@@ -144,7 +144,8 @@ class SteppedRun:
         """One event to its end; what was answered to it."""
         self.answers.clear()
         try:
-            await self._runtime.handle((event,))
+            for part in self._runtime.parts_of((event,)):
+                await self._runtime.handle(part)
         except (Exception, SystemExit) as error:
             self.close()
             raise StrategyFailedError(error, _where(self._listener)) from error

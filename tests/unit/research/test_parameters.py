@@ -11,7 +11,7 @@ from tests.searches import CONFIG
 
 def parse(*texts: str) -> tuple[Parameter, ...]:
     own = load_settings(CONFIG)
-    return parse_parameters(texts, own, check_settings(own).only)
+    return parse_parameters(texts, own, check_settings(own))
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_a_space_without_a_feasible_point_ends() -> None:
 
 def test_what_a_backtest_would_refuse_is_infeasible_too() -> None:
     own = settings()
-    strategy = check_settings(own).only
+    strategy = check_settings(own)
     assert why_infeasible(own, strategy, ["strategy.params.ema_fast=9"]) is None
     assert why_infeasible(own, strategy, ["strategy.params.ema_fast=21"]) == "ema_fast < ema_slow"
     refused = why_infeasible(own, strategy, ["strategy.params.ema_slow=999", "startup_candles=240"])
