@@ -5,6 +5,7 @@ once, the ratio to the bare loop is taken within a round, and medians are shown.
 """
 
 import argparse
+import json
 import os
 import platform
 import re
@@ -22,6 +23,7 @@ from tests.bench.series import SYMBOLS, YEAR_START_MS
 
 _DAY_MS = 86_400_000
 _CACHE = Path(tempfile.gettempdir()) / "onetape-bench-cache"
+_PROFILE = Path(tempfile.gettempdir()) / "onetape-bench-portfolio"
 _RATE = re.compile(r"([\d,]+) candles/s")
 
 
@@ -40,7 +42,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """What the issue names: day, month, year, eight symbols, and a user's own strategy."""
+    """Day, month, year, eight symbols, a user's own strategy, and ten strategies on eight symbols."""
 
     def period(days: int) -> list[str]:
         return ["--start", short_time(YEAR_START_MS), "--end", short_time(YEAR_START_MS + days * _DAY_MS)]
@@ -53,7 +55,29 @@ def cases() -> list[Case]:
         Case("a year of 1m", 525_600, 2.5, [*one, *period(365)]),
         Case("8 symbols x a month", 345_600, 2.0, [*eight, *period(30)]),
         Case("a year, ten-line strategy", 525_600, None, [*one, *period(365), *own]),
+        Case("10 strategies x 8 symbols x a week", 80_640, None, ["--config", str(_portfolio()), *period(7)]),
     ]
+
+
+def _portfolio() -> Path:
+    """A profile of ten strategies, with managed exits of each kind; its live.yaml."""
+    exits: list[dict[str, object]] = [
+        {"trailing": {"distance_r": 1.0}},
+        {"break_even": {"at_r": 1.0}},
+        {"partial": [{"at_r": 1.0, "fraction": 0.5}]},
+        {"time": {"candles": 60}},
+        {},
+    ]
+    strategies = [
+        {"id": f"s{number}", "name": "ScalpingEMARSI", "params": {"ema_fast": 5 + number}, "exits": exits[number % 5]}
+        for number in range(10)
+    ]
+    live = {"exchange": "test", "symbols": list(SYMBOLS), "timeframe": "1m", "strategies": strategies}
+    _PROFILE.mkdir(exist_ok=True)
+    (_PROFILE / "live.yaml").write_text(json.dumps(live))
+    (_PROFILE / "risk.json").write_text("{}")
+    (_PROFILE / "trading_mode.yaml").write_text(json.dumps({"safety": {"max_open_positions": 80}}))
+    return _PROFILE / "live.yaml"
 
 
 def main() -> None:
