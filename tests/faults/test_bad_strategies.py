@@ -135,7 +135,7 @@ def test_arguments_beside_a_list(several: Place) -> None:
     assert said == f"{FILE}: strategies.dip.timeframe: 3m is no multiple of the session's timeframe 5m"
     config(several, own(1, timeframe="1m"))
     status, out, _ = several.command("check", "--interval", "5m")
-    assert (status, out.count(" on 5m candles of ")) == (0, 2 + 1)  # the session, and what was on the session's timeframe stays on it
+    assert (status, out.count(" on 5m candles of ")) == (0, 3)  # the session, and both strategies stay on it
     status, out, _ = several.command("check", "--strategy", "ScalpingEMARSI")
     assert (status, out.count("strategy ScalpingEMARSI on 1m")) == (0, 1)  # instead of the whole list
     said = refused(several, "--strategy", "Nope")
