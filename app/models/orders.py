@@ -24,6 +24,9 @@ class Line(NamedTuple):
         return self.symbol if self.strategy == MAIN else f"{self.strategy} {self.symbol}"
 
 
+_line = tuple.__new__  # half of what calling a NamedTuple costs, and a trade asks for its line several times
+
+
 class Side(IntEnum):
     """Side of a position; its value is the sign in every PnL formula."""
 
@@ -150,13 +153,10 @@ class EntryOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     exits: Exits | None = None
     atr: float | None = None  # of the signal, where an exit needs it
 
-    def __post_init__(self) -> None:
-        _name_main(self)
-
     @property
     def line(self) -> Line:
         """What it opens a position of."""
-        return Line(self.strategy, self.symbol)
+        return _line(Line, (self.strategy, self.symbol))
 
     def resting(self) -> "EntryOrder":
         """The same order once a candle has come that did not fill it."""
@@ -173,13 +173,10 @@ class CloseOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     tag: str
     strategy: str = MAIN
 
-    def __post_init__(self) -> None:
-        _name_main(self)
-
     @property
     def line(self) -> Line:
         """Whose position it closes."""
-        return Line(self.strategy, self.symbol)
+        return _line(Line, (self.strategy, self.symbol))
 
 
 Order = EntryOrder | CloseOrder
@@ -196,9 +193,6 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     tag: str
     strategy: str = MAIN
 
-    def __post_init__(self) -> None:
-        _name_main(self)
-
 
 class HeldRange(msgspec.Struct, gc=False):
     """What the prices did while a position was held; the one thing of a position that changes.
@@ -211,12 +205,6 @@ class HeldRange(msgspec.Struct, gc=False):
     highest: float
     target_touched: bool = False
     best: float | None = None
-
-
-def _name_main(of: EntryOrder | CloseOrder | Decision) -> None:
-    # omit_defaults leaves out what is the default itself, and a "main" out of a file is another object than MAIN.
-    if of.strategy == MAIN:
-        msgspec.structs.force_setattr(of, "strategy", MAIN)
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -255,7 +243,7 @@ class Position(msgspec.Struct, frozen=True):
     @property
     def line(self) -> Line:
         """Whose position it is."""
-        return Line(self.strategy, self.symbol)
+        return _line(Line, (self.strategy, self.symbol))
 
     def unrealised(self, mark: float) -> float:
         """`side * quantity * (mark - entry) - entry commission` (RULES, Cash + equity accounting)."""

@@ -7,6 +7,8 @@ quantity or a stop on the wrong side is an OrderError and never leaves. Order id
 from math import isfinite
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from app.errors import OrderError
 from app.models.events import Execution
 from app.models.exits import Exits
@@ -55,9 +57,7 @@ class ExecutionEngine:
 
     def create_order_from_risk_output(self, output: RiskOutput, signal: Signal, signal_time_ms: int) -> EntryOrder:
         """The entry order for an approved signal; `signal_time_ms` is the close time of the slice decided on."""
-        is_limit = signal.limit is not None
-        exits = signal.exits if isinstance(signal.exits, Exits) else None  # the host has read them
-        return EntryOrder(
+        order = EntryOrder(
             order_id=self._account.next_order_id(),
             symbol=output.symbol,
             side=output.side,
@@ -69,11 +69,13 @@ class ExecutionEngine:
             tag=signal.tag,
             signal_time_ms=signal_time_ms,
             strategy=output.strategy,
-            limit=output.reference if is_limit else None,
-            valid_until_ms=signal_time_ms + signal.valid_candles * self._timeframe_ms if is_limit else None,
-            exits=exits,
-            atr=signal.atr if exits is not None and exits.needs_atr else None,
         )
+        if signal.limit is not None:
+            until_ms = signal_time_ms + signal.valid_candles * self._timeframe_ms
+            order = replace(order, limit=output.reference, valid_until_ms=until_ms)
+        if isinstance(signal.exits, Exits):  # the host has read them
+            order = replace(order, exits=signal.exits, atr=signal.atr if signal.exits.needs_atr else None)
+        return order
 
     def create_close_order(self, line: Line, reason: Reason, signal_time_ms: int, tag: str = "") -> CloseOrder:
         """A market order that closes the line's whole position."""

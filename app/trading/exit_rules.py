@@ -61,8 +61,11 @@ class Exit(msgspec.Struct, frozen=True):
 
 def exits_of(position: Position, candle: Candle, rules: FillRules) -> list[Exit]:
     """What leaves on a traded candle, in order: legs, then all that is left; the stop comes before a limit, always."""
-    stop, target, side, legs = position.stop, position.target, position.side, position.legs
-    near, far = (candle.low, candle.high) if side is Side.LONG else (candle.high, candle.low)
+    stop, target, legs = position.stop, position.target, position.legs
+    if position.side is Side.LONG:
+        side, near, far = 1.0, candle.low, candle.high
+    else:
+        side, near, far = -1.0, candle.high, candle.low
     open_ms, close_ms, opened = candle.open_time_ms, candle.close_time_ms, candle.open
     stopped = position.moved_by or Reason.STOP_LOSS
     if side * (opened - stop) <= 0.0:
@@ -83,9 +86,8 @@ def exits_of(position: Position, candle: Candle, rules: FillRules) -> list[Exit]
     is_ambiguous = touches_stop and (reaches_target or bool(reached) or bool(exits))
     if touches_stop and not ((reaches_target or reached) and rules.target_first):
         return [*exits, Exit(ExitRule.STOP_TOUCHED, stop, close_ms, stopped, False, is_ambiguous)]
-    exits += [
-        Exit(ExitRule.LEG_REACHED, leg.price, close_ms, Reason.PARTIAL_TARGET, True, False, leg) for leg in reached
-    ]
+    for leg in reached:
+        exits.append(Exit(ExitRule.LEG_REACHED, leg.price, close_ms, Reason.PARTIAL_TARGET, True, False, leg))
     if reaches_target:
         exits.append(Exit(ExitRule.TARGET_REACHED, target, close_ms, Reason.TAKE_PROFIT, True, is_ambiguous))
     elif touches_stop:

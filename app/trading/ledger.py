@@ -93,9 +93,16 @@ class Ledger:
             time_exit_ms=None if time_exit is None else time_ms + time_exit.candles * self._timeframe_ms,
         )  # fmt: skip
         is_ambiguous = inside is not None and candle is not None and reaches_a_limit(position, candle, inside)
-        self._note_entry(
-            order, position.trade_id, price, fill_price, quantity, commission, time_ms, candle, is_ambiguous
-        )
+        self._on_fill(
+            Fill(
+                time_ms=time_ms, symbol=order.symbol, opens=True, side=side, price=fill_price, quantity=quantity,
+                commission=commission, slippage=abs(fill_price - price) * quantity, balance=account.balance,
+                equity=account.equity(), realized_pnl=0.0, reason=Reason.SIGNAL, trade_id=self.last_trade_id,
+                stop=order.stop, target=order.target, order_id=order.order_id, sized_by=order.sized_by,
+                both_levels=is_ambiguous, tag=order.tag, candle_volume=None if candle is None else candle.volume,
+                strategy=order.strategy,
+            )
+        )  # fmt: skip
         return position
 
     def add(
@@ -119,31 +126,16 @@ class Ledger:
             risk=risk,
             legs=legs if legs and position.quantity == position.first_quantity else position.legs,
         )
-        self._note_entry(order, position.trade_id, price, price, quantity, commission, time_ms, None, False)
-        return changed
-
-    def _note_entry(
-        self,
-        order: EntryOrder,
-        trade_id: int,
-        price: float,
-        fill_price: float,
-        quantity: float,
-        commission: float,
-        time_ms: int,
-        candle: Candle | None,
-        is_ambiguous: bool,
-    ) -> None:
-        account = self.account
         self._on_fill(
             Fill(
-                time_ms=time_ms, symbol=order.symbol, opens=True, side=order.side, price=fill_price, quantity=quantity,
-                commission=commission, slippage=abs(fill_price - price) * quantity, balance=account.balance,
-                equity=account.equity(), realized_pnl=0.0, reason=Reason.SIGNAL, trade_id=trade_id, stop=order.stop,
-                target=order.target, order_id=order.order_id, sized_by=order.sized_by, both_levels=is_ambiguous,
-                tag=order.tag, candle_volume=None if candle is None else candle.volume, strategy=order.strategy,
+                time_ms=time_ms, symbol=order.symbol, opens=True, side=order.side, price=price, quantity=quantity,
+                commission=commission, slippage=0.0, balance=self.account.balance, equity=self.account.equity(),
+                realized_pnl=0.0, reason=Reason.SIGNAL, trade_id=position.trade_id, stop=order.stop,
+                target=order.target, order_id=order.order_id, sized_by=order.sized_by, both_levels=False,
+                tag=order.tag, strategy=order.strategy,
             )
         )  # fmt: skip
+        return changed
 
     def move_stop(self, position: Position, stop: float, moved_by: Reason) -> Position:
         """Managed exits have moved the stop."""

@@ -7,7 +7,7 @@ order was decided.
 
 from app.models.events import Execution
 from app.models.market import Candle, Slice
-from app.models.orders import CloseOrder, EntryOrder, Line, Order, Position, Reason
+from app.models.orders import CloseOrder, EntryOrder, Line, Order, Position, Reason, Side
 from app.trading.exit_rules import Exit, ExitRule, FillRules, exits_after_limit, exits_of, moved_stop
 from app.trading.ledger import Ledger
 
@@ -93,7 +93,8 @@ class PaperTrader:
         held = position.held
         if candle.low <= position.floor or candle.high >= position.ceiling:
             exits = exits_of(position, candle, self._rules)
-            is_touched = position.side * ((candle.high if position.side > 0 else candle.low) - position.target) >= 0.0
+            is_long, target = position.side is Side.LONG, position.target
+            is_touched = candle.high >= target if is_long else candle.low <= target
             for out in exits:
                 if out.rule is ExitRule.STOP_TOUCHED and not out.both_levels:
                     held.target_touched |= is_touched

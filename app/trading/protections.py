@@ -50,7 +50,7 @@ class Protections:
 
     def refusal(self, line: Line, time_ms: int) -> Refusal | None:
         """The first protection that refuses an entry of the line now."""
-        for protection, until_ms in self.pauses(line):
+        for protection, until_ms in self.pauses(line) if self._protections else ():
             if time_ms < until_ms:
                 return Refusal(protection.kind.value)
         return None

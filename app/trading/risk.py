@@ -112,16 +112,16 @@ class RiskEngine:
         mark = account.marks.get(sizing.symbol)
         if mark is None:
             return Refusal.NO_MARK
-        # A limit is rounded away from the market: a long's down, a short's up.
-        limit = None if signal.limit is None else instrument.round_price(signal.limit, up=side is Side.SHORT)
-        reference = sizing.reference = mark if limit is None else limit
-        if not reference > 0.0:
-            return Refusal.LIMIT_PRICE
+        reference = sizing.reference = mark
+        if signal.limit is not None:  # rounded away from the market: a long's down, a short's up
+            reference = sizing.reference = instrument.round_price(signal.limit, up=side is Side.SHORT)
+            if not reference > 0.0:
+                return Refusal.LIMIT_PRICE
         distance = sizing.distance = self._stop_distance(signal, side, reference)
         if not 0.0 < distance < inf:  # NaN too
             return Refusal.STOP_DISTANCE
-        if isinstance(signal.exits, Exits) and signal.exits.needs_atr and not 0.0 < (signal.atr or 0.0) < inf:
-            return Refusal.STOP_DISTANCE  # an ATR that is not ready is no distance to trail by
+        if signal.exits is not None and not _can_trail(signal):
+            return Refusal.STOP_DISTANCE
         stop, target = sizing.stop, sizing.target = self._protection(signal, side, reference, distance, instrument)
         # A distance so small that the subtraction loses it is no distance either.
         if not side * (reference - stop) > 0.0:
@@ -174,3 +174,9 @@ class RiskEngine:
             bound, limit = Bound.ROOM, by_room
         sizing.sized_by, sizing.limit = bound, limit
         return limit, bound
+
+
+def _can_trail(signal: Signal) -> bool:
+    # An ATR that is not ready is no distance to trail by.
+    needs_atr = isinstance(signal.exits, Exits) and signal.exits.needs_atr
+    return not needs_atr or 0.0 < (signal.atr or 0.0) < inf
