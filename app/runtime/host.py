@@ -61,6 +61,10 @@ class Hosted:
             if candle.symbol in self.asked:
                 yield candle, *self.asked[candle.symbol]
 
+    def keepers(self, timeframe: str) -> dict[str, Callable[[Candle], None]]:
+        """What keeps a candle of this timeframe, by symbol."""
+        return {symbol: kept.append for (symbol, of), kept in self._newest.items() if of == timeframe}
+
     def keep(self, closing: Mapping[str, Sequence[Candle]]) -> None:
         """What its views show."""
         for timeframe in self.kept:
@@ -94,8 +98,9 @@ class StrategyHost:
         self.hosted = [Hosted(own, symbols, account) for own in strategies]
         looked_at = {timeframe for own in self.hosted for timeframe in (own.timeframe, *own.kept)}
         coarse = sorted(looked_at - {session_timeframe})
-        # If not, the slice's candles are every strategy's: skip absorb().
-        self.keeps_candles = bool(coarse) or any(own.kept for own in self.hosted)
+        # Without coarser candles the slice's are every strategy's: they are kept by `keeps`, and absorb() is skipped.
+        self.has_coarse = bool(coarse)
+        self.keeps = [] if coarse else [own.keepers(session_timeframe) for own in self.hosted if own.kept]
         self._coarse = [CoarseCandles(symbols, timeframe, session_timeframe) for timeframe in coarse]
         self._session_timeframe = session_timeframe
 

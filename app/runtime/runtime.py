@@ -78,7 +78,7 @@ class TradingRuntime:
         add_slice, add_equity, add_balance = rows.slices.append, rows.equities.append, rows.balances.append
         marks = account.marks
         strategies = [] if self.ending is not None else [(own, own.asked.get) for own in self.host.hosted]
-        absorb = self.host.absorb if self.host.keeps_candles else None
+        absorb, keeps = self.host.absorb if self.host.has_coarse else None, self.host.keeps
         day_end_ms = safety.day_end_ms
         for event in events:
             if type(event) is not Slice or event.warmup:
@@ -110,6 +110,9 @@ class TradingRuntime:
             add_equity(equity)
             add_balance(account.balance)
 
+            for keepers in keeps:
+                for candle in event.candles:
+                    keepers[candle.symbol](candle)
             closing = None if absorb is None else absorb(event)
             for own, asked in strategies:
                 for candle in event.candles if closing is None else closing[own.timeframe]:

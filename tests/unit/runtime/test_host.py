@@ -49,14 +49,14 @@ def test_each_symbol_has_an_instance_of_its_own() -> None:
 
 def test_without_lookback_and_coarse_candles_the_slice_is_passed_on() -> None:
     plain = host()
-    assert not plain.keeps_candles
+    assert not plain.has_coarse
     together = slice_of(candle(symbol=ETH), candle())
     assert plain.absorb(together)["1m"] is together.candles
 
 
 def test_the_whole_slice_is_kept_before_the_first_is_asked() -> None:
     curious = host(Curious)
-    assert curious.keeps_candles
+    assert curious.has_coarse
     for minute in range(6):
         closing = curious.absorb(slice_of(candle(10.0, at=minute, symbol=ETH), candle(20.0 + minute, at=minute)))
         assert [one.symbol for one, _, _ in hosted(curious).asked_of(closing)] == [ETH, BTC]
