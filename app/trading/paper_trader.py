@@ -36,23 +36,28 @@ class PaperTrader:
         One that came late meets only what was ordered, and what was opened, before its own open.
         """
         account = self._account
-        symbol, open_time_ms, is_traded = candle.symbol, candle.open_time_ms, candle.volume > 0.0
+        symbol, positions, is_traded = candle.symbol, account.positions, candle.volume > 0.0
         for line in account.lines[symbol]:
-            if is_traded and account.closing and line in account.closing:
-                close = account.closing[line]
-                if close.signal_time_ms <= open_time_ms:
-                    self._close_at_market(account.positions[line], candle.open, open_time_ms, close, candle)
-            if account.pending and line in account.pending:
-                entry = account.pending[line]
-                if entry.signal_time_ms <= open_time_ms:
-                    if entry.limit is not None:
-                        self._try_limit(entry, entry.limit, candle)
-                    elif is_traded:
-                        self._open_at_market(entry, candle.open, open_time_ms, candle)
-            position = account.positions.get(line)
-            if position is not None and is_traded and position.entry_time_ms <= open_time_ms:
+            if account.pending or account.closing:
+                self._fill_orders(line, candle, is_traded)
+            position = positions.get(line)
+            if position is not None and is_traded and position.entry_time_ms <= candle.open_time_ms:
                 self._hold(position, candle)
         account.marks[symbol] = candle.close
+
+    def _fill_orders(self, line: Line, candle: Candle, is_traded: bool) -> None:
+        """A line's close order before anything else, then its entry."""
+        account, open_time_ms = self._account, candle.open_time_ms
+        close, entry = account.closing.get(line), account.pending.get(line)
+        if close is not None and is_traded and close.signal_time_ms <= open_time_ms:
+            self._close_at_market(account.positions[line], candle.open, open_time_ms, close, candle)
+        if entry is None or entry.signal_time_ms > open_time_ms:
+            return
+        if entry.limit is not None:
+            self._try_limit(entry, entry.limit, candle)
+        elif is_traded:
+            del account.pending[line]
+            self._open_at_market(entry, candle.open, open_time_ms, candle)
 
     def _try_limit(self, order: EntryOrder, limit: float, candle: Candle) -> None:
         """Expired, filled as it arrives at a market that is through it, filled inside the candle, or resting on."""
@@ -171,7 +176,6 @@ class PaperTrader:
             self._close_at_market(position, account.marks[position.symbol], account.time_ms, order, reason=why)
 
     def _open_at_market(self, order: EntryOrder, price: float, time_ms: int, candle: Candle | None = None) -> None:
-        self._account.pending.pop(order.line, None)
         fill_price = price * (1.0 + order.side * self._slippage_rate)
         commission = self._commission_rate * fill_price * order.quantity
         self.ledger.open(order, price, fill_price, commission, time_ms, candle)
