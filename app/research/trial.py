@@ -92,7 +92,7 @@ def run_trial(
     runtime = build_runtime(settings, loaded, recorder)
     with _one_at_a_time:
         session = Session(feed, RecordedRuntime(runtime, recorder), hears_signals=False)
-        status = outside_of_a_loop(lambda: asyncio.run(session.run()))
+        status = outside_of_a_loop(lambda: _run(session))
     for series in feed.coverage():
         if not series.candles:
             between = f"from {short_time(start_ms)} to {short_time(end_ms)}"
@@ -108,6 +108,14 @@ def run_trial(
         balances=equity_log.balances(),
         start_ms=start_ms if first_ms is None else first_ms,
     )
+
+
+def _run(session: Session) -> str:
+    running = session.run()
+    try:
+        return asyncio.run(running)
+    finally:
+        running.close()  # one that a stop kept from beginning would be warned of on the terminal
 
 
 class Task(NamedTuple):
