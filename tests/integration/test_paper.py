@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,11 @@ def test_calm_live_is_tape_is_history() -> None:
     assert outcome.fills > 0
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_kill_changes_no_byte(seed: int) -> None:
-    assert FAST.kill(seed).problem == ""
+@pytest.mark.parametrize("case", [FAST, replace(FAST, portfolio=True)], ids=["one strategy", "three strategies"])
+def test_a_kill_changes_no_byte(case: LiveCase) -> None:
+    outcome = case.kill(1)
+    assert outcome.problem == ""
+    assert outcome.fills > 0
 
 
 class Paper:
