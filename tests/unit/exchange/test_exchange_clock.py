@@ -106,6 +106,8 @@ def test_a_testnets_clock_may_be_held_and_is_believed_when_it_runs_on() -> None:
     for second in range(12, 40):  # and stands for a while between two answers
         assert clock.note_answer(answer(NOW_MS + 80_000 + (second - 11) * 9_000, float(second)))
     assert clock.note_answer(answer(NOW_MS + 80_000 + 28 * 9_000 + 30 * 20_000, 69.0)), "the pace is what it was"
+    stood_ms = NOW_MS + 80_000 + 28 * 9_000 + 30 * 20_000
+    assert clock.note_answer(answer(stood_ms, 99.0)), "however long it stood"
 
 
 def test_an_old_answer_of_a_testnet_is_not_believed_where_frames_have_told_more() -> None:
@@ -120,6 +122,7 @@ def test_the_pace_of_a_testnet_that_stood_at_the_start_is_learnt_by_two_answers_
     clock = ExchangeClock(MINUTE_MS, has_own_pace=True)
     assert clock.note_answer(answer(NOW_MS, 0.0)) and clock.note_answer(answer(NOW_MS, 0.2))
     assert clock.is_sure
+    assert clock.latest_ms(5.0) > NOW_MS + 4_000, "a clock that stands has no pace"
 
     def at(now_s: float) -> int:
         return int(20_000 * (now_s - 10.0))

@@ -98,7 +98,7 @@ async def test_what_would_fail_again_is_not_asked_again(waits: Waits, error: Exc
     assert (waits.limiter.requests, waits.slept) == (1, [])
 
 
-@pytest.mark.parametrize(("said_s", "waited_s"), [(7.0, 7.0), (0.5, 0.5), (None, 60.0), (100.0, 100.0)])
+@pytest.mark.parametrize(("said_s", "waited_s"), [(7.0, 7.0), (0.5, 0.5), (0.0, 0.5), (None, 60.0), (100.0, 100.0)])
 async def test_the_exchanges_own_wait_is_kept_by_everybody(waits: Waits, said_s: float | None, waited_s: float) -> None:
     assert await waits.ask(answering(RateLimitError("slow down", said_s))) == "answer"
     assert waits.slept == [waited_s], "in the limiter, so that all others wait, too"

@@ -1,5 +1,6 @@
 """A trial is the command line's run: the same results, the same trade log, any period, inside a running loop."""
 
+import gc
 import hashlib
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def test_a_trial_that_the_operator_ends_is_no_result(tmp_path: Path) -> None:
     )
     with pytest.raises(KeyboardInterrupt):
         run_trial(loaded(), load_settings(settings(), strategy=str(file)), START_MS, END_MS)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_stop_before_the_loop_has_begun_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    unraisable: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", unraisable.append)
+
+    def stopped(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asyncio.run", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(loaded(), settings(), START_MS, END_MS)
+    gc.collect()
+    assert unraisable == []
 
 
 async def test_inside_a_running_loop() -> None:

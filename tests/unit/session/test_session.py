@@ -17,7 +17,7 @@ from app import run_config_backtest
 from app.errors import OutputError
 from app.feeds.base import EventQueue
 from app.feeds.tape import read_tape
-from app.models.events import EndOfData, Event, Kill, Stop
+from app.models.events import EndOfData, Event, GiveUp, Kill, Stop
 from app.session.control import CommandWatch, send_command
 from app.session.session import Session
 from app.settings.shipped import SAMPLE_CACHE, SAMPLE_CONFIG
@@ -66,6 +66,18 @@ async def test_a_stop_is_a_command_in_the_queue(tmp_path: Path) -> None:
     assert await made.run(*market()[:OPEN_AFTER], ctrl_c, wait_for_ever) == "stopped"
     assert made.taped() == [*market()[:OPEN_AFTER], Stop("SIGINT")]
     assert made.recorded.runtime.account.positions == {}
+
+
+async def test_a_broker_that_does_not_close_is_given_up_and_the_tape_says_so(tmp_path: Path) -> None:
+    made = live(tmp_path)
+
+    async def never(reason: object) -> None:
+        """A broker that answers later, and here not at all."""
+
+    made.recorded.runtime.broker.close_all_positions = never  # type: ignore[method-assign]
+    assert await made.run(*market()[:OPEN_AFTER], closing_s=0.01) == "gave_up"
+    assert [type(event) for event in made.taped()[-2:]] == [EndOfData, GiveUp]
+    assert made.recorded.runtime.account.positions, "what is left is in the account"
 
 
 async def test_a_stop_that_comes_with_the_end_is_no_stop(tmp_path: Path) -> None:
