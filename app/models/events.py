@@ -69,12 +69,19 @@ class Reallocate(msgspec.Struct, frozen=True, tag="reallocate"):
     why: str
 
 
+class Halt(msgspec.Struct, frozen=True, tag="halt"):
+    """An operator's halt: no entry any more until resumed; positions and their protection stay."""
+
+    why: str
+
+
 class Execution(msgspec.Struct, frozen=True, omit_defaults=True, tag="execution"):
-    """What a broker says of one order: its state, and a fill where there was one.
+    """What a broker says of one order, or of one `leg` of it: its state, and a fill where there was one.
 
     `fill_id` names the fill, so one that is told twice counts once. `quantity`, `price` and `commission` (in quote
-    currency) are those of this fill; `filled` is the order's quantity that was filled so far, where the broker tells
-    it: an order that is over waits for the fills that it still lacks.
+    currency) are those of this fill; `fee` is what was charged, in `fee_asset`. `filled` is the order's quantity that
+    was filled so far, where the broker tells it: an order that is over waits for the fills that it still lacks. `code`
+    is the exchange's own for a refusal, `why` its words, or the evidence for what is said.
     """
 
     order_id: int
@@ -86,6 +93,38 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True, tag="execution"
     commission: float = 0.0
     filled: float | None = None
     why: str = ""
+    leg: str = ""
+    fee: float = 0.0
+    fee_asset: str = ""
+    is_maker: bool = False
+    code: int = 0
+
+
+class SeenTrade(msgspec.Struct, frozen=True, array_like=True):
+    """A trade as the exchange's history has it, of an order of ours."""
+
+    fill_id: str
+    order_id: int
+    leg: str
+    quantity: float
+    price: float
+
+
+class AccountSnapshot(msgspec.Struct, frozen=True, omit_defaults=True, tag="account_snapshot"):
+    """What the exchange says of the account, for the ledger to be held against.
+
+    `balances` are free and locked together, of the assets that the session's symbols are made of. `open_orders` are
+    the client ids of our open orders. `trades` are those of our orders with `since_ms <= time < time_ms`.
+    `foreign_orders` counts open orders of somebody else, `not_trading` names the session's symbols that are halted.
+    """
+
+    time_ms: int
+    since_ms: int
+    balances: dict[str, float]
+    open_orders: tuple[str, ...] = ()
+    trades: tuple[SeenTrade, ...] = ()
+    foreign_orders: int = 0
+    not_trading: tuple[str, ...] = ()
 
 
 class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):
@@ -94,5 +133,8 @@ class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):
     why: str
 
 
-Command = Stop | Kill | Resume
-Event = Slice | MarkedSlice | LateCandle | RevisedCandle | Reallocate | Execution | EndOfData | GiveUp | Command
+Command = Stop | Kill | Halt | Resume
+Event = (
+    Slice | MarkedSlice | LateCandle | RevisedCandle | Reallocate | Execution | AccountSnapshot | EndOfData | GiveUp
+    | Command
+)  # fmt: skip

@@ -89,18 +89,25 @@ class Reason(StrEnum):
     KILL_SWITCH = "kill_switch"
     END_OF_DATA = "end_of_data"
     SHUTDOWN = "shutdown"
+    UNPROTECTED = "unprotected"
 
 
 GOES_ON = (Reason.PARTIAL_TARGET, Reason.PARTIAL_FILL)  # of a CLOSE after which something of the trade is left
 
 
 class OrderState(StrEnum):
-    """What is known of an order at a broker that answers later (ORDERS: names are the field's)."""
+    """What is known of an order at a broker that answers later.
 
+    INTENT: on the tape, not sent yet. UNKNOWN: sent, and nobody knows whether it arrived.
+    """
+
+    INTENT = "intent"
     SENT = "sent"
-    ACCEPTED = "accepted"
     UNKNOWN = "unknown"
+    ACCEPTED = "accepted"
     PARTLY_FILLED = "partly_filled"
+    CANCEL_SENT = "cancel_sent"
+    CANCEL_UNKNOWN = "cancel_unknown"
     FILLED = "filled"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
@@ -128,6 +135,13 @@ class Refusal(StrEnum):
     LOSING_STREAK = "losing_streak"
     LATE = "late"
     STALE = "stale"
+    SHORT_ON_SPOT = "short_on_spot"
+    MAX_ORDER_NOTIONAL = "max_order_notional"
+    MAX_DAILY_ORDERS = "max_daily_orders"
+    ORDER_UNKNOWN = "order_unknown"
+    NOT_TRADING = "not_trading"
+    ACCOUNT_DIFFERS = "account_differs"
+    REFUSALS_IN_A_ROW = "refusals_in_a_row"
 
 
 class EntryOrder(msgspec.Struct, frozen=True, omit_defaults=True):
