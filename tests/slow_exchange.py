@@ -4,7 +4,7 @@ It takes intents and says Executions. What it fills it knows at once; what it sa
 Seeded; nothing else decides.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from math import floor
 from random import Random
@@ -33,7 +33,7 @@ class SlowExchange:
 
     random: Random
     base_fees: bool = False  # charged in what is bought, as Binance does
-    held: Counter[str] = field(default_factory=Counter)
+    held: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     cash: float = 0.0
     outbox: list[Execution] = field(default_factory=list)
     resting: dict[int, Resting] = field(default_factory=dict)

@@ -1,4 +1,7 @@
-"""Brackets: how a position's stop, target and legs become OCO orders, each with a part of the quantity."""
+"""Brackets: how a position's stop, target and legs become OCO orders, each with a part of the quantity.
+
+Every part of a position that can be sold is in exactly one of them.
+"""
 
 from dataclasses import dataclass
 

@@ -17,7 +17,7 @@ import pytest
 
 from app.models.events import EndOfData, Event, GiveUp, Halt, Kill, Resume, Stop
 from app.models.exits import BreakEven, Exits, Partial, TimeExit, Trailing
-from app.models.intents import Intent
+from app.models.intents import Intent, PlaceOco
 from app.models.market import Candle, Slice
 from app.models.orders import FLAT, GOES_ON, Action, Decision, Fill, Signal
 from app.runtime.digest import FIRST, digest_of
@@ -129,6 +129,12 @@ class Books:
             held = sum(one.quantity for line, one in self.account.positions.items() if line.symbol == symbol)
             dust = self.ledger.dust.get(symbol)
             assert math.isclose(held + (dust.quantity if dust else 0.0), exchange.held[symbol], abs_tol=1e-9), symbol
+        for symbol in SYMBOLS:
+            own = [one for line, one in self.account.positions.items() if line.symbol == symbol]
+            if all(line not in self.account.closing for line in self.account.positions):
+                stops = {one.intent.stop for one in exchange.resting.values() if isinstance(one.intent, PlaceOco)}
+                wanted = {one.stop for one in self.account.positions.values()}
+                assert own == [] or stops <= wanted, "a stop rests where it was before it was moved"
         for line, where in self.broker.protections().items():
             waits = line in self.broker.lines.refused_ms
             assert waits or where is StopPlace.EXCHANGE or line in self.account.closing, (line, where)
@@ -233,6 +239,7 @@ def test_the_books_are_right_however_answers_come(block: int) -> None:
         play = asyncio.run(Play(seed).run())
         books, exchange, account = play.books, play.exchange, play.books.account
         assert not account.positions and not account.pending and not account.closing, seed
+        assert not books.broker.book.open and not exchange.resting, (seed, "it ends when every order has ended")
         dust = {symbol: books.ledger.dust[symbol].quantity for symbol in SYMBOLS if symbol in books.ledger.dust}
         cost = sum(one.cost for one in books.ledger.dust.values())
         for symbol in SYMBOLS:
