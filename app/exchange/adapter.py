@@ -36,7 +36,7 @@ class CandleExchange:
         if exchange not in BINANCE and exchange not in ccxt.exchanges:
             raise ConfigError(f"unknown exchange {exchange!r}{_near(exchange, [*ccxt.exchanges, *BINANCE])}")
         if url is not None and exchange not in BINANCE:
-            raise ConfigError(f"--exchange-url works for {' and '.join(BINANCE)} only, not for {exchange}")
+            raise ConfigError(f"--exchange-url works for {', '.join(BINANCE)} only, not for {exchange}")
         self.id = exchange
         self.host = url or exchange
         self.on_weight: Callable[[int], None] | None = None

@@ -10,6 +10,7 @@ from typing import NamedTuple
 _REAL_PACE = 0.9998  # what this machine's clock may run fast by: a request signed too early is harmless
 _PACE_S = 0.05  # two answers closer together say nothing of the pace
 _OLD_S, _TESTNET_OLD_S = 300.0, 5.0  # asked again after so long
+_VAGUE_MS = 500.0  # or when the pace of a testnet leaves so much open
 
 
 class _Told(NamedTuple):
@@ -27,6 +28,7 @@ class ServerClock:
         self._pace = 0.0 if has_own_pace else _REAL_PACE
         self._most_pace = float("inf")
         self._first: _Told | None = None  # of the answers that the pace is learnt from
+        self._is_paced = False
         self._bound: tuple[int, float] | None = None  # the time that it was at least, and when
         self._noted_s = float("-inf")
         self._is_doubted = False
@@ -34,12 +36,16 @@ class ServerClock:
     @property
     def knows(self) -> bool:
         """Whether there is anything to sign with."""
-        return self._bound is not None and not self._is_doubted and (self._pace > 0.0 or not self._has_own_pace)
+        return self._bound is not None and not self._is_doubted and (self._is_paced or not self._has_own_pace)
 
     def is_old(self, now_s: float, times: float = 1.0) -> bool:
         """Whether it is time to ask again."""
-        old_s = _TESTNET_OLD_S if self._has_own_pace else _OLD_S
-        return not self.knows or now_s - self._noted_s > old_s * times
+        if self._bound is None or not self.knows:
+            return True
+        if not self._has_own_pace:
+            return now_s - self._noted_s > _OLD_S * times
+        is_vague = (self._most_pace - self._pace) * (now_s - self._bound[1]) * 1000.0 > _VAGUE_MS
+        return is_vague or now_s - self._noted_s > _TESTNET_OLD_S * times
 
     def doubt(self) -> None:
         """The exchange refused a time stamp: what is known counts no more."""
@@ -77,7 +83,8 @@ class ServerClock:
                 self._begin(told)
             else:
                 self._pace, self._most_pace = max(self._pace, least), min(self._most_pace, most)
+                self._is_paced = True
 
     def _begin(self, told: _Told) -> None:
-        self._first, self._pace, self._most_pace = told, 0.0, float("inf")
+        self._first, self._pace, self._most_pace, self._is_paced = told, 0.0, float("inf"), False
         self._is_doubted = True  # so that this answer is the bound

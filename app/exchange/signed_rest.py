@@ -31,32 +31,31 @@ class CutError(Exception):
 
 
 class SignedRest:
-    """One account at one exchange. Opened with the first request, inside a running event loop."""
+    """One account at one exchange. It connects with the first request, inside a running event loop."""
 
     def __init__(self, exchange: str, url: str | None, keys: Keys | None, answer_s: float) -> None:
         self.host = url or exchange
-        self._exchange, self._urls = exchange, exchange_urls(exchange, url)
         self._keys, self._answer_s = keys, answer_s
-        self._signer: Any = None
+        self._signer = _signer(exchange, exchange_urls(exchange, url), keys)
         self._session: Any = None
 
     async def send(
         self, method: str, path: str, params: Mapping[str, str], *, section: str = "private", timeout_s: float = 0.0
     ) -> RawAnswer:
         """One signed request; `params` have its time stamp. Raises NotSentError or CutError."""
-        signed = self._opened().sign(path, [section], method, dict(params))
+        signed = self._signer.sign(path, [section], method, dict(params))
         return await self._once(method, signed["url"], signed["headers"], signed["body"], timeout_s)
 
     async def public(self, path: str, params: Mapping[str, str], timeout_s: float = 0.0) -> RawAnswer:
         """One question that needs no key."""
-        signed = self._opened().sign(path, ["public"], "GET", dict(params))
+        signed = self._signer.sign(path, ["public"], "GET", dict(params))
         return await self._once("GET", signed["url"], None, None, timeout_s)
 
     def socket_params(self, params: Mapping[str, str | int]) -> dict[str, str | int]:
         """Parameters of a websocket API's request with key and signature."""
         import hashlib
 
-        signer = self._opened()
+        signer = self._signer
         signed: dict[str, str | int] = {**params, "apiKey": signer.apiKey}
         payload = signer.encode(signer.urlencode(signer.keysort(signed)))
         if self._keys is not None and self._keys.is_ed25519:
@@ -69,9 +68,8 @@ class SignedRest:
         """A websocket over the same session; what aiohttp raises is the caller's."""
         import aiohttp
 
-        self._opened()
         async with asyncio.timeout(dial_s):
-            return await self._session.ws_connect(
+            return await self._opened().ws_connect(
                 url,
                 heartbeat=heartbeat_s,
                 timeout=aiohttp.ClientWSTimeout(ws_close=0.5),  # type: ignore[attr-defined, unused-ignore]
@@ -86,15 +84,10 @@ class SignedRest:
 
     def _opened(self) -> Any:
         import aiohttp
-        import ccxt.async_support as ccxt
 
-        if self._signer is None:
-            made = _signer_class(binance_class(getattr(ccxt, ccxt_name(self._exchange))))
-            credentials = {} if self._keys is None else self._keys.credentials()
-            self._signer = made({"urls": self._urls, "enableRateLimit": False, **credentials})
         if self._session is None:
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), middlewares=(_once_only,))
-        return self._signer
+        return self._session
 
     async def _once(self, method: str, url: str, headers: Any, body: str | None, timeout_s: float) -> RawAnswer:
         import aiohttp
@@ -103,7 +96,7 @@ class SignedRest:
         answer_s = timeout_s or self._answer_s
         fault: Exception
         try:
-            async with self._session.request(
+            async with self._opened().request(
                 method,
                 yarl.URL(url, encoded=True),  # as it was signed
                 headers=headers,
@@ -144,12 +137,14 @@ async def _once_only(request: Any, handler: Any) -> Any:
     raise _BrokenOffError(name)
 
 
-def _signer_class(base: Any) -> Any:
-    class Signer(base):  # type: ignore[misc]  # ccxt's classes have no types
+def _signer(exchange: str, urls: dict[str, Any], keys: Keys | None) -> Any:
+    import ccxt.async_support as ccxt
+
+    class Signer(binance_class(getattr(ccxt, ccxt_name(exchange)))):  # type: ignore[misc]  # ccxt's have no types
         def nonce(self) -> int:
             return 0  # ours replaces it; this machine's clock is never asked
 
-    return Signer
+    return Signer({"urls": urls, "enableRateLimit": False, **({} if keys is None else keys.credentials())})
 
 
 def _reason(error: BaseException) -> str:

@@ -87,7 +87,7 @@ class LiveStream:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if exchange not in BINANCE:
-            raise ConfigError(f"live candles come from {' and '.join(BINANCE)} only, not from {exchange}")
+            raise ConfigError(f"live candles come from {', '.join(BINANCE)} only, not from {exchange}")
         self._exchange, self._markets, self._timeframe = exchange, markets, timeframe
         self._symbol_of = {markets[symbol]["id"]: symbol for symbol in symbols if symbol in markets}
         self._wanted = [[symbol, timeframe] for symbol in symbols]
