@@ -19,3 +19,6 @@ class OrderTimes(NamedTuple):
     gap_s: float = 0.5  # an order that tells more than its trades: how long these may be under way
     price_s: float = 60.0  # how long the price of a fee's asset is good
     snapshot_tries: int = 5
+
+
+DEFAULT_TIMES = OrderTimes()
