@@ -25,7 +25,8 @@ class Way:
 
     arrives_s: float | None = 0.05
     answers_s: float | None = 0.1
-    instead: Outcome | None = None  # nothing is executed where it is Refused
+    instead: Outcome | None = None
+    executes: bool = False  # although the answer refuses it
     is_bare: bool = False  # the answer has no reports
 
 
@@ -107,6 +108,14 @@ class ScriptedSpot:
         if self.orders[client_id].state in OPEN:
             self._become(msgspec.structs.replace(self.orders[client_id], state=state))
 
+    def rejected(self, client_id: str) -> None:
+        """The stream tells that an order was refused; the exchange has none."""
+        report = OrderReport(
+            "BTC/USDT", client_id, 999, OrderState.REFUSED, True, 1.0, 0.0, self.now_ms, why="NO_MONEY"
+        )  # fmt: skip
+        if self._on_heard is not None:
+            self._on_heard(report)
+
     def cut(self, *, up_again_s: float | None = 1.0) -> None:
         """The stream is gone, and comes back; what it would have told meanwhile is lost."""
         self.is_stream_up = False
@@ -139,7 +148,7 @@ class ScriptedSpot:
         self.sent.append((self.now_s, intent))
         way, sent_ms = self.ways.popleft() if self.ways else Way(), self.now_ms
         arrived = asyncio.get_running_loop().create_future()
-        if way.arrives_s is not None and not isinstance(way.instead, Refused):
+        if way.arrives_s is not None and (way.executes or not isinstance(way.instead, Refused)):
             asyncio.get_running_loop().call_later(way.arrives_s, self._arrive, intent, sent_ms, arrived)
         if way.answers_s is None:
             await asyncio.sleep(self.answer_s)

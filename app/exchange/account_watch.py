@@ -141,7 +141,7 @@ class AccountWatch:
         """The account, if nothing happened while it was asked for, and its history has all that was heard."""
         ask, executions = self._questions.ask, self._executions
         news = executions.news
-        time_ms = await ask("the exchange's time", self._api.server_time_ms)
+        time_ms = await executions.server_ms()
         balances = await ask("balances", self._api.balances)
         reports = await ask("open orders", self._api.open_orders)
         not_trading = await ask("symbols that are not trading", self._api.not_trading)

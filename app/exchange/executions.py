@@ -45,7 +45,6 @@ class Executions:
     ) -> None:  # fmt: skip
         self.orders, self.time = orders, ExchangeTime()
         self.news = 0  # states and trades that were not known before
-        self.foreign = 0  # reports and trades of somebody else's orders
         self.unconfirmed: dict[tuple[str, int], TradeReport] = {}  # not in the trade history yet
         self._api, self._questions, self._fees, self._lines, self._put = api, questions, fees, lines, put
         self._changed = asyncio.Event()
@@ -64,7 +63,7 @@ class Executions:
         """Reports and trades; `source` says where from. Trades come before states: what fills comes before the end."""
         for report in heard:
             if isinstance(report, OrderReport):
-                self.orders.learn(report.symbol, report.exchange_id, report.client_id)
+                self._learn(report.symbol, report.exchange_id, report.client_id)
         trades = [await self._read(trade) for trade in heard if isinstance(trade, TradeReport)]
         for trade, client_id, commission, note in trades:
             self._hear_trade(trade, client_id, commission, f"{source}; {note}" if note else source)
@@ -88,6 +87,12 @@ class Executions:
             pass
         return is_true()
 
+    async def server_ms(self) -> int:
+        """The exchange's time, asked now."""
+        server_ms = await self._questions.ask("the exchange's time", self._api.server_time_ms)
+        self.time.note(server_ms)
+        return server_ms
+
     async def find(self, order: KnownOrder) -> OrderReport | None:
         """Asks the exchange for an order: by our id, and by its own number where that is known."""
         symbol, client_id, number = order.symbol, order.client_id, order.exchange_id
@@ -107,17 +112,16 @@ class Executions:
         if client_id is None:
             report = await self._by_number(trade.symbol, trade.exchange_id)
             client_id = "" if report is None else report.client_id
-        self.orders.learn(trade.symbol, trade.exchange_id, client_id)
+        self._learn(trade.symbol, trade.exchange_id, client_id)
         is_ours = self.orders.own_id(client_id) is not None
         return trade, client_id, *(await self._fees.commission(trade) if is_ours else (0.0, ""))
 
     def _hear_trade(self, trade: TradeReport, client_id: str, commission: float, why: str) -> None:
         order = self.orders.known(client_id, trade.symbol)
         if order is None:
-            self._note_foreign(trade.symbol)
             return
         self.time.note(trade.time_ms)
-        order.exchange_id = trade.exchange_id
+        order.exchange_id, order.is_dead = trade.exchange_id, False
         key = trade.symbol, trade.trade_id
         if trade.trade_id not in order.traded:
             self.news += 1
@@ -137,7 +141,6 @@ class Executions:
     def _hear_report(self, report: OrderReport, source: str) -> None:
         order = self.orders.known(report.client_id, report.symbol)
         if order is None:
-            self._note_foreign(report.symbol)
             return
         self.time.note(report.time_ms)
         if report.state is OrderState.REFUSED and order.awaits_answer:
@@ -156,6 +159,6 @@ class Executions:
             )
         )  # fmt: skip
 
-    def _note_foreign(self, symbol: str) -> None:
-        self.foreign += 1
-        self._lines.say("foreign", f"orders: somebody else trades on this account ({symbol}); it is left alone")
+    def _learn(self, symbol: str, exchange_id: int, client_id: str) -> None:
+        if self.orders.learn(symbol, exchange_id, client_id):
+            self._lines.say("foreign", f"orders: somebody else trades {symbol} on this account; it is left alone")

@@ -86,6 +86,7 @@ class KnownOrders:
     """All orders of our tag, by their client ids; whose an exchange's number is."""
 
     def __init__(self, tag: str) -> None:
+        self.foreign = 0  # orders of somebody else that were heard of
         self._tag = tag
         self._orders: dict[str, KnownOrder] = {}
         self._client_ids: dict[tuple[str, int], str] = {}  # by symbol and the exchange's number
@@ -120,11 +121,14 @@ class KnownOrders:
         """Those of which trades are missing."""
         return list(self._lacking.values())
 
-    def learn(self, symbol: str, exchange_id: int, client_id: str) -> None:
-        """Whose an exchange's number is; it may be somebody else's."""
+    def learn(self, symbol: str, exchange_id: int, client_id: str) -> bool:
+        """Whose an exchange's number is; whether it is an order of somebody else that was not heard of before."""
+        is_foreign = (symbol, exchange_id) not in self._client_ids and self.own_id(client_id) is None
+        self.foreign += is_foreign
         self._client_ids[symbol, exchange_id] = client_id
         if len(self._client_ids) > 4 * _REMEMBERED:
             del self._client_ids[next(iter(self._client_ids))]
+        return is_foreign
 
     def client_id_of(self, symbol: str, exchange_id: int) -> str | None:
         """The client id of an exchange's number, as far as it is known."""

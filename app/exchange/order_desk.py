@@ -37,7 +37,7 @@ class DeskStatus(NamedTuple):
     unresolved: int  # placed, and nobody knows what became of it; or being cancelled
     oldest_unresolved_s: float | None
     snapshot_ms: int | None  # time of the last snapshot, by the exchange's clock
-    foreign: int  # orders and trades of somebody else that were heard of
+    foreign: int  # orders of somebody else that were heard of
 
 
 class OrderDesk:
@@ -69,7 +69,7 @@ class OrderDesk:
         )  # fmt: skip
         self._watch = AccountWatch(api, self._executions, self._questions, times, self._lines, symbols, since_ms)
         self._placements = Placements(
-            api, self._executions, self._questions, self._link, times, self._lines.say, self._watch.trades_since,
+            api, self._executions, self._link, times, self._lines.say, self._watch.trades_since,
             self._watch.resync,
         )  # fmt: skip
         self._cancellations = Cancellations(api, self._executions, self._placements, times)
@@ -108,7 +108,9 @@ class OrderDesk:
         began = [placement.began_s for placement in self._placements.unresolved]
         began += self._cancellations.running.values()
         oldest_s = clock.monotonic_s() - min(began) if began else None
-        return DeskStatus(self._link.why, len(began), oldest_s, self._watch.snapshot_ms, self._executions.foreign)
+        return DeskStatus(
+            self._link.why, len(began), oldest_s, self._watch.snapshot_ms, self._executions.orders.foreign
+        )
 
     async def run(self, queue: "EventQueue") -> None:
         """For ever, until cancelled; a programming error ends it."""

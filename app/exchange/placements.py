@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from app import times
+from app.errors import ExchangeError
 from app.exchange.executions import Executions
 from app.exchange.known_orders import KnownOrder
 from app.exchange.order_reports import Accepted, Outcome, Refused, SpotApi, TradeReport, Unknown
 from app.exchange.order_times import OrderTimes
-from app.exchange.questions import Questions
 from app.exchange.user_link import UserLink
 from app.models.intents import LIST, Cancel, ClientId, Intent, PlaceOco, PlaceOrder
 from app.models.orders import OrderState
@@ -62,12 +62,12 @@ class Placements:
     """`trades_since` asks for the trades of a symbol, `resync` makes good what the stream may have missed."""
 
     def __init__(
-        self, api: SpotApi, executions: Executions, questions: Questions, link: UserLink, waits: OrderTimes,
+        self, api: SpotApi, executions: Executions, link: UserLink, waits: OrderTimes,
         tell: Callable[[str, str], None], trades_since: Callable[[str, int], Awaitable[list[TradeReport]]],
         resync: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self.unresolved: list[Placement] = []
-        self._api, self._executions, self._questions, self._link = api, executions, questions, link
+        self._api, self._executions, self._link = api, executions, link
         self._waits, self._tell, self._trades_since, self._resync = waits, tell, trades_since, resync
         self._sent: set[str] = set()
 
@@ -161,20 +161,15 @@ class Placements:
     async def _ask(self, placement: Placement) -> None:
         """Once: is it there? And if not, can it still come?"""
         if placement.sent_ms is None and placement.is_answered:
-            placement.sent_ms = await self._server_ms()  # it was sent before now
+            placement.sent_ms = await self._executions.server_ms()  # it was sent before now
         after_ms = 0
         if placement.sent_ms is not None:
-            after_ms = await self._server_ms() - self._deadline_ms(placement.sent_ms)
+            after_ms = await self._executions.server_ms() - self._deadline_ms(placement.sent_ms)
         reports = [report for order in placement.missing if (report := await self._executions.find(order)) is not None]
         await self._executions.hear(reports, "found by its id")
         self._say_list(placement)
         if after_ms > 0 and placement.missing:
             await self._conclude(placement, after_ms)
-
-    async def _server_ms(self) -> int:
-        server_ms = await self._questions.ask("the exchange's time", self._api.server_time_ms)
-        self._executions.time.note(server_ms)
-        return server_ms
 
     def _deadline_ms(self, sent_ms: int) -> int:
         return sent_ms + self._api.recv_window_ms + self._waits.late_ms
@@ -186,7 +181,7 @@ class Placements:
             stream = "from the stream, which was up all the time"
         else:
             await self._resync()
-            stream = "from the open orders and trades asked for since the stream was cut"
+            stream = "from the open orders and trades that the stream, which was not up all the time, may have missed"
         missing = placement.missing
         # Of a list that is over a leg may be known no longer: one that was cancelled before it did anything.
         is_gone = all(order.is_cancelled for order in missing) or any(order.is_over for order in placement.orders)
@@ -229,3 +224,5 @@ async def send_once(api: SpotApi, intent: Intent, waits: OrderTimes) -> Outcome:
             return await api.send(intent)
     except TimeoutError:
         return Unknown(f"no answer within {most_s:g} s")
+    except ExchangeError as error:  # it may have been sent
+        return Unknown(str(error))

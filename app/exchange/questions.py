@@ -38,7 +38,7 @@ class Questions:
             except ExchangeError as fault:
                 failures += 1
                 error, wait_s = str(fault), self.wait_s(failures)
-            self._lines.say(what, f"orders: {what}: {error}; asking again in {wait_s:.0f} s")
+            self._lines.say(what, f"orders: {what}: {error}; asking again in {wait_s:.1f} s")
             await asyncio.sleep(wait_s)
 
     def wait_s(self, failures: int) -> float:
