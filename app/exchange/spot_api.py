@@ -185,7 +185,9 @@ class BinanceSpotApi:
             return _not_done(changed)
         try:
             orders = self._reader.answered(changed.answer.content)
-            if not intent.is_list and intent.client_id not in [one.client_id for one in orders]:
+            # A list's legs have its id but for the last letter.
+            ours = intent.client_id[:-1] if intent.is_list else intent.client_id
+            if not any(one.client_id.startswith(ours) for one in orders):
                 raise ValueError("an answer about another order")
         except UNREADABLE:
             return Unknown("an answer that cannot be read", changed.sent_ms)
