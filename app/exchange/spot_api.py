@@ -14,6 +14,7 @@ from app.exchange.account_requests import AccountRequests, Changed, CodedRefusal
 from app.exchange.answers import NO_SUCH_ORDER, Verdict
 from app.exchange.exchange_rules import TRADING, ExchangeRules, SymbolRules, read_rules, read_symbol
 from app.exchange.hosts import BINANCE, socket_api_url
+from app.exchange.key_rights import KeyRights, key_rights
 from app.exchange.keys import Keys
 from app.exchange.limiter import RateLimiter
 from app.exchange.open_orders import OpenOrders
@@ -146,6 +147,10 @@ class BinanceSpotApi:
             self._requests.limiter.note_limit(rules.weight_a_minute)
         gone = [symbol for symbol in self._symbols if symbol not in rules.symbols]
         return [*gone, *(symbol for symbol, one in rules.symbols.items() if one.status != TRADING)]
+
+    async def key_rights(self) -> KeyRights:
+        """What the key may do; see key_rights.py."""
+        return await key_rights(self._requests)
 
     async def listen(self, on_heard: Callable[[Heard], None], on_link: Callable[[bool, str], None]) -> None:
         """The user data stream, for ever."""

@@ -172,7 +172,8 @@ async def test_a_quiet_account_with_pongs_stays_linked(server: SignedExchange) -
     "frame",
     [
         "", "{", "[1]", "5", "null", b"\x00\xff", "[" * 100_000, '{"event": null}',
-        '{"event": {"e": "executionReport"}}', '{"subscriptionId": 0}', event({**FILL, "l": "NaN"}), event({**FILL, "t": 1.5}),
+        '{"event": {"e": "executionReport"}}', '{"subscriptionId": 0}',
+        event({**FILL, "l": "NaN"}), event({**FILL, "t": 1.5}),
         event({**FILL, "X": "LIKE_NEW"}),
     ],
 )  # fmt: skip
