@@ -11,6 +11,7 @@ import numpy as np
 
 from app.candles.market_data import Market
 from app.candles.month_file import CandleColumns
+from app.testnet.amounts import plus
 from app.testnet.market import FileSource, Series
 from app.testnet.spot import SpotMarket
 from app.testnet.spot_exchange import Reply, SpotExchange
@@ -74,8 +75,10 @@ class Venue:
         self._hear()
         return self
 
-    def send(self, method: str, path: str, arrives_ms: int | None = None, **params: object) -> Reply:
-        """One request."""
+    def send(self, method: str, path: str, **params: object) -> Reply:
+        """One request; with `arrives_ms` one that is held for a while."""
+        arrives_ms = params.pop("arrives_ms", None)
+        assert arrives_ms is None or isinstance(arrives_ms, int)
         sent = {name: str(value) for name, value in params.items()}
         reply = self.exchange.request(ME, method, path, sent, self.now_ms, arrives_ms)
         self._hear()
@@ -148,5 +151,6 @@ def oco_params(quantity: float, stop: float, target: float) -> dict[str, object]
 def totals(venue: Venue) -> dict[str, Decimal]:
     """Free and locked of each asset, exact."""
     return {
-        asset: one["free"] + one["locked"] for asset, one in venue.exchange.ledger(ME)["balances"].items()
+        asset: plus(Decimal(one["free"]), Decimal(one["locked"]))
+        for asset, one in venue.exchange.ledger(ME)["balances"].items()
     }

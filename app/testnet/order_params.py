@@ -31,6 +31,7 @@ KNOWN: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "order"): _ORDER,
     ("POST", "order/test"): (*_ORDER, "computeCommissionRates"),
     ("DELETE", "order"): ("symbol", "orderId", "origClientOrderId", "newClientOrderId", "cancelRestrictions"),
+    ("DELETE", "openOrders"): ("symbol",),
     ("GET", "order"): ("symbol", "orderId", "origClientOrderId"),
     ("POST", "order/cancelReplace"): (
         *_ORDER, "cancelReplaceMode", "cancelNewClientOrderId", "cancelOrigClientOrderId", "cancelOrderId",

@@ -69,6 +69,15 @@ class OrderRequests:
         cancel_id = client_id(params, "newClientOrderId", self.generate)
         return 200, self._cancelled(account, order, cancel_id, now_ms)
 
+    def cancel_all(self, account: TradingAccount, params: Params, now_ms: int) -> Answer:
+        """DELETE openOrders: all of a symbol."""
+        symbol = self.symbols.known(text(params, "symbol"))
+        groups = account.open_groups(symbol)
+        if not groups:
+            raise Refused(-2011, UNKNOWN_ORDER)
+        self._check_may_cancel(symbol)
+        return 200, [self._cancelled(account, one.open_orders[0], self.generate(), now_ms) for one in groups]
+
     def place_oco(self, account: TradingAccount, params: Params, now_ms: int) -> Answer:
         """POST orderList/oco."""
         name, rules = self._open_symbol(params)

@@ -32,9 +32,18 @@ class RulesMatching:
         self._candles, self._slippage_rate, self._variants = candles, slippage_rate, variants
         self._on_touch = limit_fill == "touch"
         self._inside: dict[tuple[str, str], tuple[int, int]] = {}  # account, symbol: candle's open, time of the fill
+        self._filled_inside: dict[str, tuple[int, float]] = {}  # symbol: candle's open, price
 
     def reference(self, symbol: str, now_ms: int) -> float | None:
-        """The open of the candle that a market order would fill in; after the last candle, its close."""
+        """The open of the candle that forms; once something was filled inside it, where that was."""
+        length_ms = self._candles.length_ms(symbol)
+        filled = self._filled_inside.get(symbol)
+        if filled is not None and filled[0] == now_ms - now_ms % length_ms:
+            return filled[1]
+        return self._market_price(symbol, now_ms)
+
+    def _market_price(self, symbol: str, now_ms: int) -> float | None:
+        """The open of the candle that a market order fills in; after the last candle, its close."""
         candle = self._candles.next_traded(symbol, now_ms)
         if candle is not None:
             return candle.open
@@ -44,7 +53,7 @@ class RulesMatching:
     def takes(self, symbol: str, order: Order, now_ms: int) -> list[Part]:
         """A market order all of it; a limit order only while a candle with trades forms that opened at its price."""
         if not order.has_limit:
-            last = self.reference(symbol, now_ms)
+            last = self._market_price(symbol, now_ms)
             return [] if last is None else [(self._slipped(order, last), order.left)]
         candle = self._candles.at(symbol, now_ms)
         if candle is None or candle.volume <= 0:
@@ -93,6 +102,7 @@ class RulesMatching:
             if found is not None:
                 if found.is_maker and found.order.side == "BUY":
                     self._inside[group.account, symbol] = (candle.open_time_ms, at_ms)
+                    self._filled_inside[symbol] = (candle.open_time_ms, float(found.order.price))
                 return [found]
         return []
 

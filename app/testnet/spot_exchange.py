@@ -5,14 +5,13 @@ It is pure: it is told the time with each call, draws nothing but from its seed,
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from app.errors import ConfigError
 from app.testnet import order_payloads as payloads
 from app.testnet.account_queries import AccountQueries
-from app.testnet.amounts import exact
+from app.testnet.amounts import exact, text_of
 from app.testnet.book_matching import Book, BookMatching
 from app.testnet.commissions import Commissions, Fees
 from app.testnet.exchange_variants import Variants
@@ -203,15 +202,20 @@ class SpotExchange:
 
     def ledger(self, account: str) -> dict[str, Any]:
         """For tests: `orders`, `order_lists`, `trades` (as the endpoints show them), `balances` and `adjustments`,
-        every one ever, with its times.
+        every one ever, with its times; amounts are texts and exact.
         """
         held = self._account(account)
         return {
             "orders": [payloads.queried(one, held.groups[one.order_id]) for one in held.orders.values()],
             "order_lists": [payloads.listed(one) for one in held.lists.values()],
             "trades": [payloads.traded(one) for one in held.trades],
-            "balances": {name: asdict(one) for name, one in sorted(held.balances.items())},
-            "adjustments": list(held.adjustments),
+            "balances": {
+                name: {"free": text_of(one.free), "locked": text_of(one.locked)}
+                for name, one in sorted(held.balances.items())
+            },
+            "adjustments": [
+                {"time": time_ms, "asset": asset, "amount": str(amount)} for time_ms, asset, amount in held.adjustments
+            ],
         }
 
     def _change(
@@ -222,8 +226,9 @@ class SpotExchange:
         requests = self._requests
         handler = {
             ("POST", "order"): requests.place, ("POST", "order/test"): requests.test,
-            ("DELETE", "order"): requests.cancel, ("POST", "order/cancelReplace"): requests.cancel_replace,
-            ("POST", "orderList/oco"): requests.place_oco, ("DELETE", "orderList"): requests.cancel_list,
+            ("POST", "order/cancelReplace"): requests.cancel_replace, ("POST", "orderList/oco"): requests.place_oco,
+            ("DELETE", "order"): requests.cancel, ("DELETE", "openOrders"): requests.cancel_all,
+            ("DELETE", "orderList"): requests.cancel_list,
         }[method, path]  # fmt: skip
         return handler(account, params, now_ms)
 

@@ -193,6 +193,9 @@ class ExchangeRules:
             raise filter_failure("EXCHANGE_MAX_NUM_ORDER_LISTS")
 
 
+NO_EXCHANGE_RULES = ExchangeRules()
+
+
 def rules_of(market: Market) -> SymbolRules:
     """The filters that a source's market data stands for."""
     return replace(
