@@ -133,12 +133,12 @@ class AccountWatch:
                 self.snapshot_ms, self._snapshot_s = snapshot.time_ms, times.monotonic_s()
                 self._seen = [(time_ms, seen) for time_ms, seen in self._seen if time_ms >= snapshot.time_ms]
                 return
-            await asyncio.sleep(self._waits.gap_s)
+            await asyncio.sleep(self._waits.gap_s * 2.0 ** (tries - 1))
         self._wants_snapshot = True
         self._lines.say("snapshot", "orders: the account did not stand still long enough for a snapshot; later again")
 
     async def _undisturbed(self, *, is_last: bool) -> AccountSnapshot | None:
-        """The account, if nothing happened while it was asked for, and its history has all that was heard."""
+        """The account, if nothing happened while it was asked for, no order is unresolved, and all answers agree."""
         ask, executions = self._questions.ask, self._executions
         news = executions.news
         time_ms = await executions.server_ms()
@@ -149,10 +149,11 @@ class AccountWatch:
         for symbol in self._symbols:
             await self.trades(symbol)
         ours, foreign = self._sorted_by_owner(reports)
-        is_agreed = ours == sorted(order.client_id for order in executions.orders.open()) and all(
-            trade.time_ms >= time_ms for trade in executions.unconfirmed.values()
-        )
-        if executions.news != news or not (is_agreed or is_last):
+        orders = executions.orders
+        is_resolved = all(order.state is not None for order in orders.doubtful())
+        is_still = executions.news == news and not executions.is_history_behind(time_ms, self._waits.late_ms)
+        is_agreed = ours == sorted(order.client_id for order in orders.open())
+        if not is_still or not is_resolved or not (is_agreed or is_last):
             return None
         since_ms = self._since_ms if self.snapshot_ms is None else self.snapshot_ms
         return AccountSnapshot(
