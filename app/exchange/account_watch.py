@@ -69,8 +69,8 @@ class AccountWatch:
                     await (self.trades(symbol) if is_first else self.trades_since(symbol, self._since_ms))
                 wait_s = min(2.0 * wait_s, self._waits.poll_s)
 
-    async def resync(self) -> None:
-        """All that a stream would have told: open orders, those that are so no longer, trades."""
+    async def resync(self) -> Sequence[OrderReport]:
+        """All that a stream would have told: open orders, which are given back, those that are so no longer, trades."""
         believed = self._executions.orders.doubtful()
         reports = await self._questions.ask("open orders", self._api.open_orders)
         await self._executions.hear(reports, "among the open orders")
@@ -85,6 +85,7 @@ class AccountWatch:
                 self._lines.say("lost", f"orders: {order.client_id} was open, and the exchange knows it no longer")
         for symbol in sorted({*self._symbols, *(order.symbol for order in believed)}):
             await self.trades(symbol)
+        return reports
 
     async def trades(self, symbol: str) -> None:
         """From the newest of the history on, page for page."""
@@ -143,11 +144,8 @@ class AccountWatch:
         news = executions.news
         time_ms = await executions.server_ms()
         balances = await ask("balances", self._api.balances)
-        reports = await ask("open orders", self._api.open_orders)
         not_trading = await ask("symbols that are not trading", self._api.not_trading)
-        await executions.hear(reports, "among the open orders")
-        for symbol in self._symbols:
-            await self.trades(symbol)
+        reports = await self.resync()
         ours, foreign = self._sorted_by_owner(reports)
         orders = executions.orders
         is_resolved = all(order.state is not None for order in orders.doubtful())
