@@ -87,6 +87,12 @@ class Executions:
             pass
         return is_true()
 
+    def is_history_behind(self, time_ms: int, late_ms: int) -> bool:
+        """Whether trades of before `time_ms` were heard of that the history lacks, and may show yet."""
+        late_s = late_ms / 1000.0
+        is_young = any(time_ms - late_ms < trade.time_ms < time_ms for trade in self.unconfirmed.values())
+        return is_young or any(since_s > times.monotonic_s() - late_s for since_s in self.orders.lacking_since())
+
     async def server_ms(self) -> int:
         """The exchange's time, asked now."""
         server_ms = await self._questions.ask("the exchange's time", self._api.server_time_ms)
