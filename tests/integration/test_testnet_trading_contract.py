@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.testnet.server import Testnet
-from tests.integration.test_testnet_contract import RECORDED, kind
+from tests.integration.test_testnet_contract import RECORDED, shape
 from tests.trading_nets import ask, buy, rest_limit, socket_of, trading_net
 
 PLACED = {
@@ -43,11 +43,7 @@ OCO = {
 }  # fmt: skip
 
 
-def shape(value: dict[str, Any]) -> dict[str, str]:
-    return {name: kind(one) for name, one in value.items()}
-
-
-def lacks(ours: dict[str, Any], recorded: dict[str, Any]) -> dict[str, str]:
+def lacks(ours: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
     """What a recorded answer has and ours has not, or of another kind."""
     mine = shape(ours)
     return {name: what for name, what in shape(recorded).items() if mine.get(name) != what}
