@@ -16,6 +16,7 @@ SIGNED_WEIGHTS = {
     ("GET", "orderList"): 4, ("GET", "openOrderList"): 6, ("GET", "openOrders"): 6, ("DELETE", "openOrders"): 1,
     ("GET", "allOrders"): 20, ("GET", "myTrades"): 20, ("GET", "account"): 20, ("GET", "account/commission"): 20,
     ("GET", "rateLimit/order"): 40, ("GET", "sapi/v1/account/apiRestrictions"): 1,
+    ("GET", "sapi/v1/capital/config/getall"): 10,
 }  # fmt: skip
 SIGNED_PATHS = tuple(dict.fromkeys(path for _, path in SIGNED_WEIGHTS))
 WINDOW_S = 60.0
