@@ -134,3 +134,36 @@ async def test_a_cancelled_send_leaves_no_task(server: SignedExchange) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await api.close()
+
+
+async def test_an_order_does_not_wait_for_a_clock_that_is_only_old(
+    server: SignedExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers["POST order"] = [Said(full("tag1-1-7-e"))]
+    api = server.api()
+    await api.balances()
+    # As at a real exchange, whose pace is known; the clock was last asked ten minutes ago.
+    clock = api._requests.clock
+    monkeypatch.setattr(clock, "_has_own_pace", False)
+    monkeypatch.setattr(clock, "_noted_s", clock._noted_s - 600.0)
+    asked = len(server.of("GET", "time"))
+    assert isinstance(await api.send(BUY), Accepted)
+    assert len(server.of("GET", "time")) == asked
+    await api.balances()
+    assert len(server.of("GET", "time")) == asked + 1, "a question asks for it"
+    await api.close()
+
+
+async def test_a_clock_that_is_refused_is_asked_before_every_waiting_question(server: SignedExchange) -> None:
+    server.answers["POST order"] = [error(-1021), Said(full("tag1-1-7-e"))]
+    api = server.api()
+    await api.balances()
+    questions = [asyncio.create_task(api.open_orders()) for _ in range(8)]  # of several seconds
+    await asyncio.sleep(0.01)
+    assert isinstance(await api.send(BUY), Refused)
+    assert isinstance(await api.send(BUY), Accepted)
+    assert not all(task.done() for task in questions)
+    for task in questions:
+        task.cancel()
+    await asyncio.gather(*questions, return_exceptions=True)
+    await api.close()
