@@ -120,7 +120,8 @@ class Socket:
 
 
 @asynccontextmanager
-async def socket_of(net: Testnet, query: str = "") -> AsyncIterator[Socket]:
+async def socket_of(net: Testnet, query: str = "", *, autoping: bool = True) -> AsyncIterator[Socket]:
     """A connection to /ws-api/v3."""
-    async with aiohttp.ClientSession() as session, session.ws_connect(f"{net.url}/ws-api/v3{query}") as socket:
+    url = f"{net.url}/ws-api/v3{query}"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, autoping=autoping) as socket:
         yield Socket(net, socket)

@@ -43,7 +43,7 @@ class RestApi:
         trading: Trading | None = None,
     ) -> None:
         self._market, self._pages, self._clock, self._desk = market, pages, clock, desk
-        self._responses = Responses(market, pages, weights.limit)
+        self._responses = Responses(market, pages, weights.limit, None if trading is None else trading.engine)
         self._weights, self._log, self._stopping = weights, log, stopping
         self._trading = trading
 

@@ -23,25 +23,22 @@ async def test_a_connection_lasts_a_day_of_the_exchanges_time() -> None:
 async def test_who_does_not_answer_pings_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket_api, "PING_S", 0.05)
     monkeypatch.setattr(socket_api, "PONG_MAX_S", 0.6)
-    async with trading_net() as net, aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{net.url}/ws-api/v3", autoping=False) as deaf:
-            kinds = set()
-            async with asyncio.timeout(10):
-                while not deaf.closed:
-                    kinds.add((await deaf.receive()).type)
-            assert aiohttp.WSMsgType.PING in kinds
-        async with session.ws_connect(f"{net.url}/ws-api/v3") as good:
+    async with trading_net() as net:
+        async with socket_of(net, autoping=False) as deaf:
+            assert (await deaf.socket.receive(timeout=10)).type is aiohttp.WSMsgType.PING
+            assert await deaf.is_cut()
+        async with socket_of(net) as good:
             with pytest.raises(TimeoutError):
-                await good.receive(timeout=1.2)
-            assert not good.closed
+                async with asyncio.timeout(1.2):  # the client answers the pings in there
+                    await good.socket.receive()
+            assert not good.socket.closed
 
 
 async def test_a_ping_of_the_client_has_its_pong() -> None:
-    async with trading_net() as net, aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{net.url}/ws-api/v3", autoping=False) as socket:
-            await socket.ping(b"one")
-            message = await socket.receive(timeout=5)
-            assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, b"one")
+    async with trading_net() as net, socket_of(net, autoping=False) as client:
+        await client.socket.ping(b"one")
+        message = await client.socket.receive(timeout=5)
+        assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, b"one")
 
 
 async def test_a_held_request_holds_up_no_other_and_outlives_its_connection() -> None:
