@@ -75,8 +75,8 @@ class AccountRequests:
 
     async def ask(self, path: str, params: Mapping[str, str] | None = None, *, section: str = "private") -> Any:
         """A signed question's answer. Raises UnavailableError, RateLimitError or RefusedError."""
-        await self._measure_if_old()
         async with self.limiter.request(self._weight(path)):
+            await self._measure_if_old()  # after the wait for a start, which may be long
             stamped = self._stamped(params or {})
             answer = await self._answer(self.rest.send("GET", path, stamped, section=section))
         return self._content(answer, path)

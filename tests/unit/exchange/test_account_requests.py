@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from app.errors import BlockedError, RateLimitError, RefusedError, UnavailableError
+from app.exchange.limiter import RateLimiter
 from app.exchange.order_reports import Accepted, Refused
 from app.models.intents import Cancel, PlaceOrder
-from tests.signed_exchange import BTC, Said, SignedExchange, error, full
+from tests.signed_exchange import BTC, Asked, Said, SignedExchange, error, full
 
 BUY = PlaceOrder("tag1-1-7-e", 7, BTC, True, 1.0, 0)
 CLOSE = PlaceOrder("tag1-1-7-c", 7, BTC, False, 1.0, 0)
@@ -167,3 +169,29 @@ async def test_a_clock_that_is_refused_is_asked_before_every_waiting_question(se
         task.cancel()
     await asyncio.gather(*questions, return_exceptions=True)
     await api.close()
+
+
+async def test_the_clock_is_asked_after_the_wait_for_a_start(
+    server: SignedExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it, a stamp could be carried over seconds of waiting, and be out of its window at a testnet's pace."""
+    order: list[str] = []
+    limiter = RateLimiter(None)
+    begin = limiter.request
+
+    @asynccontextmanager
+    async def starting(weight: int = 1) -> AsyncIterator[None]:
+        order.append("waited")
+        async with begin(weight):
+            yield
+
+    def asked(_: Asked) -> Said:
+        order.append("asked")
+        return Said({"serverTime": server.now_ms()})
+
+    monkeypatch.setattr(limiter, "request", starting)
+    server.answers["GET time"] = [asked]
+    api = server.api(limiter=limiter)
+    await api.open_orders()
+    await api.close()
+    assert order[:2] == ["waited", "asked"]
