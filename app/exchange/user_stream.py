@@ -78,13 +78,13 @@ class UserStream:
             if self._is_up:
                 self._is_up = False
                 on_link(False, why)
-            self._lines.say("link", f"user data stream: {why}; dialling again")
+            else:
+                self._lines.say("link", f"user data stream: {why}; dialling again")
             if not (at_once and failures == 1):
                 await self._sleep(max(wait_s, jittered_s(failures, _BASE_S, _LONGEST_S)))
 
     async def _listen(self, take: Take, on_link: OnLink) -> None:
         """Dials, subscribes and hears, until the link is gone."""
-        await self._requests.ready_clock()
         async with self._requests.limiter.request(_WEIGHT):
             socket = await self._dial()
         try:
@@ -119,6 +119,7 @@ class UserStream:
 
     async def _subscribe(self, socket: Any, take: Take) -> None:
         """Until it is answered; an event may come before the answer."""
+        await self._requests.ready_clock()
         params = self._requests.rest.socket_params(self._requests.stamp())
         request = {"id": 1, "method": "userDataStream.subscribe.signature", "params": params}
         why = ""

@@ -17,12 +17,12 @@ from aiohttp import web
 from app.errors import OnetapeError
 from app.exchange.account_requests import AccountRequests
 from app.exchange.limiter import RateLimiter
-from app.models.intents import Cancel, PlaceOco, PlaceOrder
+from app.models.intents import Cancel, Intent, PlaceOco, PlaceOrder
 from tests.signed_exchange import BTC, KEY, SECRET, Asked, Said, SignedExchange, full, report, row
 
 UID = 354_937_868
 ROUNDS = 120
-INTENTS = [
+INTENTS: list[Intent] = [
     PlaceOrder("tag1-1-7-e", 7, BTC, True, 1.0, 0),
     PlaceOco("tag1-1-7-l", "tag1-1-7-t", "tag1-1-7-s", 7, BTC, 1.0, 60_000.0, 50_000.0, 0),
     Cancel("tag1-1-7-e", 7, BTC, 0),
@@ -89,7 +89,8 @@ async def test_nothing_that_is_said_has_a_secret(
     monkeypatch.setattr(
         "app.exchange.limiter.RateLimiter.pause_for", lambda *_: None
     )  # or nothing would be asked any more
-    spite, said, rng = Spite(seed), [], Random(seed)
+    spite, rng = Spite(seed), Random(seed)
+    said: list[str] = []
     async with SignedExchange() as server:
         server.on_socket = spite.stream
         api = server.api(tell=said.append, answer_s=0.2, limiter=RateLimiter(None))
