@@ -6,6 +6,8 @@ A state is said once. A fill is said as often as it is heard: its id names it, a
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
+
 from app import times
 from app.exchange.fee_prices import FeePrices
 from app.exchange.known_orders import KnownOrder, KnownOrders
@@ -105,7 +107,8 @@ class Executions:
         report = await self._questions.ask("an order by its id", lambda: self._api.order(symbol, client_id))
         if report is None and number is not None:
             report = await self._by_number(symbol, number)
-        return report
+        # A cancelled order may be shown with the id of its cancellation.
+        return None if report is None else msgspec.structs.replace(report, client_id=client_id)
 
     def _by_number(self, symbol: str, number: int) -> Awaitable[OrderReport | None]:
         return self._questions.ask(
