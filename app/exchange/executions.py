@@ -1,6 +1,7 @@
 """What is heard of orders, whatever carried it, as `Execution` events: ours only, in one order, each with its evidence.
 
-A state is said once. A fill is said as often as it is heard: its id names it, and the broker counts it once.
+A state is said once. A fill is said as often as the exchange tells it by itself, and its id names it, so that the broker
+counts it once; the trade history adds what was not said yet.
 """
 
 import asyncio
@@ -131,12 +132,14 @@ class Executions:
             return
         self.time.note(trade.time_ms)
         order.exchange_id, order.is_dead = trade.exchange_id, False
-        key = trade.symbol, trade.trade_id
-        if trade.trade_id not in order.traded:
+        key, is_news = (trade.symbol, trade.trade_id), trade.trade_id not in order.traded
+        if is_news:
             self.news += 1
             self.unconfirmed[key] = trade
         if why.startswith(FROM_HISTORY):
             self.unconfirmed.pop(key, None)
+            if not is_news:
+                return
         order.traded[trade.trade_id] = trade.quantity
         self.orders.weigh(order)
         self._put(
