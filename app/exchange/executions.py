@@ -1,7 +1,7 @@
 """What is heard of orders, whatever carried it, as `Execution` events: ours only, in one order, each with its evidence.
 
-A state is said once. A fill is said as often as the exchange tells it by itself, and its id names it, so that the broker
-counts it once; the trade history adds what was not said yet.
+A state is said once. A fill is said as often as the exchange tells it by itself: its id names it, and the broker counts
+it once. The trade history adds what was not said yet.
 """
 
 import asyncio

@@ -14,9 +14,9 @@ from app import times
 from app.errors import ConfigError
 from app.exchange.adapter import BINANCE, exchange_urls
 from app.exchange.binance_fixes import binance_class, refusal_of, retry_after_s
+from app.exchange.repeated_lines import RepeatedLines
 from app.exchange.retries import Tell, jittered_s, refusal_wait_s
 from app.exchange.stream_client import close, hang_up, stream_class
-from app.exchange.repeated_lines import RepeatedLines
 from app.models.market import Candle
 from app.times import TIME_MAX_MS, timeframe_ms
 
