@@ -25,12 +25,11 @@ def wanted_brackets(position: Position, instrument: Instrument) -> dict[float, B
     """
     left, carried = instrument.round_quantity(position.quantity), 0.0
     brackets: list[Bracket] = []
-    least = max(instrument.min_quantity, instrument.quantity_step)
     targets = [(leg.price, leg.quantity, Reason.PARTIAL_TARGET) for leg in position.legs]
     for target, asked, reason in [*targets, (position.target, left, Reason.TAKE_PROFIT)]:
         is_last = reason is Reason.TAKE_PROFIT
         quantity = left if is_last else min(left, instrument.round_quantity(asked + carried))
-        if quantity < least or quantity * position.stop < instrument.min_notional:
+        if not instrument.is_enough(quantity, position.stop):
             carried = 0.0 if is_last else quantity
             if is_last and quantity > 0.0 and brackets:
                 brackets[-1].quantity = instrument.round_quantity(brackets[-1].quantity + quantity)

@@ -33,7 +33,6 @@ from app.trading.reconciliation import Reconciliation, ReconciliationMemory
 from app.trading.risk import RiskOutput
 
 _TRIGGERS, _MATCHES = "trigger immediately", "immediately match"  # why an OCO is refused, in the exchange's words
-_PASSING = (-1003, -1008, -1015, -1016)  # limits and maintenance: refused now, and maybe not later
 
 
 class OrderLimits(msgspec.Struct, frozen=True):
@@ -232,25 +231,27 @@ class ExchangeBroker:
         if execution.code == NOT_THERE:
             return None
         self._refusals += 1
-        if execution.code in _PASSING or "market is closed" in execution.why.lower():
+        if record.close is not None or (record.entry is None and execution.is_passing):
             self.lines.refused_ms[line] = self.lines.now_ms
-        elif isinstance(record.intent, PlaceOco) and record.cancel is None:
+        elif record.entry is None and record.cancel is None:
             self._close_what_cannot_be_protected(record, execution.why.lower())
-        elif record.close is not None:
-            self.lines.refused_ms[line] = self.lines.now_ms
-        if self._refusals == self._limits.refusals_in_a_row:
-            return f"{self._refusals} orders in a row were refused, the last: {execution.why}"
-        return None
+        if self._refusals < self._limits.refusals_in_a_row:
+            return None
+        refusals, self._refusals = self._refusals, 0  # once resumed, a new row begins
+        return f"{refusals} orders in a row were refused, the last: {execution.why}"
 
     def _close_what_cannot_be_protected(self, record: OrderRecord, why: str) -> None:
-        if record.line not in self._account.positions:
+        position = self._account.positions.get(record.line)
+        if position is None or self.lines.stop_place(position) is StopPlace.EXCHANGE:
             return
-        reason = Reason.UNPROTECTED
         if _TRIGGERS in why:
-            reason = record.stop_reason
-        elif _MATCHES in why:
-            reason = Reason.TAKE_PROFIT
-        self.lines.close(record.line, reason)
+            self.lines.close(record.line, record.stop_reason)
+        elif _MATCHES not in why:
+            self.lines.close(record.line, Reason.UNPROTECTED)
+        elif record.target_reason is Reason.PARTIAL_TARGET:
+            self.lines.sell_leg(position, min(record.intent.quantity, position.quantity))
+        else:
+            self.lines.close(record.line, Reason.TAKE_PROFIT)
 
     def _fill(self, record: OrderRecord, execution: Execution, *, was_over: bool) -> str | None:
         """A fill into the ledger; why entries must halt, if it should not have been."""

@@ -87,6 +87,12 @@ class OrderRecord(msgspec.Struct):
         return stop.state in _OVER and target.state not in _OVER and self.remaining > 0.0
 
     @property
+    def has_triggered(self) -> bool:
+        """An OCO whose target has ended although its stop has not: what is left of it is a sale under way."""
+        stop, target = self.legs[STOP], self.legs[TARGET]
+        return stop.state not in _OVER and target.state in _OVER and self.remaining > 0.0 and self.cancel is None
+
+    @property
     def state(self) -> OrderState:
         """Of an entry or a sale; of an OCO, that of its target."""
         return next(iter(self.legs.values())).state
@@ -158,6 +164,10 @@ class OrderBook:
     def brackets(self, line: Line) -> list[OrderRecord]:
         """The line's OCOs that are not over."""
         return [record for record in self.of(line) if isinstance(record.intent, PlaceOco)]
+
+    def to_be_sold(self, line: Line) -> float:
+        """What the line's OCOs and sales may still sell."""
+        return sum(record.remaining for record in self.of(line) if record.entry is None)
 
     def intents(self) -> list[Intent]:
         """All that is not over as it was asked for, cancellations after what they cancel."""
