@@ -51,7 +51,12 @@ class Books:
     """A runtime over an exchange broker, and all that it said."""
 
     def __init__(
-        self, instrument: Instrument, limits: OrderLimits, answers: dict[Line, Signal], ids: Sequence[str], flattens: bool
+        self,
+        instrument: Instrument,
+        limits: OrderLimits,
+        answers: dict[Line, Signal],
+        ids: Sequence[str],
+        flattens: bool,
     ) -> None:
         self.fills, self.decisions = list[Fill](), list[Decision]()
         self.account = Account(BALANCE, lines_of(dict.fromkeys(ids, (A, B)), (A, B)))
@@ -142,7 +147,9 @@ class Scene:
         high = max(opened, close) if high is None else high
         slot_ms = self.time_ms // MINUTE_MS * MINUTE_MS
         self.time_ms = slot_ms + MINUTE_MS
-        return self.handle(Slice(self.time_ms, (Candle(symbol, "1m", slot_ms, opened, high, low, close, volume),), False))
+        return self.handle(
+            Slice(self.time_ms, (Candle(symbol, "1m", slot_ms, opened, high, low, close, volume),), False)
+        )
 
     def want(self, signal: Signal, line: Line = LINE_A, close: float | None = None) -> list[Intent]:
         """The strategy's answer for the next candle, and the candle."""

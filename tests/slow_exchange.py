@@ -146,7 +146,13 @@ class SlowExchange:
             return self._tell(
                 [
                     Execution(
-                        order_id, OrderState.REFUSED, time_ms, filled=0.0, why=why, leg=leg, code=code,
+                        order_id,
+                        OrderState.REFUSED,
+                        time_ms,
+                        filled=0.0,
+                        why=why,
+                        leg=leg,
+                        code=code,
                         is_passing=code == -1008,
                     )
                     for leg in legs

@@ -54,7 +54,7 @@ class ExchangeLines:
         if record is None:
             return False
         record.cancel_why = record.cancel_why or why
-        self._cancel(record)
+        self.cancel(record)
         return True
 
     def close(self, line: Line, reason: Reason) -> None:
@@ -73,7 +73,7 @@ class ExchangeLines:
         brackets = self.book.brackets(line)
         if position is None:
             for bracket in brackets:
-                self._cancel(bracket)
+                self.cancel(bracket)
         elif line in self._account.closing:
             self._tend_close(position, self._account.closing[line], brackets)
         elif not self._is_market_entry_open(line):
@@ -91,7 +91,7 @@ class ExchangeLines:
             self.cancel_entry(line, "session_end")
             return
         for bracket in brackets:
-            self._cancel(bracket)
+            self.cancel(bracket)
         if brackets or self.book.close_of(line) is not None or self._must_wait(line):
             return
         instrument = self._ledger.instrument(position.symbol)
@@ -121,14 +121,14 @@ class ExchangeLines:
         line, instrument = position.line, self._ledger.instrument(position.symbol)
         wanted = wanted_brackets(position, instrument)
         resting: dict[float, OrderRecord] = {}
-        for bracket in brackets:
+        for bracket in sorted(brackets, key=lambda one: not one.rests):
             if bracket.cancel is not None or bracket.remaining <= 0.0:
                 continue
             intent = bracket.oco
             fits = intent.stop == position.stop and not bracket.has_lost_its_stop
             asked = wanted.get(intent.target)
             if not fits or asked is None or bracket.remaining > asked.quantity * (1.0 + 1e-9):
-                self._cancel(bracket)
+                self.cancel(bracket)
             else:
                 resting[intent.target] = bracket
                 asked.quantity = instrument.round_quantity(asked.quantity - bracket.remaining)
@@ -143,7 +143,7 @@ class ExchangeLines:
                 free = instrument.round_quantity(free - quantity)
                 self._protect(position, asked, quantity)
             elif joins is not None and quantity > 0.0 and all(one.cancel is None for one in brackets):
-                self._cancel(joins)  # once it is gone, both are placed as one
+                self.cancel(joins)  # once it is gone, both are placed as one
 
     def _protect(self, position: Position, asked: Bracket, quantity: float) -> None:
         order_id = self._account.next_order_id()
@@ -185,7 +185,7 @@ class ExchangeLines:
         self.book.add(record)
         self.outbox.append(record.intent)
 
-    def _cancel(self, record: OrderRecord) -> None:
+    def cancel(self, record: OrderRecord) -> None:
         """Once; whoever sends it goes on until the order has ended. What is filled ends by itself."""
         if record.cancel is None and record.remaining > 0.0:
             intent = record.intent

@@ -7,7 +7,7 @@ from app.models.orders import OrderState
 from app.strategies.base import exit_position, long
 from app.trading.exchange_lines import StopPlace
 from app.trading.instruments import Instrument
-from tests.broker_scenes import A, LINE_A, Scene, cancels, entry_of, ocos, sale_of
+from tests.broker_scenes import LINE_A, A, Scene, cancels, entry_of, ocos, sale_of
 
 S = OrderState
 LONG = long(stop=90.0, target=120.0)
