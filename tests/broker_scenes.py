@@ -3,7 +3,7 @@
 At each event a second runtime goes on from the memory that was kept before it, and must do the same.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -102,7 +102,7 @@ class Scene:
         flattens: bool = True,
     ) -> None:
         self.answers: dict[Line, Signal] = {}
-        self._make = lambda: Books(instrument, limits, dict(self.answers), ids, flattens)
+        self._make: Callable[[], Books] = lambda: Books(instrument, limits, dict(self.answers), ids, flattens)
         self.books = Books(instrument, limits, self.answers, ids, flattens)
         self.time_ms = START_MS
         self._sent: list[Intent] = []

@@ -156,7 +156,7 @@ class SlowExchange:
                         is_passing=code == -1008,
                     )
                     for leg in legs
-                ]  # fmt: skip
+                ]
             )
         self.resting[order_id] = Resting(intent, intent.quantity)
         told = [self._told(order_id, leg, OrderState.ACCEPTED, time_ms) for leg in (TARGET, STOP)]

@@ -21,7 +21,8 @@ class Bracket:
 def wanted_brackets(position: Position, instrument: Instrument) -> dict[float, Bracket]:
     """By target: one for each leg, the last one for all that is left.
 
-    A leg that is too small for an order of its own is left to the next one, and the last to the one before it.
+    A leg that is too small for an order of its own is left to the next one, and the last to the one before it; legs at
+    one price are one.
     """
     left, carried = instrument.round_quantity(position.quantity), 0.0
     brackets: list[Bracket] = []
@@ -36,5 +37,7 @@ def wanted_brackets(position: Position, instrument: Instrument) -> dict[float, B
             continue
         carried = 0.0
         left = instrument.round_quantity(left - quantity)
+        if brackets and brackets[-1].target == target:
+            quantity = instrument.round_quantity(brackets.pop().quantity + quantity)
         brackets.append(Bracket(target, quantity, reason))
     return {one.target: one for one in brackets}

@@ -1,17 +1,17 @@
-"""The exchange broker, scene by scene: what counts as a fill, what halts entries, and what is refused before it is sent."""
+"""The exchange broker, scene by scene: what counts as a fill, what halts entries, and what is never sent."""
 
 import pytest
 
 from app.models.events import Execution, Resume
 from app.models.intents import STOP, TARGET, PlaceOrder
-from app.models.orders import MAIN, OrderState, Refusal, Side
+from app.models.orders import MAIN, Line, OrderState, Refusal, Side
 from app.strategies.base import exit_position, long, short
 from app.times import DAY_MS
 from app.trading.exchange_broker import OrderLimits
 from app.trading.exchange_lines import StopPlace
 from app.trading.instruments import Instrument
 from app.trading.ledger import Dust
-from tests.broker_scenes import BALANCE, LINE_A, LINE_B, A, B, Line, Scene, cancels, entry_of, ocos, sale_of
+from tests.broker_scenes import BALANCE, LINE_A, LINE_B, A, B, Scene, cancels, entry_of, ocos, sale_of
 
 S = OrderState
 LONG = long(stop=90.0, target=120.0)
@@ -97,8 +97,9 @@ def test_what_was_called_refused_and_exists_after_all_is_taken_up_again() -> Non
     order = entry_of(scene.want(long(stop=90.0, target=120.0, limit=99.0, valid_candles=5)))
     scene.tell(order, S.UNKNOWN)
     scene.never_arrived(order)
-    assert scene.books.broker.is_settled
-    assert cancels(scene.accept(order)) == [order.order_id] and scene.halted and not scene.books.broker.is_settled
+    assert not scene.books.broker.book.open
+    assert cancels(scene.accept(order)) == [order.order_id] and scene.halted
+    assert list(scene.books.broker.book.open) == [order.order_id]
     ocos(scene.part(order, 2.0, 99.0))
     scene.tell(order, S.CANCELLED, filled=2.0)
     assert scene.position().quantity == 2.0
