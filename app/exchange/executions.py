@@ -6,6 +6,8 @@ A state is said once. A fill is said as often as it is heard: its id names it, a
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
+
 from app import times
 from app.exchange.fee_prices import FeePrices
 from app.exchange.known_orders import KnownOrder, KnownOrders
@@ -87,6 +89,12 @@ class Executions:
             pass
         return is_true()
 
+    def is_history_behind(self, time_ms: int, late_ms: int) -> bool:
+        """Whether trades of before `time_ms` were heard of that the history lacks, and may show yet."""
+        late_s = late_ms / 1000.0
+        is_young = any(time_ms - late_ms < trade.time_ms < time_ms for trade in self.unconfirmed.values())
+        return is_young or any(since_s > times.monotonic_s() - late_s for since_s in self.orders.lacking_since())
+
     async def server_ms(self) -> int:
         """The exchange's time, asked now."""
         server_ms = await self._questions.ask("the exchange's time", self._api.server_time_ms)
@@ -99,7 +107,8 @@ class Executions:
         report = await self._questions.ask("an order by its id", lambda: self._api.order(symbol, client_id))
         if report is None and number is not None:
             report = await self._by_number(symbol, number)
-        return report
+        # A cancelled order may be shown with the id of its cancellation.
+        return None if report is None else msgspec.structs.replace(report, client_id=client_id)
 
     def _by_number(self, symbol: str, number: int) -> Awaitable[OrderReport | None]:
         return self._questions.ask(
