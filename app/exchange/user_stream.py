@@ -24,7 +24,7 @@ _DIAL_S, _SUBSCRIBED_S, _HANG_UP_S = 10.0, 10.0, 0.5
 _BASE_S, _LONGEST_S = 0.25, 30.0
 _UNREADABLE_IN_A_ROW = 20  # then the link itself is broken
 _WEIGHT = 4  # of a connection and of the subscription
-_SHOWN = 60  # characters of what cannot be read
+_SHOWN, _READ = 60, 20_000  # characters of what the exchange wrote
 _MONEY = ("balanceUpdate", "externalLockUpdate")  # money came or went, or was locked, from outside
 
 Take = Callable[[Mapping[str, Any]], None]
@@ -182,18 +182,21 @@ class UserStream:
             raise _GoneError("the exchange's server shuts down", at_once=True)
         if name in _MONEY and self._tell is not None:
             what = "locked or unlocked" if name == "externalLockUpdate" else "deposited, withdrawn or transferred"
-            self._tell(f"{event.get('d')} {event.get('a')} was {what} by somebody else")
+            self._tell(self._shown(f"{event.get('d')} {event.get('a')}") + f" was {what} by somebody else")
 
     def _skip(self, text: str, error: Exception, on_link: OnLink) -> None:
         self.unreadable += 1
         self._unreadable_in_a_row += 1
-        shown = self._requests.scrubbed(" ".join(text.split()))[:_SHOWN]
+        shown = self._shown(text)
         what = f"an event that cannot be read ({type(error).__name__})"
         self._lines.say("frame", f"user data stream: {what} was skipped: {shown!r}")
         if self._unreadable_in_a_row >= _UNREADABLE_IN_A_ROW:
             raise _GoneError("events that cannot be read, one after the other")
         on_link(False, what)
         on_link(True, "")
+
+    def _shown(self, text: str) -> str:
+        return " ".join(self._requests.scrubbed(text[:_READ]).split())[:_SHOWN]
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-WEIGHTS = {"ping": 1, "time": 1, "exchangeInfo": 10, "klines": 1, "ticker/price": 2, "avgPrice": 2}
+WEIGHTS = {"ping": 1, "time": 1, "exchangeInfo": 10, "klines": 1, "ticker/price": 2, "avgPrice": 2, "executionRules": 2}
 # Signed requests, by method and path, as Binance's documents have them.
 SIGNED_WEIGHTS = {
     ("POST", "order"): 1, ("DELETE", "order"): 1, ("GET", "order"): 4, ("POST", "order/test"): 1,
