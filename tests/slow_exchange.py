@@ -144,7 +144,13 @@ class SlowExchange:
             self.met[why] += 1
             legs = (TARGET, STOP)
             return self._tell(
-                [self._told(order_id, leg, OrderState.REFUSED, time_ms, filled=0.0, code=code, why=why) for leg in legs]
+                [
+                    self._told(
+                        order_id, leg, OrderState.REFUSED, time_ms, filled=0.0, code=code, why=why,
+                        is_passing=code == -1008,
+                    )
+                    for leg in legs
+                ]
             )
         self.resting[order_id] = Resting(intent, intent.quantity)
         told = [self._told(order_id, leg, OrderState.ACCEPTED, time_ms) for leg in (TARGET, STOP)]
@@ -201,9 +207,11 @@ class SlowExchange:
 
     def _told(
         self, order_id: int, leg: str, state: OrderState, time_ms: int, *, filled: float | None = None, code: int = 0,
-        why: str = "",
+        why: str = "", is_passing: bool = False,
     ) -> Execution:  # fmt: skip
-        return Execution(order_id, state, time_ms, filled=filled, leg=leg, code=code, why=why)
+        return Execution(
+            order_id, state, time_ms, filled=filled, leg=leg, code=code, why=why, is_passing=is_passing
+        )
 
     def _tell(self, told: list[Execution], *, in_order: bool = False) -> None:
         if self.random.random() < 0.4 and not in_order:

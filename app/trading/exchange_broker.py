@@ -33,7 +33,6 @@ from app.trading.reconciliation import Reconciliation, ReconciliationMemory
 from app.trading.risk import RiskOutput
 
 _TRIGGERS, _MATCHES = "trigger immediately", "immediately match"  # why an OCO is refused, in the exchange's words
-_PASSING = (-1003, -1008, -1015, -1016)  # limits and maintenance: refused now, and maybe not later
 
 
 class OrderLimits(msgspec.Struct, frozen=True):
@@ -232,7 +231,7 @@ class ExchangeBroker:
         if execution.code == NOT_THERE:
             return None
         self._refusals += 1
-        if execution.code in _PASSING or "market is closed" in execution.why.lower():
+        if execution.is_passing:
             self.lines.refused_ms[line] = self.lines.now_ms
         elif isinstance(record.intent, PlaceOco) and record.cancel is None:
             self._close_what_cannot_be_protected(record, execution.why.lower())

@@ -6,7 +6,6 @@ The rule: nothing here asks the stack what it believes but its ledger, its trade
 import math
 from collections import Counter
 
-
 from app.models.events import Execution
 from app.models.intents import read_client_id
 from app.models.orders import OrderState

@@ -47,7 +47,9 @@ class Line:
 class InProcessExchange:
     """`fate` and `event_fate` are asked for each request and each batch; `moment` hears of each message."""
 
-    def __init__(self, market: SpotMarket, symbols: Sequence[str], balances: Mapping[str, float], **options: Any) -> None:
+    def __init__(
+        self, market: SpotMarket, symbols: Sequence[str], balances: Mapping[str, float], **options: Any
+    ) -> None:
         self.engine = SpotExchange(market, **options)
         self.engine.add_account(ME, balances)
         self.symbols = list(symbols)
@@ -103,7 +105,7 @@ class InProcessExchange:
         """A request on its way, and its answer on the way back."""
         if line.is_dead:
             await self.loop.create_future()
-        if not (call.path in ("time", "exchangeInfo", *PUBLIC)):
+        if call.path not in ("time", "exchangeInfo", *PUBLIC):
             self.moment(f"{call.method} {call.path} leaves")
             if line.is_dead:
                 await self.loop.create_future()
@@ -280,7 +282,8 @@ class InProcessExchange:
 
     def own_orders(self) -> dict[int, str]:
         """The session's orders: client ids by the exchange's number."""
-        return {number: one.client_order_id for number, one in self.account.orders.items() if _is_own(one.client_order_id)}
+        orders = self.account.orders.items()
+        return {number: one.client_order_id for number, one in orders if _is_own(one.client_order_id)}
 
     def _measure(self) -> None:
         account, now_s = self.account, self.loop.time()
@@ -296,14 +299,7 @@ class InProcessExchange:
             self._held[trade.symbol] = self._held.get(trade.symbol, Decimal(0)) + change
         for symbol in self.symbols:
             name = wire_name(symbol)
-            stops = sum(
-                float(order.left)
-                for group in account.resting
-                if group.symbol == name
-                for order in group.orders
-                if order.type in STOP_TYPES and order.status == "NEW" and not order.is_working and _is_own(order.client_order_id)
-            )
-            bare = float(self._held.get(name, 0)) - self.dust(symbol) - stops
+            bare = float(self._held.get(name, 0)) - self.dust(symbol) - self._stops(name)
             price = self.engine._matching.reference(symbol, self.now_ms) or 0.0
             gap = self._open_gaps.get(symbol)
             if bare * price > self.least_worth * 1.02 + 1e-6:
@@ -315,6 +311,12 @@ class InProcessExchange:
                 del self._open_gaps[symbol]
             if gap is not None:
                 gap.ended_s = now_s
+
+    def _stops(self, name: str) -> float:
+        """What the session's stops that rest would sell of a symbol."""
+        resting = [order for group in self.account.resting if group.symbol == name for order in group.open_orders]
+        stops = [one for one in resting if one.type in STOP_TYPES and not one.is_working]
+        return sum(float(one.left) for one in stops if _is_own(one.client_order_id))
 
     def close_gaps(self) -> None:
         """The end: what is bare still is so until now."""

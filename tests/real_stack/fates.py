@@ -98,4 +98,5 @@ def unknown(code: int, status: int, *, executed: bool) -> Fate:
 
 def refused(code: int, words: str, status: int = 400, **headers: str) -> Fate:
     """A definite no."""
-    return Fate(f"refused {code}", executes=False, answer="code", code=code, status=status, words=words, headers=headers)
+    name = f"refused {code}"
+    return Fate(name, executes=False, answer="code", code=code, status=status, words=words, headers=headers)

@@ -28,6 +28,7 @@ from app.testnet.spot import SpotMarket, wire_name
 from app.testnet.wire import exchange_info
 from app.trading.exchange_broker import OrderLimits
 from app.trading.instruments import Instrument
+from app.trading.ledger import Dust
 from tests.candle_columns import MINUTE_MS, START_MS
 from tests.exchange_books import BALANCE, IDS, LIMITS, SYMBOLS, Books, Tossing
 from tests.real_stack.exchange import InProcessExchange, Line
@@ -42,7 +43,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """This process is no more."""
 
 
@@ -51,6 +52,7 @@ class Record:
     """What a tape has of one event: as bytes, its intents, its digest."""
 
     event: bytes
+    at_s: float = 0.0  # of the loop; no process knows it
     intents: tuple[Intent, ...] | None = None
     digest: str | None = None
 
@@ -97,7 +99,7 @@ class RealSession:
         source = LimitedSource({(symbol, "1m"): rows for symbol, rows in self.candles.items()}, MARKET)
         exchange = self.exchange = InProcessExchange(SpotMarket(source), SYMBOLS, self.balances, **self.options)
         exchange.moment = self._moment
-        exchange.dust = lambda symbol: self.books.ledger.dust[symbol].quantity if symbol in self.books.ledger.dust else 0.0
+        exchange.dust = lambda symbol: self.books.ledger.dust.get(symbol, Dust(0.0, 0.0)).quantity
         exchange.least_worth = GRID.min_notional * len(self.ids)
         self.prepare(self)
         beside = self.beside(self)
@@ -144,7 +146,7 @@ class RealSession:
         try:
             done, _ = await asyncio.wait([*running, dead], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if task is not dead and not isinstance(task.exception(), Killed):
+                if task is not dead and not isinstance(task.exception(), KilledError):
                     task.result()
         finally:
             self.line.is_dead = True
@@ -174,7 +176,7 @@ class RealSession:
         """The same inside the process, which ends right there."""
         self._moment(name)
         if self.line.is_dead:
-            raise Killed(name)
+            raise KilledError(name)
 
     async def replayed(self) -> tuple[Books, set[str]]:
         """What a new process knows: the tape. And what of it was never sent, for it never reached the tape."""
@@ -192,10 +194,8 @@ class RealSession:
     async def _feed(self, queue: EventQueue) -> None:
         """Slices as they close; those that this process was not there for come late."""
         number = sum(b'"slice"' in one.event[:30] or b'"marked_slice"' in one.event[:30] for one in self.tape)
-        if any(_encode(self.end) == record.event for record in self.tape):
-            is_ending = True
-        else:
-            is_ending = False
+        end = _encode(self.end)
+        is_ending = any(record.event == end for record in self.tape)
         while True:
             close_ms = START_MS + (number + 2) * MINUTE_MS
             while (wait_ms := close_ms - self.exchange.now_ms) > 0:
@@ -217,7 +217,7 @@ class RealSession:
                     await self._handle(event, books, desk)
 
     async def _handle(self, event: Event, books: Books, desk: OrderDesk) -> None:
-        record = Record(_encode(event))
+        record = Record(_encode(event), asyncio.get_running_loop().time())
         self._at("before an event is on the tape")
         self.tape.append(record)
         self._at("an event is on the tape")
