@@ -93,7 +93,7 @@ def orders_words(orders: OrderSettings) -> str:
         f"{'any size' if notional is None else f'at most {notional:,.8g} an entry'}, "
         f"{'any number' if daily is None else f'{daily:,}'} a day, halt after {orders.refusals_in_a_row} refusals in a "
         f"row; recvWindow {orders.recv_window_ms:,} ms, answers within {orders.answer_s:g} s, reconciled every "
-        f"{orders.reconcile_s:g} s, at most {orders.protection_gap_s:g} s without a stop, {orders.self_trade_prevention}"
+        f"{orders.reconcile_s:g} s, no stop for {orders.protection_gap_s:g} s at most, {orders.self_trade_prevention}"
     )
 
 
