@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import DataError
 from app.models.events import Event
+from app.models.intents import Cancel, Intent, PlaceOco
 from app.models.orders import Decision, Fill
 from app.runs.recorder import LogLengths, RunRecorder
 from app.runs.run_folder import RunFolder
@@ -38,6 +39,8 @@ class RecordedRuntime:
     digest: str = FIRST
     last_seq: int = 0
     undecided: int | None = None  # the tape's last event, where the session broke off before it had decided on it
+    intents: tuple[Intent, ...] = ()  # of the newest event
+    unwritten: bool = False  # those of the undecided event are not on the tape
 
     @classmethod
     def build(
@@ -64,7 +67,8 @@ class RecordedRuntime:
         """One event to its end, its rows to the kernel; the digest."""
         await self.runtime.handle((event,))
         fills, decisions = tuple(self.recorder.new_fills), tuple(self.recorder.decisions)
-        self.digest = digest_of(self.digest, self.runtime, fills, decisions)
+        self.intents = self.runtime.broker.take_intents()
+        self.digest = digest_of(self.digest, self.runtime, fills, decisions, self.intents)
         self.recorder.flush()
         if self.observer is not None:
             self.observer(event, fills, decisions)
@@ -82,8 +86,25 @@ class RecordedRuntime:
             digest = await self.handle(record.event)
             self.last_seq = record.seq
             self.undecided = record.seq if record.digest is None else None
+            self.unwritten = record.digest is None and not record.intents
+            if not self.unwritten and record.intents != self.intents:
+                raise ReplayError(
+                    f"{recorded.folder}: event {record.seq} ({type(record.event).__name__}) led to other orders when it "
+                    f"was recorded ({_told(record.intents)}, now {_told(self.intents)}): the code, or what it uses, has "
+                    "changed"
+                )
             if record.digest is not None and record.digest != digest:
                 raise ReplayError(
                     f"{recorded.folder}: event {record.seq} ({type(record.event).__name__}) was decided on differently "
                     f"when it was recorded ({record.digest}, now {digest}): the code, or what it uses, has changed"
                 )
+
+    def never_sent(self) -> set[str]:
+        """Client ids of orders that the undecided event led to: an order is sent once the digest is on the disk."""
+        placed = [one for one in self.intents if not isinstance(one, Cancel)] if self.undecided is not None else []
+        lists = [one for one in placed if isinstance(one, PlaceOco)]
+        return {one.client_id for one in placed} | {leg for one in lists for leg in (one.target_id, one.stop_id)}
+
+
+def _told(intents: Sequence[Intent]) -> str:
+    return ", ".join(f"{type(one).__name__} {one.client_id}" for one in intents) or "none"
