@@ -1,21 +1,12 @@
-"""What `--mode live` needs to be so before anything is asked of the exchange, and how it names its orders.
+"""What `--mode live` needs to be so before anything is asked of the exchange.
 
 Spot has no shorts and no fill at a close that is past, so what would need them is refused by name.
 """
-
-from typing import NamedTuple
 
 from app.errors import ConfigError
 from app.exchange.adapter import BINANCE
 from app.settings.profile import OrderSettings, Settings
 from app.strategies.loader import LoadedStrategies, LoadedStrategy
-
-
-class OrderNames(NamedTuple):
-    """What the client ids of a session's orders begin with; a plan without is one of the simulator's."""
-
-    tag: str
-    epoch: int
 
 
 def live_settings(settings: Settings, strategies: LoadedStrategies) -> Settings:

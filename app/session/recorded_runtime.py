@@ -53,10 +53,10 @@ class RecordedRuntime:
         recorder = plan.recorder(folder, kept=kept)
         try:
             if state is None:
-                return cls(build_runtime(plan.settings, plan.strategies, recorder), recorder)
+                return cls(build_runtime(plan.settings, plan.strategies, recorder, orders=plan.orders), recorder)
             from app.session.state import restore_totals  # a backtest does without
 
-            runtime = build_runtime(plan.settings, plan.strategies, recorder, state.runtime)
+            runtime = build_runtime(plan.settings, plan.strategies, recorder, state.runtime, orders=plan.orders)
             restore_totals(state.totals, recorder)
             return cls(runtime, recorder, digest=state.digest)
         except BaseException:
