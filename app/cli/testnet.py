@@ -10,16 +10,19 @@ import contextlib
 import signal
 import sys
 from pathlib import Path
+from typing import get_args
 
 from app import times
 from app.candles.cache import CandleCache
 from app.candles.importing import read_candles
 from app.cli.arguments import Parser, symbols_of
 from app.errors import ConfigError
+from app.testnet.api_keys import TEST_ACCOUNT, Account, read_accounts
 from app.testnet.faults import read_faults
 from app.testnet.generator import GeneratorSource
 from app.testnet.market import CacheSource, FileSource, MarketSource
 from app.testnet.server import Faults, Testnet
+from app.testnet.spot_exchange import Fees, Matching
 from app.times import iso_ms, parse_time_ms, timeframe_ms
 
 _PORT_MAX = 65_535
@@ -41,7 +44,19 @@ def testnet_parser(**about: str) -> Parser:
     parser.add_argument(
         "--start", metavar="T", help="its time when it starts (default: the end of the candles; made-up ones: now)"
     )
-    parser.add_argument("--faults", default="none", metavar="none|storm:SEED|FILE", help="what goes wrong, and when")
+    parser.add_argument(
+        "--faults", default="none", metavar="none|storm:SEED|orders-storm:SEED|FILE", help="what goes wrong, and when"
+    )
+    parser.add_argument("--trade", action="store_true", help="trade, with one account of 10,000 USDT and a known key")
+    parser.add_argument("--account", type=Path, metavar="FILE.json", help="trade, with these accounts and keys")
+    parser.add_argument(
+        "--fees", choices=get_args(Fees), default="received", help="the asset fees are taken in (default: received)"
+    )
+    parser.add_argument(
+        "--matching", choices=get_args(Matching), default="rules",
+        help="fill by the rules of a backtest, or against an order book (default: rules)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of that order book (default: 0)")
     parser.add_argument("--no-limit", action="store_true", help="no limit on request weights")
     parser.set_defaults(run=run_testnet)
     return parser
@@ -59,9 +74,14 @@ def run_testnet(args: argparse.Namespace) -> int:
             times.now_ms() if args.generate is not None else max(source.span_ms(one)[1] for one in source.symbols)
         )
     limit = None if args.no_limit else _WEIGHT_LIMIT
+    accounts = _accounts(args)
+    trading = {"fees": args.fees, "matching": args.matching, "seed": args.seed}
 
     async def serve() -> None:
-        net = Testnet(source, start_ms=start_ms, speed=args.speed, faults=faults, weight_limit=limit, port=args.port)
+        net = Testnet(
+            source, start_ms=start_ms, speed=args.speed, faults=faults, weight_limit=limit, port=args.port,
+            accounts=accounts, trading=trading,
+        )  # fmt: skip
         await _serve(net)
 
     with contextlib.suppress(KeyboardInterrupt):
@@ -117,5 +137,12 @@ def _file_source(given: list[str]) -> MarketSource:
     return source
 
 
+def _accounts(args: argparse.Namespace) -> tuple[Account, ...]:
+    if args.account is not None and args.trade:
+        raise ConfigError("--trade has an account of its own: write --trade or --account FILE.json")
+    return read_accounts(args.account) if args.account is not None else (TEST_ACCOUNT,) if args.trade else ()
+
+
 def _faults(text: str) -> Faults:
-    return text if text == "none" or text.startswith("storm:") else read_faults(Path(text))
+    is_file = text != "none" and not text.startswith(("storm:", "orders-storm:"))
+    return read_faults(Path(text)) if is_file else text

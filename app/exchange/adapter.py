@@ -10,18 +10,17 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import Any
-from urllib.parse import urlsplit
 
 from app.candles.market_data import Market
 from app.errors import ConfigError, RateLimitError, RefusedError, UnavailableError
 from app.exchange.binance_fixes import binance_class
+from app.exchange.hosts import BINANCE, ccxt_name, exchange_urls
 from app.times import TIMEFRAMES_MS
 
 _TIMEOUT_MS = 10_000
 _PAGE_CANDLES = 300  # where ccxt does not say how many candles an answer may hold
 _TIME_LEAST_MS, _TIME_MOST_MS = 10**12, 4 * 10**12  # 2001 to 2096: seconds or microseconds are no milliseconds
 _DNS_TRIES, _REFUSED_TRIES = 3, 4  # no network, or nobody listening: seldom over within seconds
-BINANCE = ("binanceus", "binance")
 _SPOT_ONLY = {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}
 
 
@@ -34,18 +33,18 @@ class CandleExchange:
     def __init__(self, exchange: str, url: str | None = None) -> None:
         import ccxt.async_support as ccxt
 
-        if exchange not in ccxt.exchanges:
-            raise ConfigError(f"unknown exchange {exchange!r}{_near(exchange, ccxt.exchanges)}")
+        if exchange not in BINANCE and exchange not in ccxt.exchanges:
+            raise ConfigError(f"unknown exchange {exchange!r}{_near(exchange, [*ccxt.exchanges, *BINANCE])}")
         if url is not None and exchange not in BINANCE:
-            raise ConfigError(f"--exchange-url works for {' and '.join(BINANCE)} only, not for {exchange}")
+            raise ConfigError(f"--exchange-url works for {', '.join(BINANCE)} only, not for {exchange}")
         self.id = exchange
         self.host = url or exchange
         self.on_weight: Callable[[int], None] | None = None
         options: dict[str, Any] = {"timeout": _TIMEOUT_MS, "enableLastJsonResponse": True}
         if exchange in BINANCE:
-            made = binance_class(getattr(ccxt, exchange))
+            made = binance_class(getattr(ccxt, ccxt_name(exchange)))
             # Ours is the one limiter. Spot only: Binance.com's futures are markets of other hosts.
-            options |= {"enableRateLimit": False, "urls": exchange_urls(url), "options": _SPOT_ONLY}
+            options |= {"enableRateLimit": False, "urls": exchange_urls(exchange, url), "options": _SPOT_ONLY}
             self._ccxt = made(options)
             self._ccxt.on_used_weight = self._tell_weight
         else:
@@ -169,35 +168,6 @@ class CandleExchange:
         if "Timeout" in name:
             return UnavailableError(f"{self.host} did not answer within {_TIMEOUT_MS // 1000} s")
         return UnavailableError(f"{self.host}: the connection broke off ({_short(cause) or name})")
-
-
-def exchange_urls(url: str | None) -> dict[str, Any]:
-    """ccxt's `urls` for a Binance at this host, sockets included; its own for None. ConfigError for what is none."""
-    if url is None:
-        return {}
-    root = url.rstrip("/")
-    if not _is_address(root):
-        raise ConfigError(f"--exchange-url {url}: write it as http://127.0.0.1:8080")
-    socket = "ws" + root.removeprefix("http")
-    return {
-        "api": {
-            "public": f"{root}/api/v3",
-            "private": f"{root}/api/v3",
-            "sapi": f"{root}/sapi/v1",
-            "v1": f"{root}/api/v1",
-            "ws": {"spot": f"{socket}/ws", "ws-api": {"spot": f"{socket}/ws-api/v3"}},
-        }
-    }
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_port = parts.port != 0
-    except ValueError:
-        return False
-    is_plain = url.isprintable() and not any(sign in url for sign in " ?#")
-    return is_plain and is_port and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _is_minute_weight(limit: object) -> bool:

@@ -6,7 +6,7 @@ none that would take the server's own count of its minute over its limit.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from math import inf
 
 from asyncio_throttle.throttler import Throttler
@@ -51,6 +51,26 @@ class RateLimiter:
             self._in_flight += weight
         try:
             yield
+        finally:
+            self._in_flight -= weight
+
+    @contextlib.contextmanager
+    def at_once(self, weight: int = 1) -> Iterator[float]:
+        """For an order, which waits behind no other request: the seconds for which the server takes none, 0 to start.
+
+        It is not paced by the second, only counted in the server's minute; there are few of them.
+        """
+        wait_s = max(0.0, self._paused_until_s - times.monotonic_s())
+        if wait_s == 0.0 and not self._fits_minute(weight):
+            wait_s = max(_POLL_S, self._minute_seen_s + _MINUTE_S - times.monotonic_s())
+        if wait_s > 0.0:
+            yield wait_s
+            return
+        self.requests += 1
+        self.weight += weight
+        self._in_flight += weight
+        try:
+            yield 0.0
         finally:
             self._in_flight -= weight
 

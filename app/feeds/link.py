@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, NamedTuple, Protocol
 
-from app import times
 from app.errors import ConfigError
-from app.exchange.adapter import BINANCE, exchange_urls
 from app.exchange.binance_fixes import binance_class, refusal_of, retry_after_s
+from app.exchange.dialling import DialPacer
+from app.exchange.hosts import BINANCE, ccxt_name, exchange_urls
+from app.exchange.repeated_lines import RepeatedLines
 from app.exchange.retries import Tell, jittered_s, refusal_wait_s
 from app.exchange.stream_client import close, hang_up, stream_class
-from app.feeds.repeated_lines import RepeatedLines
 from app.models.market import Candle
 from app.times import TIME_MAX_MS, timeframe_ms
 
@@ -25,7 +25,6 @@ _DIAL_S = 10.0  # ccxt gives a handshake this long
 _QUIET_SILENCES = 6  # so many silences with pongs alone: the subscription may be lost, dial again
 _BASE_S, _LONGEST_S = 0.25, 30.0
 _DAMAGED_IN_A_ROW = 20  # so many frames that cannot be read, and none that can: the link itself is broken
-_DIAL_EVERY_S, _DIALS_AT_ONCE = 1.2, 20  # Binance allows 300 connections from an address in five minutes
 _SAID_MOST_S = 300.0  # what a handshake's 503 may ask for; only bans last longer
 _SHOWN = 60  # characters of a damaged frame
 
@@ -88,11 +87,11 @@ class LiveStream:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if exchange not in BINANCE:
-            raise ConfigError(f"live candles come from {' and '.join(BINANCE)} only, not from {exchange}")
+            raise ConfigError(f"live candles come from {', '.join(BINANCE)} only, not from {exchange}")
         self._exchange, self._markets, self._timeframe = exchange, markets, timeframe
         self._symbol_of = {markets[symbol]["id"]: symbol for symbol in symbols if symbol in markets}
         self._wanted = [[symbol, timeframe] for symbol in symbols]
-        self._urls = exchange_urls(url)
+        self._urls = exchange_urls(exchange, url)
         self._silence_s, self._sleep = silence_s, sleep
         self._lines = RepeatedLines(tell)
         self._on_frame: Callable[[Frame], None] = lambda _: None
@@ -100,7 +99,7 @@ class LiveStream:
         self._frames = 0  # of this connection
         self._damaged_in_a_row = 0
         self._refusals = 0  # of handshakes, in a row
-        self._dialled_s = float("-inf")  # where even spacing has the next dial
+        self._pacer = DialPacer()
         self.unreadable = 0  # frames that no one could read
         self.foreign = 0  # frames of no symbol or timeframe of ours
 
@@ -112,7 +111,7 @@ class LiveStream:
         try:
             while True:
                 self._frames = self._damaged_in_a_row = 0
-                await self._sleep(self._until_dial_s())
+                await self._sleep(self._pacer.until_dial_s())
                 await self._listen(client)
                 failures = 1 if self._frames else failures + 1
                 if self._frames:
@@ -121,13 +120,6 @@ class LiveStream:
                 await self._sleep(max(self._refused_s(client), jittered_s(failures, _BASE_S, _LONGEST_S)))
         finally:
             await close(client)
-
-    def _until_dial_s(self) -> float:
-        """Some dials at once are fine; many are spaced."""
-        now_s = times.monotonic_s()
-        dial_s = max(self._dialled_s, now_s - _DIALS_AT_ONCE * _DIAL_EVERY_S)
-        self._dialled_s = dial_s + _DIAL_EVERY_S
-        return max(0.0, dial_s - now_s)
 
     def _refused_s(self, client: Any) -> float:
         """How long the exchange wants no further handshake."""
@@ -175,7 +167,7 @@ class LiveStream:
         import ccxt.pro
 
         keep_alive_s = min(_KEEP_ALIVE_S, self._silence_s / 3)
-        made = stream_class(binance_class(getattr(ccxt.pro, self._exchange)))
+        made = stream_class(binance_class(getattr(ccxt.pro, ccxt_name(self._exchange))))
         client = made(
             {
                 "enableRateLimit": False,

@@ -20,7 +20,7 @@ from app.feeds.base import EventQueue
 from app.feeds.finality import SeriesTrack
 from app.feeds.link import Frame, Link, LiveStream
 from app.feeds.live_state import FeedTimes, LinkState, LiveStart
-from app.feeds.repeated_lines import RepeatedLines
+from app.exchange.repeated_lines import RepeatedLines
 from app.feeds.replay import ReplayFeed
 from app.feeds.time_watch import TimeWatch
 from app.feeds.warm_up import fetch_warm_up

@@ -114,6 +114,9 @@ class OrderState(StrEnum):
     REFUSED = "refused"
 
 
+NOT_THERE = 1  # an Execution's `code` where the order never reached the exchange; no exchange's own code is positive
+
+
 class Refusal(StrEnum):
     """Why a signal became no order. A refusal is a value: it is returned, counted and reported, never raised."""
 
@@ -140,8 +143,8 @@ class Refusal(StrEnum):
     MAX_DAILY_ORDERS = "max_daily_orders"
     ORDER_UNKNOWN = "order_unknown"
     NOT_TRADING = "not_trading"
+    ACCOUNT_UNCHECKED = "account_unchecked"
     ACCOUNT_DIFFERS = "account_differs"
-    REFUSALS_IN_A_ROW = "refusals_in_a_row"
 
 
 class EntryOrder(msgspec.Struct, frozen=True, omit_defaults=True):

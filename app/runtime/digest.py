@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from app.models.intents import Intent
 from app.models.orders import MAIN, Decision, Fill, Order, Position
 from app.runtime.runtime import TradingRuntime
 
@@ -27,8 +28,14 @@ _PLAIN = {"strategy": MAIN, "exits": None, "legs": (), "moved_by": None, "atr": 
 _encode = msgspec.json.Encoder().encode
 
 
-def digest_of(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], decisions: Sequence[Decision]) -> str:
-    """16 hex digits over the digest before, the event's fills and decisions, and the state after it."""
+def digest_of(
+    previous: str,
+    runtime: TradingRuntime,
+    fills: Sequence[Fill],
+    decisions: Sequence[Decision],
+    intents: Sequence[Intent] = (),
+) -> str:
+    """16 hex digits over the digest before, the event's fills, decisions and intents, and the state after it."""
     account, safety = runtime.account, runtime.safety
     state = (
         account.time_ms,
@@ -44,6 +51,8 @@ def digest_of(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], dec
         dict(runtime.feed_counts),
         runtime.ended,
         *(() if runtime.allocator is None else (runtime.allocator.weights,)),
+        *(("halted, not killed",) if safety.halted and not safety.killed else ()),
+        *((intents,) if intents else ()),
     )
     decided = [_plain(decision) for decision in decisions]
     content = _encode((previous, [_filled(fill) for fill in fills], decided, state))

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from app.models.events import (
+    AccountSnapshot,
     EndOfData,
     Event,
     Execution,
     GiveUp,
+    Halt,
     Kill,
     LateCandle,
     MarkedSlice,
@@ -135,6 +137,8 @@ class TradingRuntime:
             self.feed_counts["revised_candles"] += 1
         elif isinstance(event, Execution):
             await self._hear(event)
+        elif isinstance(event, AccountSnapshot):
+            await self.broker.on_snapshot(event)
         elif isinstance(event, Reallocate):
             if self.allocator is not None:
                 self.allocator.apply(event)
@@ -184,7 +188,7 @@ class TradingRuntime:
         if isinstance(output, Refusal):
             self.funnel.refused_by_risk[output] += 1
             return output, None
-        refusal = _refused_by_feed(line.symbol, event) or await self.safety.gate(line)
+        refusal = _refused_by_feed(line.symbol, event) or await self.safety.gate(line) or self.broker.refusal(output)
         if refusal is not None:
             self.funnel.refused_by_gate[refusal] += 1
             return refusal, None
@@ -214,6 +218,8 @@ class TradingRuntime:
             if self.safety.trip(self.account.time_ms, event.why):
                 await self._close_everything()
                 self._rewrite_last_row()
+        elif isinstance(event, Halt):
+            await self._halt(event.why)
         elif isinstance(event, Resume):
             self.safety.resume()
         elif isinstance(event, GiveUp):
@@ -233,17 +239,26 @@ class TradingRuntime:
 
     async def _hear(self, execution: Execution) -> None:
         """What a broker says of an order. What was filled after all must be closed after all."""
-        await self.broker.on_execution(execution)
+        halts = await self.broker.on_execution(execution)
+        if halts is not None:
+            await self._halt(halts)
         if self.ending is not None:
             await self.broker.close_all_positions(self.ending)
-        elif self.safety.halted:
+        elif self.safety.killed:
             await self._close_everything()
         self._rewrite_last_row()
         self._end_if_flat()
 
     def _end_if_flat(self) -> None:
-        if self.ending is not None and not self.account.positions and not self.account.pending:
+        is_flat = not self.account.positions and not self.account.pending
+        if self.ending is not None and is_flat and self.broker.is_settled:
             self.ended = True
+
+    async def _halt(self, why: str) -> None:
+        """Entries halt; positions and their protection stay."""
+        if self.safety.trip(self.account.time_ms, why, kills=False):
+            for line in list(self.account.pending):
+                await self.broker.cancel_entry(line, "halted")
 
     async def _close_everything(self) -> None:
         """The kill switch: pending entries cancelled, a close order for every position that has none."""

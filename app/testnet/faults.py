@@ -1,14 +1,14 @@
 """The faults by name: the fields of each, and how one is read from a script file or a request.
 
 A name or field that there is not, or a value that makes no sense, is a ConfigError of one line that names the nearest.
-What a fault does is in rest_faults.py, fault_desk.py and sockets.py.
+What a fault does is in rest_faults.py, order_faults.py, fault_desk.py and the sockets.
 """
 
 import difflib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,26 @@ from typing import Any
 import yaml
 
 from app.errors import ConfigError
+from app.testnet.weights import SIGNED_PATHS, WEIGHTS
 from app.times import TIMEFRAMES_MS, parse_time_ms
 
+# What an order fault may ask of a signed request, an event fault of an event, beside the symbol; `leg` is what comes
+# after the last dash of a client order id.
+MATCHED = ("method", "side", "type", "leg")
 PRICES_AND_VOLUME = ("open", "high", "low", "close", "volume")
 # Faults in the rows of a klines response; on another path they would do nothing.
 _ROW_FAULTS = ("empty", "missing", "duplicate", "disorder", "forming")
+# Faults in what one signed question is answered.
+_PATH_OF = {"wrong_balance": "account", "trades_missing": "myTrades", "stale_orders": "openOrders"}
 
 
 class Where(StrEnum):
-    """Who meets a fault: a REST request, the websockets, or everybody from now on."""
+    """Who meets a fault: a REST request, a signed request (REST or websocket API), the events that one matching gave,
+    the exchange at a time (most of it its websockets), or everybody from now on."""
 
     REST = "rest"
+    ORDERS = "orders"
+    EVENTS = "events"
     SOCKETS = "sockets"
     LASTING = "lasting"
 
@@ -34,7 +43,8 @@ class Where(StrEnum):
 @dataclass(frozen=True)
 class Fault:
     """One fault. REST: it meets `times` requests of `path` and `symbol` (None: any) after the first `after` of them.
-    Sockets: at virtual `at_ms`, or at once. `values` are the name's own fields."""
+    Orders, events: likewise, and all that `match` names must fit. Sockets: at virtual `at_ms`, or at once. `values` are
+    the name's own fields."""
 
     name: str
     where: Where
@@ -44,16 +54,33 @@ class Fault:
     after: int = 0
     times: int = 1
     at_ms: int | None = None
+    match: Mapping[str, str] = field(default_factory=dict)
 
 
 # Field -> default; ... is mandatory.
 _COMMON: dict[Where, dict[str, Any]] = {
     Where.REST: {"path": None, "symbol": None, "after": 0, "times": 1},
+    Where.ORDERS: {"path": None, "symbol": None, **dict.fromkeys(MATCHED), "after": 0, "times": 1},
+    Where.EVENTS: {"symbol": None, **dict.fromkeys(MATCHED[1:]), "after": 0, "times": 1},
     Where.SOCKETS: {"at_ms": None},
     Where.LASTING: {},
 }
 _OWN: dict[Where, dict[str, dict[str, Any]]] = {
-    Where.SOCKETS: {"drop_sockets": {}, "refuse_handshakes": {"n": 1}, "silence": {"s": 1.0}},
+    Where.SOCKETS: {
+        "drop_sockets": {}, "refuse_handshakes": {"n": 1}, "silence": {"s": 1.0},
+        "stream_silent": {"s": 1.0}, "stream_cut": {}, "stream_terminated": {}, "server_shutdown": {"s": 1.0},
+        "symbol_status": {"symbol": ..., "status": ...}, "expire_order": {"leg": None, "client_id": None},
+    },
+    Where.ORDERS: {
+        "lost_before": {"s": 0.0}, "lost_after": {"s": 0.0}, "late_before": {"s": 1.0}, "late_after": {"s": 1.0},
+        "refused": {"code": -2010, "msg": None, "status": None},
+        "unknown": {"code": -1007, "status": None, "body": "json", "executed": True},
+        "cut_answer": {}, "doubled_answer": {}, "doubled_request": {"answer": "second"},
+        "wrong_balance": {"asset": ..., "by": ...}, "trades_missing": {"rows": 1}, "stale_orders": {},
+    },
+    Where.EVENTS: {
+        "events_lost": {}, "events_late": {"s": 1.0}, "events_doubled": {}, "events_permuted": {"seed": 0},
+    },
     Where.REST: {
         "slow": {"s": 1.0}, "hang": {"s": 1.0}, "reset": {},
         "rate_limited": {"retry_after_s": 1}, "banned": {"s": 1.0}, "maintenance": {"s": 1.0},
@@ -89,7 +116,7 @@ def parse_fault(spec: object) -> Fault:
         if key != "fault" and key not in values:
             raise ConfigError(f"faults: {name} has no field {key!r}; {_nearest(str(key), tuple(values))}")
         if key != "fault" and value is not None:
-            values[key] = _checked(name, key, value)
+            values[key] = _checked(name, where, key, value)
     absent = [key for key, value in values.items() if value is ...]
     if absent:
         raise ConfigError(f"faults: {name} needs {' and '.join(absent)}")
@@ -100,7 +127,10 @@ def parse_fault(spec: object) -> Fault:
         if common["path"] not in (None, "klines"):
             raise ConfigError(f"faults: {name} is a fault of klines, not of {common['path']}")
         common["path"] = "klines"
-    return Fault(name, where, values, **common)
+    if name in _PATH_OF:
+        common |= {"path": _PATH_OF[name], "method": "GET"}
+    match = {key: value for key in MATCHED if (value := common.pop(key, None)) is not None}
+    return Fault(name, where, values, match=match, **common)
 
 
 def parse_faults(specs: object) -> tuple[Fault, ...]:
@@ -136,9 +166,9 @@ def _nearest(word: str, known: tuple[str, ...]) -> str:
     return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known) or 'none'}"
 
 
-def _checked(name: str, key: str, value: Any) -> Any:
+def _checked(name: str, where: Where, key: str, value: Any) -> Any:
     try:
-        return (_CHECKS.get(f"{name}.{key}") or _CHECKS[key])(value)
+        return (_CHECKS.get(f"{name}.{key}") or _CHECKS.get(f"{where}.{key}") or _CHECKS[key])(value)
     except (ValueError, TypeError, ConfigError) as error:
         raise ConfigError(f"faults: {name}: {key}: {value!r} is not {error}") from None
 
@@ -176,6 +206,18 @@ def _symbol(value: Any) -> str:
     return value
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text")
+    return value
+
+
+def _true_or_false(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
 def _one_of(*choices: Any) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if value not in choices or isinstance(value, bool):
@@ -193,10 +235,25 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("at_ms", "at", "from", "to"), _instant),
     **dict.fromkeys(PRICES_AND_VOLUME, _real("a number")),
     "ms": _whole("a whole number of milliseconds"),
-    "path": _one_of("ping", "time", "exchangeInfo", "klines"),
+    "path": _one_of(*WEIGHTS),
     "symbol": _symbol,
     "timeframe": _one_of(*TIMEFRAMES_MS),
     "blocked.status": _one_of(403, 451),
     "server_error.status": _one_of(500, 502, 503, 504),
     "body": _one_of("json", "html"),
+    "orders.path": _one_of(*SIGNED_PATHS),
+    "method": _one_of("GET", "POST", "DELETE"),
+    "side": _one_of("BUY", "SELL"),
+    "type": _one_of(
+        "MARKET", "LIMIT", "LIMIT_MAKER", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"
+    ),
+    **dict.fromkeys(("leg", "client_id", "asset", "msg"), _text),
+    "code": _whole("a whole number"),
+    "orders.status": _whole("an HTTP status", 200),
+    "unknown.body": _one_of("json", "html", "empty"),
+    "executed": _true_or_false,
+    "answer": _one_of("first", "second"),
+    "by": _real("a number"),
+    "seed": _whole("a whole number, 0 or more", 0),
+    "symbol_status.status": _one_of("TRADING", "HALT", "BREAK", "CANCEL_ONLY", "END_OF_DAY"),
 }

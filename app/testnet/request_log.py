@@ -11,7 +11,10 @@ _KEPT_MAX = 200_000
 
 @dataclass(frozen=True)
 class Request:
-    """One request; `path` without `/api/v3/`, `status` 0 if it was cut off, times since the start and of the market."""
+    """One request; `path` without `/api/v3/`, `status` 0 if it was cut off, times since the start and of the market.
+
+    A signed one has its account, never its key or signature, and the code of its refusal.
+    """
 
     real_s: float
     virtual_ms: int
@@ -20,6 +23,9 @@ class Request:
     status: int
     weight: int
     fault: str | None
+    method: str = "GET"
+    account: str | None = None
+    code: int | None = None
 
 
 class RequestLog:

@@ -6,11 +6,12 @@ code. Limits and faults come in rest.py.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from app.testnet.kline_pages import KlinePages, Row
-from app.testnet.spot import SpotMarket
+from app.testnet.spot import SpotMarket, wire_name
+from app.testnet.spot_exchange import SpotExchange
 from app.testnet.wire import exchange_info, json_text
 from app.times import TIMEFRAMES_MS
 
@@ -54,10 +55,13 @@ class _BadRequest(Exception):  # noqa: N818 - it is a response
 
 
 class Responses:
-    """Responses of one market; `weight_limit` is what exchangeInfo tells."""
+    """Responses of one market; `weight_limit` is what exchangeInfo tells, and with `trading` its rules."""
 
-    def __init__(self, market: SpotMarket, pages: KlinePages, weight_limit: int | None) -> None:
+    def __init__(
+        self, market: SpotMarket, pages: KlinePages, weight_limit: int | None, trading: SpotExchange | None = None
+    ) -> None:
         self._market, self._pages, self._weight_limit = market, pages, weight_limit
+        self._trading = trading
 
     def to(self, path: str, query: Mapping[str, str], now_ms: int, *, skew_ms: int = 0) -> Response:
         """The response to one request; `skew_ms` is how wrong the exchange tells the time."""
@@ -72,11 +76,16 @@ class Responses:
             if path == "klines":
                 return Response(200, b"").with_rows(tuple(self._klines(query, now_ms)))
             if path == "exchangeInfo":
-                chosen = [(symbol, self._market.filters(symbol)) for symbol in self._chosen(query)]
-                return Response(200, exchange_info(chosen, now_ms + skew_ms, self._weight_limit).encode())
+                return Response(200, self._exchange_info(self._chosen(query), now_ms + skew_ms).encode())
         except _BadRequest as error:
             return error.response
         return Response(200, f'{{"serverTime":{now_ms + skew_ms}}}'.encode() if path == "time" else b"{}")
+
+    def _exchange_info(self, chosen: Iterable[str], told_ms: int) -> str:
+        if self._trading is None:
+            return exchange_info([(one, self._market.filters(one)) for one in chosen], told_ms, self._weight_limit)
+        rules = [(one, self._trading.symbol_rules(wire_name(one))) for one in chosen]
+        return exchange_info(rules, told_ms, self._weight_limit, self._trading.rules)
 
     def _klines(self, query: Mapping[str, str], now_ms: int) -> list[Row]:
         symbol = self._symbol(_mandatory(query, "symbol"))

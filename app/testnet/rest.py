@@ -17,12 +17,17 @@ from app.testnet.request_log import Request, RequestLog
 from app.testnet.responses import Response, Responses
 from app.testnet.rest_faults import faulty_response, maintenance_response, refused_response, server_error
 from app.testnet.spot import SpotMarket
+from app.testnet.trading import Trading
 from app.testnet.virtual_clock import VirtualClock
 from app.testnet.weights import WEIGHTS, WeightLimit
+from app.testnet.wire import json_text
 from app.times import TIMEFRAMES_MS
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+# Public, and known to the trading only.
+_OF_THE_TRADING = ("ticker/price", "avgPrice")
 
 
 class RestApi:
@@ -37,10 +42,12 @@ class RestApi:
         weights: WeightLimit,
         log: RequestLog,
         stopping: asyncio.Event,
+        trading: Trading | None = None,
     ) -> None:
         self._market, self._pages, self._clock, self._desk = market, pages, clock, desk
         self._responses = Responses(market, pages, weights.limit)
         self._weights, self._log, self._stopping = weights, log, stopping
+        self._trading = trading
 
     async def handle(self, request: "web.Request") -> "web.StreamResponse":
         """One request from its arrival to its response."""
@@ -86,6 +93,9 @@ class RestApi:
         return (good, None) if fault is None else (self._spoilt(fault, good, query, symbol, now_ms), fault.name)
 
     def _good(self, path: str, query: dict[str, str], symbol: str | None, now_ms: int) -> Response:
+        if self._trading is not None and path in _OF_THE_TRADING:
+            reply = self._trading.own_request("", "GET", path, query)
+            return Response(reply.status, json_text(reply.body).encode())
         try:
             response = self._responses.to(path, query, now_ms, skew_ms=self._desk.skew_ms)
         except OnetapeError as error:

@@ -25,6 +25,7 @@ _ERRORS = {
 }
 _TITLES = {
     403: "403 Forbidden",
+    410: "410 Gone",
     500: "500 Internal Server Error",
     502: "502 Bad Gateway",
     503: "503 Service Temporarily Unavailable",
@@ -33,9 +34,14 @@ _TITLES = {
 _PLACE_STEP = 7_919  # a prime: the rows that are hit are spread over the response
 
 
-def html_response(status: int) -> Response:
+def html_page(status: int) -> str:
     """A page of a proxy in front of the exchange."""
-    return Response(status, _HTML.format(_TITLES.get(status, "Binance US")).encode(), "text/html")
+    return _HTML.format(_TITLES.get(status, "Binance US"))
+
+
+def html_response(status: int) -> Response:
+    """That page as a response."""
+    return Response(status, html_page(status).encode(), "text/html")
 
 
 def server_error(status: int) -> Response:

@@ -6,9 +6,11 @@ reply either.
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.testnet.fault_desk import FaultDesk
+from app.testnet.faults import Fault
 from app.testnet.kline_streams import KlineStreams
 from app.testnet.request_log import Request, RequestLog
 from app.testnet.virtual_clock import VirtualClock
@@ -31,7 +33,7 @@ class Connection:
     ) -> None:
         self.streams: list[str] = []
         self._socket, self._transport, self._desk, self._wrapped = socket, transport, desk, wrapped
-        self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._waiting: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self._waiting_bytes = 0
 
     def push(self, stream: str, frame: str) -> None:
@@ -52,10 +54,18 @@ class Connection:
         if isinstance(self._transport, asyncio.WriteTransport):
             self._transport.abort()
 
+    def end(self) -> None:
+        """Cut the connection as soon as what waits has been sent."""
+        self._waiting.put_nowait(None)
+
     async def write(self) -> None:
         """Sends what waits, for as long as the connection lasts."""
         while not self._socket.closed:
             message = await self._waiting.get()
+            if message is None:
+                if isinstance(self._transport, asyncio.WriteTransport):
+                    self._transport.close()
+                return
             self._waiting_bytes -= len(message)
             if isinstance(message, str):
                 await self._socket.send_str(message)
@@ -66,8 +76,16 @@ class Connection:
 class Sockets:
     """All connections of a testnet."""
 
-    def __init__(self, streams: KlineStreams, clock: VirtualClock, desk: FaultDesk, log: RequestLog) -> None:
+    def __init__(
+        self,
+        streams: KlineStreams,
+        clock: VirtualClock,
+        desk: FaultDesk,
+        log: RequestLog,
+        on_fault: Callable[[Fault], None],
+    ) -> None:
         self._streams, self._clock, self._desk, self._log = streams, clock, desk, log
+        self._on_fault = on_fault  # hears of what happens at a time
         self.connections: list[Connection] = []
 
     async def handle(self, request: "web.Request") -> "web.StreamResponse":
@@ -105,6 +123,7 @@ class Sockets:
             for fault in self._desk.for_sockets():
                 if fault.name == "drop_sockets":
                     self.abort_all()
+                self._on_fault(fault)
             wait_s = self._streams.emit_due()
             await asyncio.sleep(min(wait_s, _FAULTS_LOOK_S))
 

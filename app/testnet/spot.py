@@ -38,6 +38,7 @@ class SpotMarket:
             raise DataError(f"two of {', '.join(source.symbols)} would have one name on the wire")
         self._spans_ms = {symbol: source.span_ms(symbol) for symbol in source.symbols}
         self._holes: dict[str, Ranges] = {}
+        self.changes = 0  # how often holes were added; who keeps candles forgets them when it grows
 
     def symbol_of(self, name: str) -> str | None:
         """`BTC/USDT` of `BTCUSDT`."""
@@ -58,6 +59,7 @@ class SpotMarket:
     def add_hole(self, symbol: str, start_ms: int, end_ms: int) -> None:
         """From now on candles that open from `start_ms` to before `end_ms` do not exist."""
         self._holes[symbol] = union(self._holes.get(symbol, ()), [(start_ms, end_ms)])
+        self.changes += 1
 
     def columns(self, symbol: str, timeframe: str, start_ms: int, end_ms: int) -> CandleColumns:
         """The final candles that open from `start_ms` to before `end_ms`, whole buckets of `timeframe`."""

@@ -47,7 +47,7 @@ class Storm:
 
     def for_request(self, path: str, identity: str, asked_before: int) -> Fault | None:
         """The fault that meets this request, of which `asked_before` alike came before."""
-        chance, which, detail = self._draws(f"rest:{identity}:{asked_before}")
+        chance, which, detail = draws(self.seed, f"rest:{identity}:{asked_before}")
         if chance >= _CHANCES[asked_before % len(_CHANCES)]:
             return None
         choices = (*_ANYWHERE, *_KLINES) if path == "klines" else _ANYWHERE
@@ -57,7 +57,7 @@ class Storm:
 
     def for_sockets(self, slot: int, speed: float) -> tuple[Fault, ...]:
         """What happens to the websockets in a slot of virtual time, each with its `at_ms`."""
-        chance, which, detail = self._draws(f"sockets:{slot}")
+        chance, which, detail = draws(self.seed, f"sockets:{slot}")
         if chance >= _SOCKETS_CHANCE:
             return ()
         at_ms = slot * SLOT_MS + int(detail * SLOT_MS)
@@ -70,7 +70,9 @@ class Storm:
             return (drop,)
         return parse_fault({"fault": "refuse_handshakes", "n": refused, "at_ms": at_ms}), drop
 
-    def _draws(self, what: str) -> tuple[float, float, float]:
-        digest = hashlib.blake2b(f"{self.seed}:{what}".encode(), digest_size=24).digest()
-        parts = [int.from_bytes(digest[place : place + 8], "little") >> 11 for place in (0, 8, 16)]
-        return parts[0] / 2**53, parts[1] / 2**53, parts[2] / 2**53
+
+def draws(seed: int, what: str) -> tuple[float, float, float]:
+    """Three numbers from 0 to below 1 that follow from the seed and what is drawn for."""
+    digest = hashlib.blake2b(f"{seed}:{what}".encode(), digest_size=24).digest()
+    parts = [int.from_bytes(digest[place : place + 8], "little") >> 11 for place in (0, 8, 16)]
+    return parts[0] / 2**53, parts[1] / 2**53, parts[2] / 2**53

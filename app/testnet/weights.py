@@ -5,12 +5,33 @@ twenty of those is banned, each time for twice as long.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-WEIGHTS = {"ping": 1, "time": 1, "exchangeInfo": 10, "klines": 1}
+WEIGHTS = {"ping": 1, "time": 1, "exchangeInfo": 10, "klines": 1, "ticker/price": 2, "avgPrice": 2}
+# Signed requests, by method and path, as Binance's documents have them.
+SIGNED_WEIGHTS = {
+    ("POST", "order"): 1, ("DELETE", "order"): 1, ("GET", "order"): 4, ("POST", "order/test"): 1,
+    ("POST", "order/cancelReplace"): 1, ("POST", "orderList/oco"): 1, ("DELETE", "orderList"): 1,
+    ("GET", "orderList"): 4, ("GET", "openOrderList"): 6, ("GET", "openOrders"): 6, ("DELETE", "openOrders"): 1,
+    ("GET", "allOrders"): 20, ("GET", "myTrades"): 20, ("GET", "account"): 20, ("GET", "account/commission"): 20,
+    ("GET", "rateLimit/order"): 40, ("GET", "sapi/v1/account/apiRestrictions"): 1,
+}  # fmt: skip
+SIGNED_PATHS = tuple(dict.fromkeys(path for _, path in SIGNED_WEIGHTS))
 WINDOW_S = 60.0
 REFUSALS_MAX = 20
 FIRST_BAN_S = 120.0
+
+
+def signed_weight(method: str, path: str, params: Mapping[str, str]) -> int:
+    """What a signed request weighs; some weigh by what they ask for."""
+    if path == "openOrders" and method == "GET" and "symbol" not in params:
+        return 80
+    if path == "myTrades" and "orderId" in params:
+        return 5
+    if path == "order/test" and params.get("computeCommissionRates") == "true":
+        return 20
+    return SIGNED_WEIGHTS[method, path]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from app.candles.market_data import Market
 from app.candles.month_file import CandleColumns
 from app.candles.resample import decimal_units
 from app.testnet.spot import Kline, wire_name
+from app.testnet.symbol_rules import DEFAULT_STP, NO_EXCHANGE_RULES, STP_MODES, ExchangeRules, SymbolRules, rules_of
 from app.times import timeframe_ms
 
 _ROW = '[%d,"%.8f","%.8f","%.8f","%.8f","%.8f",%d,"%.8f",%d,"%.8f","%.8f","0"]\n'
@@ -83,19 +84,29 @@ def _trades(kline: Kline) -> int:
     return 1 + int(min(kline.volume * 7.0, _TRADES_MAX)) if kline.volume > 0 else 0
 
 
-def exchange_info(symbols: Iterable[tuple[str, Market]], now_ms: int, weight_limit: int | None) -> str:
-    """The answer to exchangeInfo as JSON; without a weight limit it names none."""
+def exchange_info(
+    symbols: Iterable[tuple[str, Market | SymbolRules]],
+    now_ms: int,
+    weight_limit: int | None,
+    exchange: ExchangeRules = NO_EXCHANGE_RULES,
+) -> str:
+    """The answer to exchangeInfo as JSON; without a weight limit it names none. A symbol's rules come as the trading
+    has them, or from the limits of its market.
+    """
     weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": weight_limit}
+    in_10_s, in_a_day = exchange.order_limits
     content = {
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [
             *([] if weight_limit is None else [weight]),
-            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
-            {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200_000},
+            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": in_10_s},
+            {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": in_a_day},
         ],
-        "exchangeFilters": [],
-        "symbols": [_symbol_info(symbol, market) for symbol, market in symbols],
+        "exchangeFilters": exchange.filters(),
+        "symbols": [
+            _symbol_info(symbol, rules_of(rules) if isinstance(rules, Market) else rules) for symbol, rules in symbols
+        ],
     }
     return json_text(content)
 
@@ -105,33 +116,18 @@ def json_text(content: Any) -> str:
     return json.dumps(content, separators=(",", ":"))
 
 
-def _symbol_info(symbol: str, market: Market) -> dict[str, Any]:
+def _symbol_info(symbol: str, rules: SymbolRules) -> dict[str, Any]:
     base, quote = symbol.split("/")
-    tick, step = decimal_text(market.price_tick or 0.0), decimal_text(market.quantity_step)
-    zero, many = decimal_text(0.0), decimal_text(9e9)
     return {
-        "symbol": wire_name(symbol), "status": "TRADING",
+        "symbol": wire_name(symbol), "status": rules.status,
         "baseAsset": base, "baseAssetPrecision": 8,
         "quoteAsset": quote, "quotePrecision": 8, "quoteAssetPrecision": 8, "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"],
-        "icebergAllowed": True, "ocoAllowed": True, "quoteOrderQtyMarketAllowed": True,
-        "isSpotTradingAllowed": True, "isMarginTradingAllowed": False,
-        "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": zero, "maxPrice": zero, "tickSize": tick},
-            {"filterType": "PERCENT_PRICE", "multiplierUp": "5", "multiplierDown": "0.2", "avgPriceMins": 5},
-            {
-                "filterType": "LOT_SIZE",
-                "minQty": decimal_text(market.min_quantity), "maxQty": many, "stepSize": step,
-            },
-            {
-                "filterType": "MIN_NOTIONAL",
-                "minNotional": decimal_text(market.min_notional), "applyToMarket": True, "avgPriceMins": 5,
-            },
-            {"filterType": "ICEBERG_PARTS", "limit": 10},
-            {"filterType": "MARKET_LOT_SIZE", "minQty": zero, "maxQty": many, "stepSize": zero},
-            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
-            {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
-        ],
-        "permissions": ["SPOT"],
+        "orderTypes": list(rules.order_types),
+        "icebergAllowed": True, "ocoAllowed": rules.oco_allowed, "otoAllowed": False,
+        "quoteOrderQtyMarketAllowed": True, "allowTrailingStop": False, "cancelReplaceAllowed": True,
+        "amendAllowed": False, "isSpotTradingAllowed": True, "isMarginTradingAllowed": False,
+        "filters": rules.filters(),
+        "permissions": [], "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": DEFAULT_STP, "allowedSelfTradePreventionModes": list(STP_MODES),
     }  # fmt: skip

@@ -10,10 +10,11 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from app.errors import OrderError
-from app.models.events import Execution
+from app.models.events import AccountSnapshot, Execution
 from app.models.exits import Exits
+from app.models.intents import Intent
 from app.models.market import Candle, Slice
-from app.models.orders import CloseOrder, EntryOrder, Line, Order, Reason, Signal
+from app.models.orders import CloseOrder, EntryOrder, Line, Order, Reason, Refusal, Signal
 from app.trading.account import Account
 from app.trading.ledger import Ledger
 from app.trading.risk import RiskOutput
@@ -37,8 +38,21 @@ class Broker(Protocol):
     async def submit(self, order: Order) -> None:
         """Accept an order that ExecutionEngine has validated."""
 
-    async def on_execution(self, execution: Execution) -> None:
-        """What was heard of an order that was not answered at once."""
+    async def on_execution(self, execution: Execution) -> str | None:
+        """What was heard of an order that was not answered at once; why entries must halt, if they must."""
+
+    async def on_snapshot(self, snapshot: AccountSnapshot) -> None:
+        """What the exchange says of the account, held against the ledger."""
+
+    def refusal(self, order: RiskOutput) -> Refusal | None:
+        """Whether this broker takes such an entry now: None, or why not; asked after the gate."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing that was sent is still open."""
+
+    def take_intents(self) -> tuple[Intent, ...]:
+        """What is to be sent because of the event that was just handled."""
 
     async def cancel_entry(self, line: Line, why: str) -> bool:
         """Cancel the line's pending entry, for a reason that is counted, or ask for it; False if there is none."""

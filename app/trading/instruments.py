@@ -27,9 +27,13 @@ class Instrument:
             return 0.0
         return _multiple(_steps(quantity, self.quantity_step, up=False), self.quantity_step)
 
-    def nearest_quantity(self, quantity: float) -> float:
-        """What a sum or difference of quantities on the grid is, without the error of the sum."""
-        return _multiple(round(quantity / self.quantity_step), self.quantity_step)
+    def without_error(self, quantity: float) -> float:
+        """A sum or difference of quantities without the error of the sum, where it lies on the grid; else as it is (a
+        fee that is kept in the base asset leaves quantities between the steps).
+        """
+        steps = round(quantity / self.quantity_step)
+        nearest = _multiple(steps, self.quantity_step)
+        return nearest if abs(quantity / self.quantity_step - steps) <= _TOLERANCE * max(1, steps) else quantity
 
     def round_price(self, price: float, *, up: bool) -> float:
         """To the price tick in the given direction; unchanged without a tick."""

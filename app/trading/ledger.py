@@ -6,24 +6,33 @@ and nowhere else.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from app.models.exits import Leg
+from app.models.exits import Exits, Leg
 from app.models.market import Candle
 from app.models.orders import CloseOrder, EntryOrder, Fill, HeldRange, Line, Position, Reason
 from app.times import iso_ms
 from app.trading.account import Account
-from app.trading.exit_rules import FillRules, legs_of, reaches_a_limit
+from app.trading.exit_rules import FillRules, legs_of, moved_stop, reaches_a_limit
 from app.trading.instruments import Instrument
 
 _NO_LIMITS = Instrument()
 
 
+class Dust(NamedTuple):
+    """A quantity below what can be sold, and what it cost in quote currency."""
+
+    quantity: float
+    cost: float
+
+
 class Ledger:
     """Writes to one account; `last_trade_id` counts trades from 1.
 
-    `cancelled` counts entries that did not fill, by reason, `dropped` the legs that became none.
+    `cancelled` counts entries that did not fill, by reason, `dropped` the legs that became none. `dust` is what is
+    held of a symbol and too little to be sold: no position, and counted at what it cost.
     """
 
     def __init__(
@@ -37,13 +46,14 @@ class Ledger:
         self.last_trade_id = 0
         self.cancelled: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
+        self.dust: dict[str, Dust] = {}
         self._on_fill = on_fill
-        self._timeframe_ms = timeframe_ms
-        self._instruments = dict(instruments or {})
+        self.timeframe_ms = timeframe_ms
+        self.instruments = dict(instruments or {})
 
     def instrument(self, symbol: str) -> Instrument:
         """What the exchange accepts for the symbol."""
-        return self._instruments.get(symbol, _NO_LIMITS)
+        return self.instruments.get(symbol, _NO_LIMITS)
 
     def cancel_entry(self, line: Line, why: str) -> bool:
         """The line's pending entry is none any more; False if there was none."""
@@ -66,31 +76,35 @@ class Ledger:
         candle: Candle | None = None,
         *,
         quantity: float | None = None,
+        held: float | None = None,
+        entered_ms: int | None = None,
         inside: FillRules | None = None,
     ) -> Position:
         """An entry, or the first `quantity` of it, was filled at `fill_price`, which was `price` before slippage.
 
-        `inside` the candle, at a limit, by these rules: if it reaches a leg or the target, too, nobody knows whether
-        that was before.
+        `held` is what of it is in the account, where a part was kept as the fee; from `entered_ms` on a time exit
+        counts, where that is not the time of the fill. `inside` the candle, at a limit, by these rules: if it reaches
+        a leg or the target, too, nobody knows whether that was before.
         """
         account, side, quantity = self.account, order.side, quantity or order.quantity
+        held = held or quantity
         _refuse_the_past(candle, order.signal_time_ms)
         self.last_trade_id += 1
         exits, risk = order.exits, abs(fill_price - order.stop)
         legs: tuple[Leg, ...] = ()
         if exits is not None:
-            legs = legs_of(exits, side, fill_price, risk, order.target, quantity, self.instrument(order.symbol))
+            legs = legs_of(exits, side, fill_price, risk, order.target, held, self.instrument(order.symbol))
             self.dropped["legs"] += len(exits.partial) - len(legs)
         nearest = legs[0].price if legs else order.target
         time_exit = None if exits is None else exits.time
         position = account.positions[order.line] = Position(
-            trade_id=self.last_trade_id, symbol=order.symbol, side=side, quantity=quantity,
-            signed_quantity=side * quantity, entry_price=fill_price, entry_commission=commission,
+            trade_id=self.last_trade_id, symbol=order.symbol, side=side, quantity=held,
+            signed_quantity=side * held, entry_price=fill_price, entry_commission=commission,
             entry_time_ms=time_ms, stop=order.stop, target=order.target, floor=min(order.stop, nearest),
             ceiling=max(order.stop, nearest), tag=order.tag, held=HeldRange(fill_price, fill_price),
-            strategy=order.strategy, exits=exits, legs=legs, first_quantity=quantity, first_commission=commission,
+            strategy=order.strategy, exits=exits, legs=legs, first_quantity=held, first_commission=commission,
             risk=risk, atr=order.atr,
-            time_exit_ms=None if time_exit is None else time_ms + time_exit.candles * self._timeframe_ms,
+            time_exit_ms=None if time_exit is None else (entered_ms or time_ms) + time_exit.candles * self.timeframe_ms,
         )  # fmt: skip
         is_ambiguous = inside is not None and candle is not None and reaches_a_limit(position, candle, inside)
         self._on_fill(
@@ -106,13 +120,22 @@ class Ledger:
         return position
 
     def add(
-        self, position: Position, order: EntryOrder, quantity: float, price: float, commission: float, time_ms: int
+        self,
+        position: Position,
+        order: EntryOrder,
+        quantity: float,
+        price: float,
+        commission: float,
+        time_ms: int,
+        *,
+        held: float | None = None,
     ) -> Position:
-        """A further part of an entry was filled: the entry price is the mean of its parts."""
-        whole = self.instrument(position.symbol).nearest_quantity(position.quantity + quantity)
-        entry_price = (position.entry_price * position.quantity + price * quantity) / (position.quantity + quantity)
-        first, risk = position.first_quantity + quantity, abs(entry_price - order.stop)
+        """A further part of an entry was filled: the entry price is the mean of its parts. `held` as in `open`."""
+        held = held or quantity
         instrument = self.instrument(position.symbol)
+        whole = instrument.without_error(position.quantity + held)
+        entry_price = (position.entry_price * position.quantity + price * held) / (position.quantity + held)
+        first, risk = instrument.without_error(position.first_quantity + held), abs(entry_price - order.stop)
         exits, target = position.exits, order.target
         legs = exits and legs_of(exits, position.side, entry_price, risk, target, first, instrument)
         changed = self._replace(
@@ -155,8 +178,9 @@ class Ledger:
         both_levels: bool = False,
         candle: Candle | None = None,
         decided_ms: int | None = None,
+        dust: float = 0.0,
     ) -> Position | None:
-        """All that is left was closed, or `quantity` of it; what is left then.
+        """All that is left was closed, or `quantity` of it; what is left then. `dust` of all that is left stays.
 
         `decided_ms`: when the entry was decided on, where the candle that closes is the one that filled it.
         """
@@ -167,6 +191,9 @@ class Ledger:
         if quantity is None:
             quantity, entry_commission = position.quantity, position.entry_commission
             line = position.line
+            if dust:
+                quantity = self.instrument(position.symbol).without_error(quantity - dust)
+                self._keep_dust(position.symbol, dust, dust * position.entry_price)
             del account.positions[line]
             if account.closing:
                 account.closing.pop(line, None)
@@ -192,15 +219,41 @@ class Ledger:
         )  # fmt: skip
         return left
 
+    def write_off(self, position: Position) -> None:
+        """What is left of a position is too little to be sold: it is dust, with what the entry cost for it."""
+        cost = position.quantity * position.entry_price + position.entry_commission
+        self._keep_dust(position.symbol, position.quantity, cost)
+        del self.account.positions[position.line]
+        self.account.closing.pop(position.line, None)
+
+    def _keep_dust(self, symbol: str, quantity: float, cost: float) -> None:
+        known = self.dust.get(symbol, Dust(0.0, 0.0))
+        self.dust[symbol] = Dust(known.quantity + quantity, known.cost + cost)
+
+    def manage(self, position: Position, exits: Exits, extreme: float) -> Position:
+        """Managed exits, after the exit check of a candle whose best price, as far as it is known to belong to the
+        time after the entry, is `extreme`: the stop from the next candle on.
+        """
+        held = position.held
+        if held.best is None or position.side * (extreme - held.best) > 0.0:
+            held.best = extreme
+        moved = moved_stop(position, exits, held.best, self.instrument(position.symbol))
+        return position if moved is None else self.move_stop(position, *moved)
+
     def _without(self, position: Position, quantity: float, entry_commission: float, *, is_leg: bool) -> Position:
-        rest = self.instrument(position.symbol).nearest_quantity(position.quantity - quantity)
+        rest = self.instrument(position.symbol).without_error(position.quantity - quantity)
         return self._replace(
             position,
             quantity=rest,
             signed_quantity=position.side * rest,
             entry_commission=position.entry_commission - entry_commission,
-            legs=position.legs[1:] if is_leg else position.legs,
+            legs=self._legs_after(position, quantity) if is_leg else position.legs,
         )
+
+    def _legs_after(self, position: Position, quantity: float) -> tuple[Leg, ...]:
+        first, others = position.legs[0], position.legs[1:]
+        left = self.instrument(position.symbol).round_quantity(first.quantity - quantity)
+        return others if left <= 0.0 else (Leg(first.price, left), *others)
 
     def _replace(self, position: Position, **changes: object) -> Position:
         changed = msgspec.structs.replace(position, **changes)

@@ -1,129 +1,176 @@
-"""The orders of a broker that answers later: what is known of each, and what its executions do to the ledger.
+"""The orders at an exchange: what was sent, what is known of each leg, and which fills were counted.
 
-Answers may come late, twice, in parts and in any order. A fill counts once, by its id. An order leaves the account when
-it is over and all its fills have come; until then its line takes no other.
+Answers may come late, twice, in parts and in any order. A fill counts once, by its id; a state never goes back; an
+order is over when each of its legs has ended and all fills that the exchange told of have come.
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from app.models.events import Execution
-from app.models.orders import CloseOrder, EntryOrder, Line, Order, OrderState, Reason
-from app.trading.ledger import Ledger
+from app.models.intents import CLOSE, ENTRY, LIST, STOP, TARGET, Cancel, Intent, PlaceOco, PlaceOrder
+from app.models.orders import CloseOrder, EntryOrder, Line, OrderState, Reason
 
-_OVER = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUSED)
-_RANK = {state: rank for rank, state in enumerate(OrderState)}  # a state never goes back in this order
-_REST = 1e-9  # of a quantity: what sums of parts may differ by
+_OVER: Final = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUSED)
+_OF_A_LIST: Final = (OrderState.SENT, OrderState.UNKNOWN, OrderState.ACCEPTED, OrderState.REFUSED)
+_RANK: Final = {state: rank for rank, state in enumerate(OrderState)}
+_REST: Final = 1e-9  # of a quantity: what sums of parts may differ by
+_KEPT: Final = 500  # orders that are over, newest last, so that a fill told again is known
 
 
-@dataclass
-class Record:
-    """One order: its state, what was filled of it, and why a cancellation was asked for."""
+class Leg(msgspec.Struct):
+    """One order at the exchange; `filled_at_end` as it told it with the last state."""
 
-    order: Order
-    quantity: float
-    state: OrderState = OrderState.SENT
+    state: OrderState = OrderState.INTENT
     filled: float = 0.0
-    filled_at_end: float | None = None  # as the broker told it with the last state
-    fill_ids: set[str] = field(default_factory=set)
-    cancel_why: str | None = None
-    trade_id: int | None = None
+    filled_at_end: float | None = None
+    fill_ids: set[str] = msgspec.field(default_factory=set)
+
+
+class OrderRecord(msgspec.Struct):
+    """What was asked for, and what became of it: an entry, a close order, or an OCO that protects a trade."""
+
+    intent: PlaceOrder | PlaceOco
+    line: Line
+    legs: dict[str, Leg]
+    entry: EntryOrder | None = None
+    close: CloseOrder | None = None
+    trade_id: int | None = None  # that it opened, or closes
+    target_reason: Reason = Reason.TAKE_PROFIT
+    stop_reason: Reason = Reason.STOP_LOSS
+    cancel: Cancel | None = None
+    cancel_why: str = ""
+
+    @property
+    def oco(self) -> PlaceOco:
+        """The intent of a bracket; TypeError for another order."""
+        if not isinstance(self.intent, PlaceOco):
+            raise TypeError(f"order {self.intent.order_id} is no OCO")
+        return self.intent
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more can come of it."""
-        whole = self.quantity if self.state is OrderState.FILLED else self.filled_at_end or 0.0
-        return self.state in _OVER and self.filled >= whole * (1.0 - _REST)
+        return all(self._is_leg_over(leg) for leg in self.legs.values())
+
+    def _is_leg_over(self, leg: Leg) -> bool:
+        whole = self.intent.quantity if leg.state is OrderState.FILLED else leg.filled_at_end or 0.0
+        return leg.state in _OVER and leg.filled >= whole * (1.0 - _REST)
+
+    @property
+    def filled(self) -> float:
+        """The base quantity that was traded, over its legs."""
+        return sum(leg.filled for leg in self.legs.values())
+
+    @property
+    def remaining(self) -> float:
+        """What it may still trade."""
+        return max(0.0, self.intent.quantity - self.filled)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody knows if the exchange has it."""
+        return any(leg.state is OrderState.UNKNOWN for leg in self.legs.values())
+
+    @property
+    def rests(self) -> bool:
+        """Whether the exchange has it, as far as is known; of an OCO, its stop."""
+        leg = self.legs.get(STOP) or next(iter(self.legs.values()))
+        return leg.state in (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
+
+    @property
+    def has_lost_its_stop(self) -> bool:
+        """An OCO whose target may still be filled although its stop has ended (a target that was filled in part)."""
+        stop, target = self.legs[STOP], self.legs[TARGET]
+        return stop.state in _OVER and target.state not in _OVER and self.remaining > 0.0
+
+    @property
+    def state(self) -> OrderState:
+        """Of an entry or a sale; of an OCO, that of its target."""
+        return next(iter(self.legs.values())).state
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing of it was ever at the exchange."""
+        return all(leg.state is OrderState.REFUSED for leg in self.legs.values())
+
+    def note(self, execution: Execution) -> bool:
+        """What the exchange says of it; whether it is a fill that was not known."""
+        is_new = False
+        for name, leg in self.legs.items():
+            if name == execution.leg:
+                is_new = self._note(leg, execution)
+            elif execution.leg == LIST and execution.state in _OF_A_LIST:
+                self._note(leg, execution)
+        return is_new
+
+    def _note(self, leg: Leg, execution: Execution) -> bool:
+        is_new = execution.quantity > 0.0 and execution.fill_id not in leg.fill_ids
+        if is_new:
+            leg.fill_ids.add(execution.fill_id)
+            leg.filled += execution.quantity
+        if leg.state not in _OVER and _RANK[execution.state] >= _RANK[leg.state]:
+            leg.state = execution.state
+        if execution.state in _OVER and execution.filled is not None:
+            leg.filled_at_end = max(execution.filled, leg.filled_at_end or 0.0)
+        return is_new
 
 
 class OrderBook:
-    """Orders by id; `strange` counts executions of orders that are not ours, or that cannot be."""
+    """Records by order id: those that are open, and those that are over as far back as a fill may be told again."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._account = ledger.account
-        self.open: dict[int, Record] = {}
-        self._over: dict[int, Record] = {}
-        self.strange: Counter[str] = Counter()
-        self._to_close: dict[Line, CloseOrder] = {}  # lines that a close order was given for, until they are flat
+    def __init__(self) -> None:
+        self.open: dict[int, OrderRecord] = {}
+        self.over: dict[int, OrderRecord] = {}
 
-    def place(self, order: Order) -> Record:
-        """An order that is about to be sent; the account knows it from here on."""
-        if isinstance(order, EntryOrder):
-            self._account.pending[order.line] = order
-            quantity = order.quantity
-        else:
-            self._account.closing[order.line] = self._to_close[order.line] = order
-            quantity = self._account.positions[order.line].quantity
-        record = self.open[order.order_id] = Record(order, quantity)
-        return record
+    def add(self, record: OrderRecord) -> None:
+        """An order that is about to be sent."""
+        self.open[record.intent.order_id] = record
 
-    def entry_of(self, line: Line) -> Record | None:
+    def find(self, order_id: int) -> OrderRecord | None:
+        """Open or over."""
+        return self.open.get(order_id) or self.over.get(order_id)
+
+    def settle(self, record: OrderRecord) -> bool:
+        """Moves one that is over; whether it has just become so."""
+        order_id = record.intent.order_id
+        if order_id not in self.open or not record.is_over:
+            return False
+        self.over[order_id] = self.open.pop(order_id)
+        while len(self.over) > _KEPT:
+            del self.over[next(iter(self.over))]
+        return True
+
+    def of(self, line: Line) -> Iterator[OrderRecord]:
+        """The open ones of a line, in the order in which they were sent."""
+        return (record for record in self.open.values() if record.line == line)
+
+    def entry_of(self, line: Line) -> OrderRecord | None:
         """The line's entry that is not over."""
-        order = self._account.pending.get(line)
-        return None if order is None else self.open.get(order.order_id)
+        return next((record for record in self.of(line) if record.entry is not None), None)
 
-    def close_again(self) -> list[CloseOrder]:
-        """New close orders for what the ones that are over have left: an entry's last part came after them."""
-        account = self._account
-        for line in [one for one in self._to_close if one not in account.positions and one not in account.pending]:
-            del self._to_close[line]
-        return [
-            msgspec.structs.replace(order, order_id=account.next_order_id(), signal_time_ms=account.time_ms)
-            for line, order in self._to_close.items()
-            if line in account.positions and line not in account.closing
-        ]
+    def close_of(self, line: Line) -> OrderRecord | None:
+        """The line's sale at the market that is not over."""
+        return next((record for record in self.of(line) if record.close is not None), None)
 
-    def apply(self, execution: Execution) -> None:
-        """One answer of the broker."""
-        record = self.open.get(execution.order_id) or self._over.get(execution.order_id)
-        if record is None:
-            self.strange["orders of nobody"] += 1
-            return
-        if execution.quantity > 0.0 and execution.fill_id not in record.fill_ids:
-            record.fill_ids.add(execution.fill_id)
-            record.filled += execution.quantity
-            self._fill(record, execution)
-        if record.state not in _OVER and _RANK[execution.state] >= _RANK[record.state]:
-            record.state = execution.state
-        elif record.state is OrderState.UNKNOWN and execution.state is OrderState.ACCEPTED:
-            record.state = execution.state  # it is known again
-        if execution.state in _OVER and execution.filled is not None:
-            record.filled_at_end = max(execution.filled, record.filled_at_end or 0.0)
-        if record.is_over and self.open.pop(execution.order_id, None) is not None:
-            self._over[execution.order_id] = record
-            self._leave(record)
+    def brackets(self, line: Line) -> list[OrderRecord]:
+        """The line's OCOs that are not over."""
+        return [record for record in self.of(line) if isinstance(record.intent, PlaceOco)]
 
-    def _leave(self, record: Record) -> None:
-        order = record.order
-        if not isinstance(order, EntryOrder):
-            if self._account.closing.get(order.line) is order:
-                del self._account.closing[order.line]
-        elif record.filled > 0.0:
-            self._account.pending.pop(order.line, None)
-        else:
-            self._ledger.cancel_entry(order.line, record.cancel_why or record.state.value)
+    def intents(self) -> list[Intent]:
+        """All that is not over as it was asked for, cancellations after what they cancel."""
+        asked: list[Intent] = []
+        for record in self.open.values():
+            asked.append(record.intent)
+            if record.cancel is not None:
+                asked.append(record.cancel)
+        return asked
 
-    def _fill(self, record: Record, execution: Execution) -> None:
-        order, ledger = record.order, self._ledger
-        quantity, price, time_ms = execution.quantity, execution.price, execution.time_ms
-        position = self._account.positions.get(order.line)
-        if isinstance(order, EntryOrder):
-            if position is not None and position.trade_id == record.trade_id:
-                ledger.add(position, order, quantity, price, execution.commission, time_ms)
-            elif position is None:
-                opened = ledger.open(order, price, price, execution.commission, time_ms, quantity=quantity)
-                record.trade_id = opened.trade_id
-            else:
-                self.strange["entries into a position of another trade"] += 1
-            return
-        if position is None:
-            self.strange["sales of nothing"] += 1
-            return
-        is_whole = quantity >= position.quantity * (1.0 - _REST)
-        ledger.close(
-            position, price, price, execution.commission, time_ms, order.reason if is_whole else Reason.PARTIAL_FILL,
-            order=order, quantity=None if is_whole else quantity,
-        )  # fmt: skip
+
+def legs_of_intent(intent: PlaceOrder | PlaceOco, *, is_entry: bool) -> dict[str, Leg]:
+    """The legs by the letters of their client ids."""
+    if isinstance(intent, PlaceOco):
+        return {TARGET: Leg(), STOP: Leg()}
+    return {ENTRY if is_entry else CLOSE: Leg()}

@@ -5,11 +5,14 @@ clock and knows no future: a fill uses the candle at hand or the last mark, and 
 order was decided.
 """
 
-from app.models.events import Execution
+from app.models.events import AccountSnapshot, Execution
+from app.models.exits import Exits
+from app.models.intents import Intent
 from app.models.market import Candle, Slice
-from app.models.orders import CloseOrder, EntryOrder, Line, Order, Position, Reason, Side
-from app.trading.exit_rules import Exit, ExitRule, FillRules, exits_after_limit, exits_of, moved_stop
+from app.models.orders import CloseOrder, EntryOrder, Line, Order, Position, Reason, Refusal, Side
+from app.trading.exit_rules import Exit, ExitRule, FillRules, exits_after_limit, exits_of
 from app.trading.ledger import Ledger
+from app.trading.risk import RiskOutput
 
 
 class PaperTrader:
@@ -92,7 +95,7 @@ class PaperTrader:
         held.lowest = min(held.lowest, candle.low if position.side > 0 else candle.close)
         held.highest = max(held.highest, candle.close if position.side > 0 else candle.high)
         if position.exits is not None:
-            self._manage(position, candle, candle.close)
+            self._manage(position, position.exits, candle, candle.close)
 
     def _hold(self, position: Position, candle: Candle) -> None:
         held = position.held
@@ -113,21 +116,11 @@ class PaperTrader:
         if candle.high > held.highest:  # noqa: PLR1730
             held.highest = candle.high
         if position.exits is not None:
-            self._manage(position, candle, candle.high if position.side > 0 else candle.low)
+            self._manage(position, position.exits, candle, candle.high if position.side > 0 else candle.low)
 
-    def _manage(self, position: Position, candle: Candle, extreme: float) -> None:
-        """Managed exits, after the exit check of a candle: the stop from the next candle on, and the time that is up.
-
-        `extreme` is the candle's best price, as far as it is known to belong to the time after the entry.
-        """
-        held, exits = position.held, position.exits
-        if exits is None:
-            return
-        if held.best is None or position.side * (extreme - held.best) > 0.0:
-            held.best = extreme
-        moved = moved_stop(position, exits, held.best, self.ledger.instrument(position.symbol))
-        if moved is not None:
-            position = self.ledger.move_stop(position, *moved)
+    def _manage(self, position: Position, exits: Exits, candle: Candle, extreme: float) -> None:
+        """The stop from the next candle on, and the time that is up."""
+        position = self.ledger.manage(position, exits, extreme)
         if position.time_exit_ms is None or candle.close_time_ms < position.time_exit_ms:
             return
         account = self._account
@@ -154,8 +147,25 @@ class PaperTrader:
         else:
             account.closing[order.line] = order
 
-    async def on_execution(self, execution: Execution) -> None:
+    async def on_execution(self, execution: Execution) -> str | None:
         """It answers at once, so nothing is ever heard of an order later."""
+        return None
+
+    async def on_snapshot(self, snapshot: AccountSnapshot) -> None:
+        """Its account is the ledger's own."""
+
+    def refusal(self, order: RiskOutput) -> Refusal | None:
+        """It accepts all that the gate lets through."""
+        return None
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is ever under way."""
+        return True
+
+    def take_intents(self) -> tuple[Intent, ...]:
+        """It asks nobody."""
+        return ()
 
     async def cancel_entry(self, line: Line, why: str) -> bool:
         """Cancel the line's pending entry, for a reason that is counted; False if there is none."""

@@ -47,10 +47,12 @@ class SafetyMemory:
     last_equity: float
     follows_rows: bool = False
     protections: dict[str, Any] = field(default_factory=dict)
+    kills: bool = True
 
 
 class SafetyMonitor:
-    """Watches one account. `halted` is the latch; `trips` lists every time it closed.
+    """Watches one account. `halted` is the latch, `killed` says that positions are to be closed as well; `trips` lists
+    every time it closed.
 
     A day begins with the newest of the equity `rows` before its first slice, as it was finally written.
     """
@@ -64,7 +66,7 @@ class SafetyMonitor:
         self._max_drawdown = inf if limits.max_drawdown is None else limits.max_drawdown
         self._max_daily_loss = inf if limits.max_daily_loss is None else limits.max_daily_loss
         self._max_open_positions = limits.max_open_positions
-        self.halted = False
+        self.halted = self.killed = False
         self.trips: list[Trip] = []
         self.peak = account.starting_balance
         self.day_end_ms = 0
@@ -120,17 +122,17 @@ class SafetyMonitor:
         """Open positions and pending entries, what the gate counts."""
         return len(self._account.positions) + len(self._account.pending)
 
-    def trip(self, time_ms: int, why: str) -> bool:
-        """Latch the kill switch; False if it was latched already."""
-        if self.halted:
+    def trip(self, time_ms: int, why: str, *, kills: bool = True) -> bool:
+        """Latch the kill switch, or only halt entries; False if that was so already."""
+        if self.killed or (self.halted and not kills):
             return False
-        self.halted = True
+        self.halted, self.killed = True, kills
         self.trips.append(Trip(time_ms, why))
         return True
 
     def resume(self) -> None:
         """An operator releases the latch; the drawdown and the day's loss count from here."""
-        self.halted = False
+        self.halted = self.killed = False
         self.peak = self._day_start_equity = self._account.equity()
         self._set_watch()
 
@@ -138,11 +140,12 @@ class SafetyMonitor:
         """What it remembers."""
         day = self.day_end_ms, self._day_start_equity, self._last_equity
         protections = self._protections.memory()
-        return SafetyMemory(self.halted, tuple(self.trips), self.peak, *day, True, protections)
+        return SafetyMemory(self.halted, tuple(self.trips), self.peak, *day, True, protections, self.killed)
 
     def recall(self, memory: SafetyMemory) -> None:
         """Goes on as the monitor whose memory it is, with limits of its own."""
         self.halted, self.trips, self.peak = memory.halted, list(memory.trips), memory.peak
+        self.killed = memory.halted and memory.kills
         self.day_end_ms, self._day_start_equity = memory.day_end_ms, memory.day_start_equity
         self._equity_before = memory.last_equity
         self._protections.recall(memory.protections)

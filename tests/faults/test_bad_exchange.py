@@ -63,7 +63,7 @@ def test_an_address_that_is_none(place: Place, address: str) -> None:
 
 def test_an_address_for_an_exchange_that_is_no_binance(place: Place) -> None:
     line = refused(place, fetch_words(UNUSED, exchange="kraken"))
-    assert line == "--exchange-url works for binanceus and binance only, not for kraken"
+    assert line == "--exchange-url works for binanceus, binance, binance_demo only, not for kraken"
 
 
 # It refuses.

@@ -58,7 +58,7 @@ def test_what_must_be_said(missing: str, capsys: pytest.CaptureFixture[str]) -> 
         ({"symbols": "BTC/USDT,,ETH/USDT"}, "'' cannot name a folder of the cache"),
         ({"symbols": "BTC/USDT,../x"}, "cannot name a folder of the cache"),
         ({"exchange": "binanceuk"}, "unknown exchange 'binanceuk'; near ones are"),
-        ({"exchange": "kraken"}, "--exchange-url works for binanceus and binance only, not for kraken"),
+        ({"exchange": "kraken"}, "--exchange-url works for binanceus, binance, binance_demo only, not for kraken"),
         ({"exchange_url": "127.0.0.1:8080"}, "write it as http://127.0.0.1:8080"),
     ],
 )

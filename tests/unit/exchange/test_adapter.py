@@ -149,7 +149,7 @@ async def test_a_url_is_a_web_address(url: str) -> None:
 
 
 async def test_another_host_is_for_a_binance_only() -> None:
-    with pytest.raises(ConfigError, match="works for binanceus and binance only, not for kraken"):
+    with pytest.raises(ConfigError, match="works for binanceus, binance, binance_demo only, not for kraken"):
         CandleExchange("kraken", "http://127.0.0.1:1")
 
 

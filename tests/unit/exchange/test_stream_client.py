@@ -234,7 +234,7 @@ async def test_dials_never_come_faster_than_binance_allows() -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(times, "monotonic_s", lambda: now_s)
         while now_s < 2_000.0:
-            await sleep(stream._until_dial_s())
+            await sleep(stream._pacer.until_dial_s())
             dialled.append(now_s)
     for begin in dialled:
         assert sum(begin <= one < begin + 300.0 for one in dialled) <= 300

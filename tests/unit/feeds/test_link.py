@@ -52,7 +52,7 @@ def test_nor_is_what_lacks_parts(broken: dict[str, Any]) -> None:
 
 
 def test_other_exchanges_are_refused() -> None:
-    with pytest.raises(ConfigError, match="binanceus and binance only, not from kraken"):
+    with pytest.raises(ConfigError, match="binanceus, binance, binance_demo only, not from kraken"):
         LiveStream("kraken", [BTC], "1m", {}, silence_s=1.0)
 
 

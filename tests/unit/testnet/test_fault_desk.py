@@ -9,17 +9,20 @@ from app.testnet.fault_desk import FaultDesk
 from app.testnet.faults import parse_faults
 from app.testnet.kline_pages import KlinePages
 from app.testnet.market import FileSource
+from app.testnet.order_storm import OrderStorm
 from app.testnet.spot import SpotMarket
 from app.testnet.storm import Storm
 from app.testnet.virtual_clock import VirtualClock
 from tests.testnets import BTC, END_MS, ETH, SERIES
 
 
-def desk(*faults: dict[str, Any], storm: Storm | None = None, speed: float = 1.0) -> FaultDesk:
+def desk(
+    *faults: dict[str, Any], storm: Storm | None = None, orders_storm: OrderStorm | None = None, speed: float = 1.0
+) -> FaultDesk:
     market = SpotMarket(FileSource(SERIES))
     clock = VirtualClock(END_MS, speed)
     clock.start()
-    return FaultDesk(market, KlinePages(market), clock, parse_faults(list(faults)), storm)
+    return FaultDesk(market, KlinePages(market), clock, parse_faults(list(faults)), storm, orders_storm)
 
 
 def met(one: FaultDesk, path: str = "klines", symbol: str | None = BTC) -> str | None:
@@ -112,3 +115,39 @@ def test_lasting_ones() -> None:
     )
     one.add({"fault": "skew", "ms": -200})
     assert (one.skew_ms, len(one.revisions), one.waiting()) == (300, 1, 0)
+
+
+def of_orders(one: FaultDesk, method: str, path: str, **params: str) -> str | None:
+    fault = one.for_order(method, path, params)
+    return None if fault is None else fault.name
+
+
+def test_faults_of_trading_meet_signed_requests_only() -> None:
+    one = desk({"fault": "lost_after", "symbol": BTC, "after": 1}, {"fault": "html"})
+    assert met(one) == "html"
+    asked = [of_orders(one, "POST", "order", symbol=name) for name in ("BTCUSDT", "ETHUSDT", "BTCUSDT", "BTCUSDT")]
+    assert asked == [None, None, "lost_after", None]
+
+
+def test_faults_of_events() -> None:
+    one = desk({"fault": "events_doubled", "symbol": ETH})
+    batches = [[("test", {"e": "executionReport", "s": name})] for name in ("BTCUSDT", "ETHUSDT", "ETHUSDT")]
+    assert [bool(one.for_events(batch)) for batch in batches] == [False, True, False]
+
+
+def test_a_storm_of_orders_takes_no_heed_of_the_timestamp() -> None:
+    def drawn(ahead_ms: int) -> list[str | None]:
+        one = desk(orders_storm=OrderStorm(1))
+        return [
+            of_orders(one, "POST", "order", newClientOrderId=f"s-1-{number}-e", timestamp=str(number + ahead_ms))
+            for number in range(60)
+        ]
+
+    assert drawn(0) == drawn(5) and any(drawn(0)) and not all(drawn(0))
+
+
+def test_a_silent_stream_is_over_after_its_time(passed_s: list[float]) -> None:
+    one = desk({"fault": "stream_silent", "s": 2.0})
+    assert one.is_stream_silent() and not one.is_silent()
+    passed_s[0] += 2.0
+    assert not one.is_stream_silent()

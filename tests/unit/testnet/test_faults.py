@@ -13,6 +13,8 @@ MANDATORY: dict[str, dict[str, Any]] = {
     "hole": {"symbol": "BTC/USDT", "from": 1, "to": 2},
     "revised": {"symbol": "BTC/USDT", "at": 1},
     "skew": {"ms": -5},
+    "symbol_status": {"symbol": "BTC/USDT", "status": "HALT"},
+    "wrong_balance": {"asset": "USDT", "by": -5},
 }
 
 
@@ -29,6 +31,15 @@ def test_the_common_fields() -> None:
     assert parse_fault(spec) == expected
     assert parse_fault({"fault": "silence", "at_ms": 5, "s": 2}).at_ms == 5
     assert parse_fault({"fault": "empty"}).path == "klines"
+
+
+def test_faults_of_trading_name_what_they_meet() -> None:
+    spec = {"fault": "lost_after", "path": "orderList/oco", "method": "POST", "side": "SELL", "leg": "s", "after": 1}
+    fault = parse_fault(spec)
+    assert (fault.where, fault.path, fault.after) == (Where.ORDERS, "orderList/oco", 1)
+    assert fault.match == {"method": "POST", "side": "SELL", "leg": "s"}
+    assert parse_fault({"fault": "trades_missing"}).path == "myTrades"
+    assert parse_fault({"fault": "events_lost", "type": "MARKET"}).match == {"type": "MARKET"}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +61,11 @@ def test_the_common_fields() -> None:
         ({"fault": "hole", "symbol": "BTC/USDT", "from": 2, "to": 2}, "from must be before to"),
         ({"fault": "hole", "symbol": "BTC/USDT", "from": "soon", "to": 2}, "'soon' is not a time"),
         ({"fault": "missing", "path": "time"}, "missing is a fault of klines, not of time"),
+        ({"fault": "lost_after", "path": "klines"}, "lost_after: path: 'klines' is not one of order, order/test"),
+        ({"fault": "lost_after", "side": "buy"}, "lost_after: side: 'buy' is not one of BUY, SELL"),
+        ({"fault": "events_lost", "path": "order"}, "events_lost has no field 'path'"),
+        ({"fault": "unknown", "executed": "no"}, "unknown: executed: 'no' is not true or false"),
+        ({"fault": "symbol_status", "symbol": "BTC/USDT", "status": "OPEN"}, "'OPEN' is not one of TRADING"),
         ({"fault": "skew", "ms": 0.5}, "skew: ms: 0.5 is not a whole number of milliseconds"),
         ({"fault": "revised", "symbol": "BTC/USDT", "at": 1, "close": "high"}, "'high' is not a number"),
     ],

@@ -1,6 +1,8 @@
 """Weights and bans, with times written out: windows of a minute, 429, then bans that double."""
 
-from app.testnet.weights import REFUSALS_MAX, Refusal, WeightLimit
+import pytest
+
+from app.testnet.weights import REFUSALS_MAX, Refusal, WeightLimit, signed_weight
 
 
 def test_a_window_is_a_minute_and_every_request_counts() -> None:
@@ -40,3 +42,20 @@ def test_a_longer_ban_stays() -> None:
     weights.ban(0.0, 10.0)
     weights.ban(1.0, 2.0)
     assert weights.is_banned(9.9)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "weight"),
+    [
+        ("POST", "order", {}, 1),
+        ("GET", "order", {}, 4),
+        ("GET", "openOrders", {"symbol": "BTCUSDT"}, 6),
+        ("GET", "openOrders", {}, 80),
+        ("GET", "myTrades", {}, 20),
+        ("GET", "myTrades", {"orderId": "5"}, 5),
+        ("POST", "order/test", {}, 1),
+        ("POST", "order/test", {"computeCommissionRates": "true"}, 20),
+    ],
+)
+def test_signed_requests(method: str, path: str, params: dict[str, str], weight: int) -> None:
+    assert signed_weight(method, path, params) == weight

@@ -82,7 +82,7 @@ def test_filters_as_binance_prints_them() -> None:
     assert (symbol["symbol"], symbol["baseAsset"], symbol["quoteAsset"]) == ("BTCUSDT", "BTC", "USDT")
     assert filters["LOT_SIZE"]["stepSize"] == "0.00000001" and filters["LOT_SIZE"]["minQty"] == "0.00000000"
     assert filters["PRICE_FILTER"]["tickSize"] == "0.00000000"
-    assert filters["MIN_NOTIONAL"]["minNotional"] == "0.00000000"
+    assert filters["NOTIONAL"]["minNotional"] == "0.00000000"
     assert info["serverTime"] == 17
     assert [one["limit"] for one in info["rateLimits"] if one["rateLimitType"] == "REQUEST_WEIGHT"] == [1200]
     unlimited = json.loads(exchange_info([], 17, None))

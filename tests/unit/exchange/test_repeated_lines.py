@@ -3,7 +3,7 @@
 import pytest
 
 from app import times
-from app.feeds.repeated_lines import RepeatedLines
+from app.exchange.repeated_lines import RepeatedLines
 
 
 def test_each_kind_at_once_then_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,175 @@
+"""What each line should have at the exchange, and what it has: the intents that bring the two together.
+
+Every position is to rest there in OCO orders with its stop and target. A close order first takes these away, then
+sells. `tend` compares and sends what is missing; it is called after everything that may have changed a line.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from app.models.intents import CLOSE, ENTRY, LIST, STOP, TARGET, Cancel, ClientId, Intent, PlaceOco, PlaceOrder
+from app.models.orders import CloseOrder, EntryOrder, Line, Position, Reason
+from app.trading.brackets import wanted_brackets
+from app.trading.ledger import Ledger
+from app.trading.order_book import OrderBook, OrderRecord, legs_of_intent
+
+_RETRY_MS = 10_000  # after a refusal that may pass, so long until the same is tried again
+
+
+class StopPlace(StrEnum):
+    """Where a position's stop is."""
+
+    EXCHANGE = "on the exchange"
+    PLACING = "being placed on the exchange"
+    PROCESS = "in this process only"
+    CLOSING = "the position is being closed"
+
+
+class ExchangeLines:
+    """The orders of all lines at the exchange. `now_ms` is the newest time that an event has told."""
+
+    def __init__(self, ledger: Ledger, tag: str, epoch: int) -> None:
+        self.book = OrderBook()
+        self.outbox: list[Intent] = []
+        self.refused_ms: dict[Line, int] = {}  # when something of a line was refused that is to be tried again
+        self.now_ms = 0
+        self._ledger = ledger
+        self._account = ledger.account
+        self._tag, self._epoch = tag, epoch
+
+    def enter(self, order: EntryOrder) -> None:
+        """Sends an entry."""
+        self._account.pending[order.line] = order
+        intent = PlaceOrder(
+            self._client_id(order.order_id, ENTRY), order.order_id, order.symbol, True, order.quantity,
+            self._account.time_ms, order.limit,
+        )  # fmt: skip
+        self._place(OrderRecord(intent, order.line, legs_of_intent(intent, is_entry=True), entry=order))
+
+    def cancel_entry(self, line: Line, why: str) -> bool:
+        """Asks for it, once; False if the line has no entry that is open."""
+        record = self.book.entry_of(line)
+        if record is None:
+            return False
+        record.cancel_why = record.cancel_why or why
+        self._cancel(record)
+        return True
+
+    def close(self, line: Line, reason: Reason) -> None:
+        """The line's position is to be closed at the market, as far as that is not under way."""
+        account = self._account
+        if line not in account.closing:
+            order_id = account.next_order_id()
+            account.closing[line] = CloseOrder(order_id, line.symbol, reason, account.time_ms, "", line.strategy)
+        self.tend(line)
+
+    def tend(self, line: Line) -> None:
+        """Sends what is missing between what the line should have at the exchange and what it has there."""
+        position = self._account.positions.get(line)
+        brackets = self.book.brackets(line)
+        if position is None:
+            for bracket in brackets:
+                self._cancel(bracket)
+        elif line in self._account.closing:
+            self._tend_close(position, self._account.closing[line], brackets)
+        elif not self._is_market_entry_open(line):
+            self._tend_protection(position, brackets)
+
+    def _is_market_entry_open(self, line: Line) -> bool:
+        # Its parts come within one answer: one protection for all of them. A limit order may take hours.
+        record = self.book.entry_of(line)
+        return record is not None and record.entry is not None and record.entry.limit is None
+
+    def _tend_close(self, position: Position, order: CloseOrder, brackets: list[OrderRecord]) -> None:
+        """First no entry that could still be filled, then no OCO that locks the quantity, then the sale."""
+        line = position.line
+        if self.book.entry_of(line) is not None:
+            self.cancel_entry(line, "session_end")
+            return
+        for bracket in brackets:
+            self._cancel(bracket)
+        if brackets or self.book.close_of(line) is not None or self._must_wait(line):
+            return
+        instrument = self._ledger.instrument(position.symbol)
+        quantity = instrument.round_quantity(position.quantity)
+        if quantity <= 0.0 or quantity * self._account.marks[position.symbol] < instrument.min_notional:
+            self._ledger.write_off(position)
+            return
+        if self.book.find(order.order_id) is not None:  # what was sold under this number has left something
+            order = msgspec.structs.replace(order, order_id=self._account.next_order_id())
+            self._account.closing[line] = order
+        intent = PlaceOrder(
+            self._client_id(order.order_id, CLOSE), order.order_id, order.symbol, False, quantity,
+            self._account.time_ms,
+        )  # fmt: skip
+        legs = legs_of_intent(intent, is_entry=False)
+        self._place(OrderRecord(intent, line, legs, close=order, trade_id=position.trade_id))
+
+    def _tend_protection(self, position: Position, brackets: list[OrderRecord]) -> None:
+        """Every part of the position in an OCO with the stop and a target as they should be."""
+        instrument = self._ledger.instrument(position.symbol)
+        wanted = wanted_brackets(position, instrument)
+        for bracket in brackets:
+            if bracket.cancel is not None or bracket.remaining <= 0.0:
+                continue
+            intent = bracket.oco
+            fits = intent.stop == position.stop and not bracket.has_lost_its_stop
+            asked = wanted.get(intent.target)
+            if not fits or asked is None or bracket.remaining > asked.quantity * (1.0 + 1e-9):
+                self._cancel(bracket)
+            else:
+                asked.quantity = instrument.round_quantity(asked.quantity - bracket.remaining)
+        free = instrument.round_quantity(position.quantity - sum(one.remaining for one in brackets))
+        if free <= 0.0 or self._must_wait(position.line):
+            return
+        for asked in wanted.values():
+            quantity = min(free, asked.quantity)
+            if quantity <= 0.0 or quantity * position.stop < instrument.min_notional:
+                continue
+            free = instrument.round_quantity(free - quantity)
+            order_id = self._account.next_order_id()
+            list_id, target_id, stop_id = (self._client_id(order_id, leg) for leg in (LIST, TARGET, STOP))
+            intent = PlaceOco(
+                list_id, target_id, stop_id, order_id, position.symbol, quantity, asked.target, position.stop,
+                self._account.time_ms,
+            )  # fmt: skip
+            self._place(
+                OrderRecord(
+                    intent, position.line, legs_of_intent(intent, is_entry=False), trade_id=position.trade_id,
+                    target_reason=asked.reason, stop_reason=position.moved_by or Reason.STOP_LOSS,
+                )
+            )  # fmt: skip
+
+    def _must_wait(self, line: Line) -> bool:
+        """Whether something of the line was refused a moment ago that may be accepted later."""
+        return self.now_ms < self.refused_ms.get(line, -_RETRY_MS) + _RETRY_MS
+
+    def stop_place(self, position: Position) -> StopPlace:
+        """Where the stop of a position is."""
+        line, instrument = position.line, self._ledger.instrument(position.symbol)
+        if line in self._account.closing:
+            return StopPlace.CLOSING
+        brackets = self.book.brackets(line)
+        resting = sum(one.remaining for one in brackets if one.rests)
+        if instrument.round_quantity(position.quantity - resting) <= 0.0:
+            return StopPlace.EXCHANGE
+        if brackets or self._is_market_entry_open(line):
+            return StopPlace.PLACING
+        return StopPlace.PROCESS
+
+    def _client_id(self, order_id: int, leg: str) -> str:
+        return str(ClientId(self._tag, self._epoch, order_id, leg))
+
+    def _place(self, record: OrderRecord) -> None:
+        self.book.add(record)
+        self.outbox.append(record.intent)
+
+    def _cancel(self, record: OrderRecord) -> None:
+        """Once; whoever sends it goes on until the order has ended. What is filled ends by itself."""
+        if record.cancel is None and record.remaining > 0.0:
+            intent = record.intent
+            record.cancel = Cancel(
+                intent.client_id, intent.order_id, intent.symbol, self._account.time_ms, isinstance(intent, PlaceOco)
+            )
+            self.outbox.append(record.cancel)

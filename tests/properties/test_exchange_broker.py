@@ -1,0 +1,290 @@
+"""The exchange broker over an exchange that answers late, twice, in parts and out of order, kills included.
+
+The books are right, a tape with its executions replays to the same, and whenever all has been heard every position
+rests on the exchange with its stop. The default run takes some hundred seeds; ONETAPE_FULL=1 takes ten thousand.
+"""
+
+import asyncio
+import math
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from typing import ClassVar
+
+import msgspec
+import pytest
+
+from app.models.events import EndOfData, Event, GiveUp, Halt, Kill, Resume, Stop
+from app.models.exits import BreakEven, Exits, Partial, TimeExit, Trailing
+from app.models.intents import Intent, PlaceOco
+from app.models.market import Candle, Slice
+from app.models.orders import FLAT, GOES_ON, Action, Decision, Fill, Signal
+from app.runtime.digest import FIRST, digest_of
+from app.runtime.funnel import Funnel
+from app.runtime.host import HostedStrategy, StrategyHost
+from app.runtime.runtime import TradingRuntime
+from app.session.state import restore_runtime, runtime_state
+from app.strategies.base import Strategy, View, exit_position, long
+from app.trading.account import Account, SliceRows, lines_of
+from app.trading.exchange_broker import BrokerMemory, ExchangeBroker, OrderLimits
+from app.trading.exchange_lines import StopPlace
+from app.trading.execution import ExecutionEngine
+from app.trading.instruments import Instrument
+from app.trading.ledger import Ledger
+from app.trading.risk import RiskConfig, RiskEngine
+from app.trading.safety import SafetyLimits, SafetyMonitor
+from tests.candle_columns import MINUTE_MS, START_MS
+from tests.slow_exchange import SlowExchange
+
+SEEDS = range(10_000 if os.environ.get("ONETAPE_FULL") else 300)
+SYMBOLS = ("AAA/X", "BBB/X")
+IDS = ("one", "two")
+SLICES = 40
+BALANCE = 10_000.0
+STEP = 0.0001
+LIMITS = OrderLimits(max_order_notional=None, max_daily_orders=None, refusals_in_a_row=12)
+EXITS = (
+    None, Exits(trailing=Trailing(distance_r=0.5)), Exits(break_even=BreakEven(at_r=0.3), time=TimeExit(candles=6)),
+    Exits(partial=(Partial(at_r=0.4, fraction=0.3), Partial(at_r=0.8, fraction=0.3))),
+)  # fmt: skip
+
+
+class Tossing(Strategy):
+    """Answers by seed, line and candle."""
+
+    lookback: ClassVar[int] = 0
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    async def on_candle(self, candle: Candle, view: View) -> Signal:
+        random = Random(f"{self.seed} {view.line} {candle.open_time_ms}")
+        kind = random.random()
+        if kind < 0.12:
+            return exit_position()
+        if kind < 0.5:
+            atr = candle.close * random.choice((0.004, 0.02))
+            signal = long(atr=atr)
+            if kind < 0.2:
+                limit = candle.close * random.choice((0.997, 1.001))
+                signal = msgspec.structs.replace(signal, limit=limit, valid_candles=random.choice((1, 4)))
+            return msgspec.structs.replace(signal, exits=random.choice(EXITS))
+        return FLAT
+
+
+@dataclass
+class Books:
+    """A runtime over an exchange broker, and all that it said."""
+
+    seed: int
+    fills: list[Fill] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    digest: str = FIRST
+
+    def __post_init__(self) -> None:
+        account = self.account = Account(BALANCE, lines_of(dict.fromkeys(IDS, SYMBOLS), SYMBOLS))
+        grid = dict.fromkeys(SYMBOLS, Instrument(quantity_step=STEP, price_tick=0.01))
+        self.ledger = Ledger(account, self.fills.append, MINUTE_MS, grid)
+        self.broker = ExchangeBroker(self.ledger, LIMITS, tag="test")
+        rows = SliceRows()
+        self.safety = SafetyMonitor(account, SafetyLimits(max_drawdown=0.02), rows)
+        hosted = [HostedStrategy(one, lambda: Tossing(self.seed), "1m", SYMBOLS) for one in IDS]
+        config = RiskConfig(max_position_pct=0.3, max_exposure=2.0, allocation=0.5, risk_per_trade=0.05)
+        self.runtime = TradingRuntime(
+            account=account,
+            broker=self.broker,
+            safety=self.safety,
+            host=StrategyHost(SYMBOLS, "1m", hosted, account),
+            risks={one: RiskEngine(config, grid) for one in IDS},
+            execution=ExecutionEngine(self.broker, account, MINUTE_MS),
+            funnel=Funnel(self.ledger.cancelled, self.ledger.dropped),
+            rows=rows,
+            decisions=self.decisions,
+        )
+
+    async def handle(self, event: Event) -> tuple[Intent, ...]:
+        known = len(self.fills), len(self.decisions)
+        await self.runtime.handle((event,))
+        intents = self.broker.take_intents()
+        new = self.fills[known[0] :], self.decisions[known[1] :]
+        self.digest = digest_of(self.digest, self.runtime, *new, intents)
+        return intents
+
+    def check(self) -> None:
+        """What holds after every event."""
+        account = self.account
+        realized = sum(fill.realized_pnl for fill in self.fills)
+        assert math.isclose(BALANCE + realized, account.balance, rel_tol=1e-9, abs_tol=1e-7)
+        assert not self.broker.strange, self.broker.strange
+        for line in account.closing:
+            assert line in account.positions, "a close order closes something"
+        for line in account.positions:
+            must_go = self.safety.killed or self.runtime.ending
+            assert not must_go or line in account.closing, f"{line} was to be closed, and nothing closes it"
+
+    def check_quiet(self, exchange: SlowExchange) -> None:
+        """What holds when everything that the exchange did was heard, and all that was asked for was done."""
+        for symbol in SYMBOLS:
+            held = sum(one.quantity for line, one in self.account.positions.items() if line.symbol == symbol)
+            dust = self.ledger.dust.get(symbol)
+            assert math.isclose(held + (dust.quantity if dust else 0.0), exchange.held[symbol], abs_tol=1e-9), symbol
+        for symbol in SYMBOLS:
+            own = [one for line, one in self.account.positions.items() if line.symbol == symbol]
+            if all(line not in self.account.closing for line in self.account.positions):
+                stops = {one.intent.stop for one in exchange.resting.values() if isinstance(one.intent, PlaceOco)}
+                wanted = {one.stop for one in self.account.positions.values()}
+                assert own == [] or stops <= wanted, "a stop rests where it was before it was moved"
+        for line, where in self.broker.protections().items():
+            waits = line in self.broker.lines.refused_ms
+            assert waits or where is StopPlace.EXCHANGE or line in self.account.closing, (line, where)
+
+
+def candles(random: Random, number: int, closes: dict[str, float]) -> Slice:
+    open_ms = START_MS + number * MINUTE_MS
+    made = []
+    for symbol in SYMBOLS:
+        opened = closes[symbol]
+        close = closes[symbol] = max(1.0, opened * (1.0 + random.gauss(0.0, 0.006)))
+        high, low = max(opened, close) * 1.002, min(opened, close) * 0.998
+        made.append(Candle(symbol, "1m", open_ms, opened, high, low, close, 1.0))
+    return Slice(open_ms + MINUTE_MS, tuple(made), False)
+
+
+@dataclass
+class Play:
+    """A session: slices, answers, commands and kills in seeded order, to its end."""
+
+    seed: int
+    met: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        self.exchange = SlowExchange(Random(self.seed + 1), base_fees=self.seed % 2 == 1)
+        self.books, self.tape = Books(self.seed), list[Event]()
+        self.prices = dict.fromkeys(SYMBOLS, 100.0)
+        self.time_ms = START_MS
+
+    async def handle(self, event: Event) -> None:
+        self.tape.append(event)
+        for intent in await self.books.handle(event):
+            self.exchange.take(intent, self.prices[intent.symbol], self.time_ms)
+        self.books.check()
+
+    async def hear(self, most: int) -> None:
+        for _ in range(self.random.randint(0, most)):
+            if self.exchange.outbox and not self.books.runtime.ended:
+                await self.handle(self.exchange.outbox.pop(0))
+
+    async def hear_all(self) -> None:
+        while self.exchange.outbox and not self.books.runtime.ended:
+            await self.handle(self.exchange.outbox.pop(0))
+
+    async def restart(self) -> None:
+        """kill -9: a new process knows the tape, or the state that was kept after the last event."""
+        if self.random.random() < 0.5:
+            again = Books(self.seed)
+            for event in self.tape:
+                await again.handle(event)
+            assert again.digest == self.books.digest, "the tape with its executions replays to the same"
+        else:
+            again = Books(self.seed)
+            state = msgspec.json.encode(runtime_state(self.books.runtime))
+            memory = msgspec.json.encode(self.books.broker.memory())
+            restore_runtime(msgspec.json.decode(state, type=type(runtime_state(self.books.runtime))), again.runtime)
+            again.broker.recall(msgspec.json.decode(memory, type=BrokerMemory))
+            again.fills, again.digest = self.books.fills, self.books.digest
+            again.ledger._on_fill = again.fills.append
+        self.books = again
+        self.met["kills"] += 1
+
+    async def run(self) -> "Play":
+        random, exchange = self.random, self.exchange
+        for number in range(SLICES):
+            self.time_ms = START_MS + (number + 1) * MINUTE_MS
+            slice_ = candles(random, number, self.prices)
+            await self.handle(slice_)
+            for candle in slice_.candles:
+                exchange.go_on(candle)
+            await self.hear(4)
+            if random.random() < 0.3:
+                await self.hear_all()
+                await self.handle(exchange.snapshot(BALANCE, self.time_ms + 1))
+                assert not self.books.broker.reconciliation.differences
+                await self.hear_all()
+                self.books.check_quiet(exchange)
+            if random.random() < 0.04:
+                halted = self.books.safety.halted
+                await self.handle(Resume("a test") if halted else random.choice((Kill, Halt))("a test"))
+            if random.random() < 0.05:
+                await self.restart()
+        await self.handle(random.choice((EndOfData(), Stop("a test"))))
+        for turn in range(1_000):
+            if self.books.runtime.ended:
+                break
+            self.time_ms += MINUTE_MS
+            await self.hear_all()
+            if turn % 3 == 2 and not self.books.runtime.ended:  # it is asked again now and then, whatever was refused
+                await self.handle(exchange.snapshot(BALANCE, self.time_ms))
+        assert self.books.runtime.ended, (self.seed, "the closing phase ends when all is flat", self.books.account)
+        while exchange.outbox:  # what is told once more, or too late to matter
+            await self.books.broker.on_execution(exchange.outbox.pop(0))
+            self.books.check()
+        return self
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_the_books_are_right_however_answers_come(block: int) -> None:
+    for seed in list(SEEDS)[block::10]:
+        play = asyncio.run(Play(seed).run())
+        books, exchange, account = play.books, play.exchange, play.books.account
+        assert not account.positions and not account.pending and not account.closing, seed
+        assert not books.broker.book.open and not exchange.resting, (seed, "it ends when every order has ended")
+        dust = {symbol: books.ledger.dust[symbol].quantity for symbol in SYMBOLS if symbol in books.ledger.dust}
+        cost = sum(one.cost for one in books.ledger.dust.values())
+        for symbol in SYMBOLS:
+            assert math.isclose(exchange.held[symbol], dust.get(symbol, 0.0), abs_tol=1e-9), (seed, symbol)
+        assert exchange.base_fees or not dust, seed
+        assert math.isclose(account.balance - BALANCE - cost, exchange.cash, rel_tol=1e-9, abs_tol=1e-6), seed
+        assert len(books.fills) == len(exchange.trades), "each fill once"
+        assert math.isclose(books.broker.reconciliation.flows.get("X", 0.0), exchange.cash, abs_tol=1e-6), seed
+        assert cost >= 0.0 and not exchange.met["an OCO without funds"], "nothing is sold twice"
+
+
+def test_the_seeds_meet_everything() -> None:
+    met: set[str] = set()
+    for seed in SEEDS[:150]:
+        play = asyncio.run(Play(seed).run())
+        books = play.books
+        met |= {leg.state.value for record in books.broker.book.over.values() for leg in record.legs.values()}
+        met |= {fill.reason.value for fill in books.fills} | set(books.ledger.cancelled) | set(play.exchange.met)
+        met |= {action.value for decision in books.decisions for action in Action if decision.action is action}
+        met |= {decision.outcome for decision in books.decisions} | set(play.met)
+        opened = [fill.trade_id for fill in books.fills if fill.opens]
+        met |= {"an entry in parts"} if len(opened) > len(set(opened)) else set()
+        met |= {"a close in parts"} if any(fill.reason in GOES_ON for fill in books.fills) else set()
+    assert met >= {
+        "filled", "cancelled", "expired", "refused", "signal", "stop_loss", "take_profit", "signal_exit", "kill_switch",
+        "an entry in parts", "a close in parts", "session_end", "partial_target", "trailing_stop", "break_even",
+        "time_exit", "halted", "order_unknown", "taken away", "never arrived", "kills", "account_unchecked",
+        "Stop price would trigger immediately.", "Order would immediately match and take.",
+    }  # fmt: skip
+
+
+def test_a_closing_phase_that_gives_up_says_so() -> None:
+    async def run() -> None:
+        play = Play(1)
+        await play.handle(play.exchange.snapshot(BALANCE, START_MS))
+        for number in range(6):
+            await play.handle(candles(Random(number), number, play.prices))
+        books = play.books
+        assert books.account.pending
+        await play.handle(EndOfData())
+        assert books.runtime.ending and not books.runtime.ended, "nobody has answered"
+        before = len(books.decisions)
+        await play.handle(candles(Random(7), 7, play.prices))
+        assert len(books.decisions) == before, "nothing is decided in the closing phase"
+        await play.handle(GiveUp("nobody answers"))
+        assert books.runtime.gave_up == "nobody answers"
+
+    asyncio.run(run())
