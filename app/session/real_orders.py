@@ -4,7 +4,7 @@ Spot has no shorts and no fill at a close that is past, so what would need them 
 """
 
 from app.errors import ConfigError
-from app.exchange.adapter import BINANCE
+from app.exchange.hosts import BINANCE
 from app.settings.profile import OrderSettings, Settings
 from app.strategies.loader import LoadedStrategies, LoadedStrategy
 

@@ -34,7 +34,7 @@ def test_the_limits_are_written_out() -> None:
 @pytest.mark.parametrize(
     ("overrides", "changes", "said"),
     [
-        (["exchange=kraken"], {}, "exchange=kraken: exchange: real orders go to binanceus, binance, not to kraken"),
+        (["exchange=kraken"], {}, "exchange=kraken: exchange: real orders go to binanceus, binance, binance_demo, not"),
         (["fill=close"], {}, "--set fill=close: fill: close is for simulations; an exchange fills later: set fill: "),
         ([], {"symbols": ["A/B", "A/C"]}, "symbols: a session has one balance, and these are paid for in B, C"),
         (["strategy.params.allow_short=true"], {}, "ScalpingEMARSI may go short, which spot cannot: set"),
