@@ -13,9 +13,9 @@ from app import times
 from app.errors import ExchangeError, RateLimitError, UnavailableError
 from app.exchange.exchange_clock import ExchangeClock
 from app.exchange.history import HistoricalDataProvider
+from app.exchange.repeated_lines import RepeatedLines
 from app.exchange.retries import jittered_s
 from app.feeds.live_state import FeedTimes
-from app.exchange.repeated_lines import RepeatedLines
 from app.times import timeframe_ms
 
 _ASK_S = 10.0

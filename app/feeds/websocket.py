@@ -13,6 +13,7 @@ from app import times
 from app.errors import ExchangeError, first_cause
 from app.exchange.history import HistoricalDataProvider
 from app.exchange.page import Page
+from app.exchange.repeated_lines import RepeatedLines
 from app.exchange.retries import Tell
 from app.feeds.alignment import Aligner, FeedEvent, Patience
 from app.feeds.backfill import Backfill, Looks, Question
@@ -20,7 +21,6 @@ from app.feeds.base import EventQueue
 from app.feeds.finality import SeriesTrack
 from app.feeds.link import Frame, Link, LiveStream
 from app.feeds.live_state import FeedTimes, LinkState, LiveStart
-from app.exchange.repeated_lines import RepeatedLines
 from app.feeds.replay import ReplayFeed
 from app.feeds.time_watch import TimeWatch
 from app.feeds.warm_up import fetch_warm_up

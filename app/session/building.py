@@ -50,8 +50,8 @@ def build_runtime(
     """The stages and their account, from settings; the same for every feed. `target_first`: see FillRules.
 
     `state`: what it goes on from, if it does not begin anew. `orders`: they are real, and an exchange fills them; None:
-    the simulator does, and this is the one place where that is chosen. `counted_in`: of which timeframe the candles are that
-    limits, time exits and protections wait for; None: of the session's.
+    the simulator does, and this is the one place where that is chosen. `counted_in`: of which timeframe the candles are
+    that limits, time exits and protections wait for; None: of the session's.
     """
     live, mode, counted = settings.live, settings.trading_mode, counted_in or settings.live.timeframe
     account = account_of(settings)

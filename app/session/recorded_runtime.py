@@ -89,9 +89,9 @@ class RecordedRuntime:
             self.unwritten = record.digest is None and not record.intents
             if not self.unwritten and record.intents != self.intents:
                 raise ReplayError(
-                    f"{recorded.folder}: event {record.seq} ({type(record.event).__name__}) led to other orders when it "
-                    f"was recorded ({_told(record.intents)}, now {_told(self.intents)}): the code, or what it uses, has "
-                    "changed"
+                    f"{recorded.folder}: event {record.seq} ({type(record.event).__name__}) led to other orders when "
+                    f"it was recorded ({_told(record.intents)}, now {_told(self.intents)}): the code, or what it uses, "
+                    "has changed"
                 )
             if record.digest is not None and record.digest != digest:
                 raise ReplayError(
