@@ -22,6 +22,7 @@ COMMANDS = {
     "kill": ("operator.order_parser", "trip the kill switch: close everything, accept no entry until resumed"),
     "resume": ("operator.order_parser", "release the kill switch; the peak becomes the equity of that moment"),
     "status": ("operator.status_parser", "where a session stands"),
+    "keys": ("keys.keys_parser", "what the API key of this environment may do at the exchange"),
     "compare": ("compare.compare_parser", "where two runs part, and why"),
     "why": ("why.why_parser", "what a candle led to, with every number"),
     "reproduce": ("reproduce.reproduce_parser", "run a run again and check its hashes"),

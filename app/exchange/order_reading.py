@@ -42,7 +42,8 @@ class OrderReader:
 
     def symbol(self, name: str) -> str:
         """Ours, of the exchange's name."""
-        return self._symbol_of.get(_text(name), name)
+        name = _text(name)
+        return self._symbol_of.get(name, name)
 
     def order(self, row: Mapping[str, Any], asked_id: str = "") -> OrderReport:
         """A row of a query or of an answer to a cancellation; `asked_id`: the client id by which it was found."""
@@ -135,7 +136,7 @@ class OrderReader:
             quantity=_number(event["l"]),
             price=_number(event["L"]),
             fee=_number(event.get("n") or 0.0),
-            fee_asset=_text(event.get("N")),
+            fee_asset=_text(event.get("N") or ""),
             time_ms=order.time_ms,
             is_maker=_flag(event["m"]),
         )
@@ -204,9 +205,9 @@ def _number(value: Any) -> float:
 
 
 def _text(value: Any) -> str:
-    if value is not None and not isinstance(value, str):
+    if not isinstance(value, str):
         raise TypeError("no text")
-    return value or ""
+    return value
 
 
 def _whole(value: Any) -> int:

@@ -14,6 +14,7 @@ from app.exchange.account_requests import AccountRequests, Changed, CodedRefusal
 from app.exchange.answers import NO_SUCH_ORDER, Verdict
 from app.exchange.exchange_rules import TRADING, ExchangeRules, SymbolRules, read_rules, read_symbol
 from app.exchange.hosts import BINANCE, socket_api_url
+from app.exchange.key_rights import KeyRights, key_rights
 from app.exchange.keys import Keys
 from app.exchange.limiter import RateLimiter
 from app.exchange.open_orders import OpenOrders
@@ -147,6 +148,10 @@ class BinanceSpotApi:
         gone = [symbol for symbol in self._symbols if symbol not in rules.symbols]
         return [*gone, *(symbol for symbol, one in rules.symbols.items() if one.status != TRADING)]
 
+    async def key_rights(self) -> KeyRights:
+        """What the key may do; see key_rights.py."""
+        return await key_rights(self._requests)
+
     async def listen(self, on_heard: Callable[[Heard], None], on_link: Callable[[bool, str], None]) -> None:
         """The user data stream, for ever."""
 
@@ -185,7 +190,9 @@ class BinanceSpotApi:
             return _not_done(changed)
         try:
             orders = self._reader.answered(changed.answer.content)
-            if not intent.is_list and intent.client_id not in [one.client_id for one in orders]:
+            # A list's legs have its id but for the last letter.
+            ours = intent.client_id[:-1] if intent.is_list else intent.client_id
+            if not any(one.client_id.startswith(ours) for one in orders):
                 raise ValueError("an answer about another order")
         except UNREADABLE:
             return Unknown("an answer that cannot be read", changed.sent_ms)
