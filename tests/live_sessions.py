@@ -67,7 +67,7 @@ class Live:
         self.session = Session(Script(steps), self.recorded, self.journal, commands=commands, **session)
         try:
             status = await asyncio.wait_for(self.session.run(), 300)
-            self.results = self.view.finish(kept=False, status=status)
+            self.results = self.view.finish(status)
             return status
         finally:
             self.close()

@@ -3,8 +3,10 @@
 `RecordedRuntime.build` makes it for a plan, new or from the state of a session.
 """
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.errors import DataError
@@ -63,6 +65,21 @@ class RecordedRuntime:
             recorder.close()
             raise
 
+    @classmethod
+    def continued(cls, plan: RunPlan, folder: RunFolder, state: "SessionState | None") -> "RecordedRuntime":
+        """From a state, in the files that are there."""
+        return cls.build(plan, folder, state, None if state is None else state.logs)
+
+    @classmethod
+    async def verify(cls, plan: RunPlan, folder: RunFolder, epoch: "Epoch", state: "SessionState | None") -> None:
+        """Replays an epoch into files of its own: a tape that is refused leaves the session's files as they were."""
+        with tempfile.TemporaryDirectory() as temporary:
+            recorded = cls.build(plan, RunFolder(Path(temporary), folder.trades.stem), state)
+            try:
+                await recorded.replay(epoch)
+            finally:
+                recorded.recorder.close()
+
     async def handle(self, event: Event) -> str:
         """One event to its end, its rows to the kernel; the digest."""
         await self.runtime.handle((event,))
@@ -82,7 +99,7 @@ class RecordedRuntime:
         for record in recorded.records:
             if last_seq is not None and record.seq > last_seq:
                 return
-            self.runtime.ended = False  # where it was stopped with `on_stop: keep`, it went on
+            self.go_on()
             digest = await self.handle(record.event)
             self.last_seq = record.seq
             self.undecided = record.seq if record.digest is None else None
@@ -98,6 +115,10 @@ class RecordedRuntime:
                     f"{recorded.folder}: event {record.seq} ({type(record.event).__name__}) was decided on differently "
                     f"when it was recorded ({record.digest}, now {digest}): the code, or what it uses, has changed"
                 )
+
+    def go_on(self) -> None:
+        """After an end that was none: a stop with `on_stop: keep`, or one before all was closed."""
+        self.runtime.ended, self.runtime.gave_up = False, None
 
     def never_sent(self) -> set[str]:
         """Client ids of orders that the undecided event led to: an order is sent once the digest is on the disk."""

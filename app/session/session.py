@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from app.session.control import CommandWatch
     from app.session.journal import Journal
 
+_LOOK_S = 0.1  # whether a stop may come
 _AT_ONCE = 130  # exit status of a second Ctrl-C where there is a journal
 Result = TypeVar("Result")
 
@@ -51,7 +52,8 @@ class Session:
 
     With a journal: `watchers` run beside it, `first` comes before all other events, `sift` says what an event of the
     feed is here, `state` is asked for what a later epoch would need, and `on_slow` hears of each event that took longer
-    than `slow_s` of real time to handle. `desk`: where its orders are real.
+    than `slow_s` of real time to handle. `desk`: where its orders are real; then a stop
+    waits until `may_stop`.
     """
 
     feed: Feed
@@ -66,6 +68,7 @@ class Session:
     sift: Callable[[Event], Sequence[Event]] | None = None
     state: Callable[[int], bytes] | None = None
     desk: Desk | None = None
+    may_stop: Callable[[], bool] | None = None
     closing_s: float = 60.0  # how long a broker that answers later may take until all is flat at the end
     _is_stopped: bool = False
 
@@ -108,7 +111,7 @@ class Session:
         async with asyncio.TaskGroup() as tasks:
             feeding = tasks.create_task(self._feed(queue))
             background = [feeding, *map(tasks.create_task, beside)]
-            background.append(tasks.create_task(_stop(queue, asked, feeding)))
+            background.append(tasks.create_task(self._stop(queue, asked, feeding)))
             closing: asyncio.Task[None] | None = None
             with _stop_signals(asked, self.journal is not None) if self.hears_signals else nullcontext():
                 while not runtime.ended:
@@ -175,19 +178,23 @@ class Session:
         await asyncio.sleep(self.closing_s)
         await queue.put((GiveUp(f"not everything was closed within {self.closing_s:g} s"),))
 
+    async def _stop(self, queue: EventQueue, asked: asyncio.Queue[Stop], feeding: "asyncio.Task[None]") -> None:
+        """An operator's stop becomes a command in the queue like any other.
+
+        The feed ends first: one that is always ready would keep the queue full and the command out of it.
+        """
+        stop = await asked.get()
+        feeding.cancel()
+        if self.may_stop is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.closing_s):
+                    while not self.may_stop():
+                        await asyncio.sleep(_LOOK_S)
+        await queue.put((stop,))
+
     async def _feed(self, queue: EventQueue) -> None:
         await self.feed.run(queue)
         await queue.put((EndOfData(),))
-
-
-async def _stop(queue: EventQueue, asked: asyncio.Queue[Stop], feeding: "asyncio.Task[None]") -> None:
-    """An operator's stop becomes a command in the queue like any other.
-
-    The feed ends first: one that is always ready would keep the queue full and the command out of it.
-    """
-    stop = await asked.get()
-    feeding.cancel()
-    await queue.put((stop,))
 
 
 @contextmanager
