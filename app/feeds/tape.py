@@ -127,7 +127,7 @@ def read_tape(run: Path) -> Tape:
     folder = run / FOLDER
     segments = segments_of(folder)
     if not segments:
-        raise DataError(f"{run} holds no tape; a paper session writes one")
+        raise DataError(f"{run} holds no tape; a session of --mode paper or live writes one")
     begun: list[tuple[dict[str, Any], int, list[Path]]] = []
     for path in segments:
         head = _head(path)

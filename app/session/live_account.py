@@ -21,6 +21,7 @@ from app.session.account_lock import account_lock
 from app.session.order_watch import OrderWatch
 from app.session.view import SessionView
 from app.settings.profile import OrderSettings, Settings
+from app.settings.strategies import StrategySpec
 from app.trading.exchange_broker import ExchangeBroker
 
 
@@ -119,18 +120,29 @@ class LiveAccount:
             f"{'whatever risk allows' if notional is None else f'at most {notional:,.8g}'}, "
             f"{'any number' if daily is None else f'at most {daily}'} a day"
         )
+        most = max(self._most(settings, spec) for spec in settings.strategies)
+        if notional is not None and most > notional:
+            yield (
+                f"entries may be sized up to {most:,.8g} {quote}: those above orders.max_order_notional are refused, "
+                "not made smaller; a smaller starting_balance or max_position_pct makes them fit"
+            )
         kept = "stay, protected" if settings.trading_mode.on_stop == "keep" else "are closed"
         yield (
             f"stop and target rest at the exchange; a position that has been without its stop there for "
             f"{orders.protection_gap_s:g} s is said; when the session is stopped, its positions {kept}"
         )
 
+    def _most(self, settings: Settings, spec: StrategySpec) -> float:
+        """What risk and gate allow an entry of the strategy to cost, at the start."""
+        mode = settings.trading_mode
+        own = spec.allocation * spec.risk.max_position_pct
+        return mode.starting_balance * min(own, mode.safety.max_exposure)
+
     async def _refuse_too_small(self, settings: Settings, quote: str) -> None:
         """Where an entry can never be as large as the exchange's smallest order."""
-        mode, least = settings.trading_mode, await self._smallest(settings)
+        least = await self._smallest(settings)
         for spec in settings.strategies:
-            most = mode.starting_balance * spec.allocation * spec.risk.max_position_pct
-            most = min(most, mode.starting_balance * mode.safety.max_exposure)
+            most = self._most(settings, spec)
             if self.orders.max_order_notional is not None:
                 most = min(most, self.orders.max_order_notional)
             for symbol in spec.symbols:

@@ -60,9 +60,10 @@ class OrderWatch:
         bare = {line: place for line, place in places.items() if place is not StopPlace.EXCHANGE}
         for line in [one for one in self._since_s if one not in bare]:
             gap_s = now_s - self._since_s.pop(line)
+            self.longest_gap_s = max(self.longest_gap_s, gap_s)
             if line in self._told:
                 self._told.discard(line)
-                self.tell(f"{line}: no position without its stop any more, after {gap_s:.0f} s")
+                self.tell(f"{line}: protected again, or closed, after {gap_s:.0f} s")
         for line, place in bare.items():
             gap_s = now_s - self._since_s.setdefault(line, now_s)
             self.longest_gap_s = max(self.longest_gap_s, gap_s)

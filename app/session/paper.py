@@ -111,14 +111,15 @@ class PaperRunner:
         now_ms = await provider.server_time_ms(live.symbols, live.timeframe)
         await provider.keep_market_data()
         settings = Supply(cache).complete(settings)
-        start_ms = now_ms // length_ms * length_ms
-        if self.end_ms is not None and self.end_ms <= start_ms:
-            raise ConfigError(f"--end {file_time(self.end_ms)} has passed by the exchange's clock")
-        warmup = startup_candles(settings, strategies)
         orders = None
         if self._account is not None:
             await self._account.begin(settings)
             orders = OrderNames(self._account.new_tag(), 1)
+            now_ms = await provider.server_time_ms(live.symbols, live.timeframe)
+        start_ms = now_ms // length_ms * length_ms
+        if self.end_ms is not None and self.end_ms <= start_ms:
+            raise ConfigError(f"--end {file_time(self.end_ms)} has passed by the exchange's clock")
+        warmup = startup_candles(settings, strategies)
         plan = RunPlan(
             settings, strategies, self._period(start_ms), warmup, start_ms - warmup * length_ms, mode=self.mode,
             orders=orders,

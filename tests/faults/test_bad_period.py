@@ -77,9 +77,12 @@ def test_a_speed_that_is_none(place: Place, speed: str) -> None:
     assert place.refused(f"--speed={speed}") == said
 
 
-def test_real_orders_are_not_built_yet(place: Place) -> None:
-    said = place.refused("--mode", "live")
-    assert said == "--mode live places no real orders yet; use --mode backtest or paper"
+def test_real_orders_are_asked_for_in_so_many_words(place: Place) -> None:
+    assert place.refused("--mode", "live").endswith(
+        "with real money: add --i-know-this-is-real-money, or try exchange: binance_demo first"
+    )
+    said = place.refused("--mode", "live", "--i-know-this-is-real-money", "--set", "exchange=binance")
+    assert said.endswith("may go short, which spot cannot: set strategy.params.allow_short: false")
 
 
 @pytest.mark.parametrize("timeframe", ["7m", "60", "", "1M"])
