@@ -77,12 +77,8 @@ def test_a_speed_that_is_none(place: Place, speed: str) -> None:
     assert place.refused(f"--speed={speed}") == said
 
 
-def test_real_orders_are_asked_for_in_so_many_words(place: Place) -> None:
-    assert place.refused("--mode", "live").endswith(
-        "with real money: add --i-know-this-is-real-money, or try exchange: binance_demo first"
-    )
-    said = place.refused("--mode", "live", "--i-know-this-is-real-money", "--set", "exchange=binance")
-    assert said.endswith("may go short, which spot cannot: set strategy.params.allow_short: false")
+def test_real_orders_have_no_past(place: Place) -> None:
+    assert place.refused("--mode", "live") == "--mode live starts now; --start belongs to a backtest"
 
 
 @pytest.mark.parametrize("timeframe", ["7m", "60", "", "1M"])
