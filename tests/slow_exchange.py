@@ -144,7 +144,19 @@ class SlowExchange:
             self.met[why] += 1
             legs = (TARGET, STOP)
             return self._tell(
-                [self._told(order_id, leg, OrderState.REFUSED, time_ms, filled=0.0, code=code, why=why) for leg in legs]
+                [
+                    Execution(
+                        order_id,
+                        OrderState.REFUSED,
+                        time_ms,
+                        filled=0.0,
+                        why=why,
+                        leg=leg,
+                        code=code,
+                        is_passing=code == -1008,
+                    )
+                    for leg in legs
+                ]
             )
         self.resting[order_id] = Resting(intent, intent.quantity)
         told = [self._told(order_id, leg, OrderState.ACCEPTED, time_ms) for leg in (TARGET, STOP)]

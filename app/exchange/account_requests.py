@@ -77,8 +77,8 @@ class AccountRequests:
     async def ask(self, path: str, params: Mapping[str, str] | None = None, *, section: str = "private") -> Any:
         """A signed question's answer. Raises UnavailableError, RateLimitError or RefusedError."""
         for _ in range(_CLOCK_TRIES):
-            await self._measure_if_old()
             async with self.limiter.request(self._weight(path)):
+                await self._measure_if_old()  # after the wait for a start, which may be long
                 stamped = self._stamped(params or {})
                 answer = await self._answer(self.rest.send("GET", path, stamped, section=section))
             if answer.code != CLOCK:  # a question may be asked again, with the clock measured anew
@@ -94,13 +94,12 @@ class AccountRequests:
     async def change(self, request: Request) -> Changed:
         """Sends it, once."""
         try:
-            await self._measure_if_old(patience=2.0)  # questions keep it young, so that no order waits for it
+            await self._measure_if_old(patience=float("inf"))  # an order waits only for a clock that is not known
         except ExchangeError as error:
             return Changed(Answer(Verdict.PASSING, why=f"not sent: {error}"))
         with self.limiter.at_once() as wait_s:
             if wait_s > 0.0:
-                why = f"not sent: {self.host} takes no request for {wait_s:.0f} s more"
-                return Changed(Answer(Verdict.PASSING, why=why))
+                return Changed(Answer(Verdict.PASSING, why=f"not sent: {self._closed_for(wait_s)}"))
             stamped = self._stamped(request.params)
             try:
                 answer = self._judged(await self.rest.send(request.method, request.path, stamped))
@@ -112,7 +111,9 @@ class AccountRequests:
 
     async def measure(self) -> int:
         """Asks the exchange's clock now, and learns from it."""
-        async with self.limiter.request(self._weight("time")):
+        with self.limiter.at_once(self._weight("time")) as wait_s:  # an order may wait for it
+            if wait_s > 0.0:
+                raise UnavailableError(self._closed_for(wait_s))
             asked_s = times.monotonic_s()
             answer = await self._answer(self.rest.public("time", {}, _TIME_ANSWER_S))
             answered_s = times.monotonic_s()
@@ -207,6 +208,9 @@ class AccountRequests:
         if answer.verdict is Verdict.REFUSED:
             raise CodedRefusalError(said, answer.code)
         raise UnavailableError(said)
+
+    def _closed_for(self, wait_s: float) -> str:
+        return f"{self.host} takes no request for {wait_s:.0f} s more"
 
     def _weight(self, path: str) -> int:
         return _WEIGHTS[path][self._is_us]

@@ -98,7 +98,7 @@ class HistoricalDataProvider:
 
     @property
     def limiter(self) -> RateLimiter:
-        """The one of all that this process asks of the exchange."""
+        """The budget of everything that this process asks of the exchange."""
         return self._limiter
 
     @property

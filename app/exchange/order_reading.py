@@ -4,6 +4,7 @@ Fields that an answer may lack by the documents (an ACK has but ids) have a mean
 read otherwise raises ValueError, KeyError or TypeError, and its caller says so.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -24,6 +25,7 @@ _STATES = {
     "REJECTED": OrderState.REFUSED,
 }
 _ALGO = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+_WORD = re.compile(r"[A-Z_]{1,60}")  # of the documents' lists of reasons
 _LISTS_KEPT = 10_000
 _NO_ID = ("", "null", None)  # of the field that has a cancelled order's own id, where nothing was cancelled
 
@@ -190,9 +192,9 @@ def _why(row: Mapping[str, Any], state: OrderState) -> str:
     """The exchange's word for an end that nobody asked for."""
     reasons = {OrderState.EXPIRED: row.get("expiryReason"), OrderState.REFUSED: row.get("rejectReason")}
     reason = reasons.get(state)
-    if reason in (None, "NONE"):
-        reason = row["status"] if row["status"] == "EXPIRED_IN_MATCH" else ""
-    return str(reason)
+    if isinstance(reason, str) and reason != "NONE" and _WORD.fullmatch(reason):
+        return reason
+    return "EXPIRED_IN_MATCH" if row["status"] == "EXPIRED_IN_MATCH" else ""
 
 
 def _number(value: Any) -> float:

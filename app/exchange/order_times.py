@@ -18,7 +18,7 @@ class OrderTimes(NamedTuple):
     longest_s: float = 60.0  # no wait between two tries is longer
     gap_s: float = 0.5  # an order that tells more than its trades: how long these may be under way
     price_s: float = 60.0  # how long the price of a fee's asset is good
-    snapshot_tries: int = 5
+    snapshot_tries: int = 6  # each waits twice as long as the one before: a history may lag behind
 
 
 DEFAULT_TIMES = OrderTimes()

@@ -64,7 +64,7 @@ class Placements:
     def __init__(
         self, api: SpotApi, executions: Executions, link: UserLink, waits: OrderTimes,
         tell: Callable[[str, str], None], trades_since: Callable[[str, int], Awaitable[list[TradeReport]]],
-        resync: Callable[[], Awaitable[None]],
+        resync: Callable[[], Awaitable[object]],
     ) -> None:  # fmt: skip
         self.unresolved: list[Placement] = []
         self._api, self._executions, self._link = api, executions, link

@@ -81,7 +81,8 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True, tag="execution"
     `fill_id` names the fill, so one that is told twice counts once. `quantity`, `price` and `commission` (in quote
     currency) are those of this fill; `fee` is what was charged, in `fee_asset`. `filled` is the order's quantity that
     was filled so far, where the broker tells it: an order that is over waits for the fills that it still lacks. `code`
-    is the exchange's own for a refusal, `why` its words, or the evidence for what is said.
+    is the exchange's own for a refusal, `why` its words, or the evidence for what is said; a refusal that `is_passing`
+    says nothing against the order: a limit, maintenance, a clock.
     """
 
     order_id: int
@@ -98,6 +99,7 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True, tag="execution"
     fee_asset: str = ""
     is_maker: bool = False
     code: int = 0
+    is_passing: bool = False
 
 
 class SeenTrade(msgspec.Struct, frozen=True, array_like=True):

@@ -229,6 +229,7 @@ class OrderEngine:
             quantity, worth, fee, asset, now_ms,
         )  # fmt: skip
         account.trades.append(trade)
+        account.trades_of.setdefault(order.order_id, []).append(trade)
         self._report(account, group, order, "TRADE", now_ms, trade=trade)
         if self._variants.part_expires_stop or not order.left:
             self._expire_others(account, group, order, now_ms)

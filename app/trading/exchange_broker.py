@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from app.models.events import AccountSnapshot, Execution
-from app.models.intents import TARGET, Intent, PlaceOco
+from app.models.intents import LIST, TARGET, Intent
 from app.models.market import Candle, Slice
 from app.models.orders import (
     NOT_THERE,
@@ -23,7 +23,7 @@ from app.models.orders import (
     Reason,
     Refusal,
     Side,
-)
+)  # fmt: skip
 from app.times import DAY_MS
 from app.trading.exchange_lines import ExchangeLines, StopPlace
 from app.trading.exit_rules import FillRules, exits_of
@@ -33,7 +33,8 @@ from app.trading.reconciliation import Reconciliation, ReconciliationMemory
 from app.trading.risk import RiskOutput
 
 _TRIGGERS, _MATCHES = "trigger immediately", "immediately match"  # why an OCO is refused, in the exchange's words
-_PASSING = (-1003, -1008, -1015, -1016)  # limits and maintenance: refused now, and maybe not later
+
+_AFTER_FEES = 0.998  # of what was bought, so much is there at least where the fee was taken out of it
 
 
 class OrderLimits(msgspec.Struct, frozen=True):
@@ -58,6 +59,7 @@ class BrokerMemory(msgspec.Struct, frozen=True):
     day: int
     day_orders: int
     now_ms: int
+    forgotten: int = 0
 
 
 class ExchangeBroker:
@@ -71,7 +73,9 @@ class ExchangeBroker:
         self.strange: Counter[str] = Counter()
         self._account = ledger.account
         self._limits = limits
-        self._held_from_ms: dict[Line, int] = {}  # close of the slice that the entry at the market was decided with
+        self._held_from_ms: dict[
+            Line, int
+        ] = {}  # close of the slice that an entry was decided with, if it did not rest
         self._refusals = 0  # of placements, in a row
         self._day = self._day_orders = 0
 
@@ -120,13 +124,19 @@ class ExchangeBroker:
     async def on_execution(self, execution: Execution) -> str | None:
         """What the exchange says of an order; why entries must halt, if they must."""
         self.lines.now_ms = max(self.lines.now_ms, execution.time_ms)
+        if self.book.has_forgotten(execution.order_id):
+            return None
         record = self.book.find(execution.order_id)
-        if record is None:
+        if record is None or execution.leg not in (*record.legs, LIST):
             return self._halt_for("an execution of an order that this session never placed", execution)
         was_over = execution.order_id not in self.book.open
         halts = None
         if record.note(execution):
             halts = self._fill(record, execution, was_over=was_over)
+        if self.book.reopen(record):
+            halts = self._halt_for("an order that was refused exists", execution)
+            if record.entry is not None:
+                self.lines.cancel(record)
         if self.book.settle(record):
             halts = self._ended(record, execution) or halts
         self.lines.tend(record.line)
@@ -152,6 +162,9 @@ class ExchangeBroker:
             return Refusal.ACCOUNT_DIFFERS
         if any(record.is_unknown for record in self.book.open.values() if record.line.symbol == order.symbol):
             return Refusal.ORDER_UNKNOWN
+        instrument = self.ledger.instrument(order.symbol)
+        if not instrument.is_enough(instrument.round_quantity(order.quantity * _AFTER_FEES), order.stop):
+            return Refusal.MIN_NOTIONAL  # its stop could not rest at the exchange
         if limits.max_order_notional is not None and order.quantity * order.reference > limits.max_order_notional:
             return Refusal.MAX_ORDER_NOTIONAL
         orders = self._day_orders if self._account.time_ms // DAY_MS == self._day else 0
@@ -183,13 +196,14 @@ class ExchangeBroker:
             list(self.book.open.values()), list(self.book.over.values()), self.ledger.dust,
             self.reconciliation.memory(), list(self._held_from_ms.items()), list(self.lines.refused_ms.items()),
             self.strange, self._refusals, self._day, self._day_orders, self.lines.now_ms,
+            self.book.forgotten,
         )  # fmt: skip
 
     def recall(self, memory: BrokerMemory) -> None:
         """Goes on as the broker whose memory it is."""
         self.book.open |= {record.intent.order_id: record for record in memory.open}
         self.book.over |= {record.intent.order_id: record for record in memory.over}
-        self.ledger.dust = dict(memory.dust)
+        self.book.forgotten, self.ledger.dust = memory.forgotten, dict(memory.dust)
         self.reconciliation.recall(memory.reconciliation)
         self._held_from_ms, self.lines.refused_ms = dict(memory.held_from_ms), dict(memory.refused_ms)
         self.strange, self._refusals = Counter(memory.strange), memory.refusals
@@ -223,7 +237,8 @@ class ExchangeBroker:
         """An order is over; why entries must halt, if they must."""
         line = record.line
         if record.entry is not None:
-            self._account.pending.pop(line, None)
+            if self._account.pending.get(line) == record.entry:
+                del self._account.pending[line]
             if record.filled <= 0.0:
                 self.ledger.cancelled[record.cancel_why or record.state.value] += 1
         if not record.is_refused:
@@ -232,25 +247,27 @@ class ExchangeBroker:
         if execution.code == NOT_THERE:
             return None
         self._refusals += 1
-        if execution.code in _PASSING or "market is closed" in execution.why.lower():
+        if record.close is not None or (record.entry is None and execution.is_passing):
             self.lines.refused_ms[line] = self.lines.now_ms
-        elif isinstance(record.intent, PlaceOco) and record.cancel is None:
+        elif record.entry is None and record.cancel is None:
             self._close_what_cannot_be_protected(record, execution.why.lower())
-        elif record.close is not None:
-            self.lines.refused_ms[line] = self.lines.now_ms
-        if self._refusals == self._limits.refusals_in_a_row:
-            return f"{self._refusals} orders in a row were refused, the last: {execution.why}"
-        return None
+        if self._refusals < self._limits.refusals_in_a_row:
+            return None
+        refusals, self._refusals = self._refusals, 0  # once resumed, a new row begins
+        return f"{refusals} orders in a row were refused, the last: {execution.why}"
 
     def _close_what_cannot_be_protected(self, record: OrderRecord, why: str) -> None:
-        if record.line not in self._account.positions:
+        position = self._account.positions.get(record.line)
+        if position is None or self.lines.stop_place(position) is StopPlace.EXCHANGE:
             return
-        reason = Reason.UNPROTECTED
         if _TRIGGERS in why:
-            reason = record.stop_reason
-        elif _MATCHES in why:
-            reason = Reason.TAKE_PROFIT
-        self.lines.close(record.line, reason)
+            self.lines.close(record.line, record.stop_reason)
+        elif _MATCHES not in why:
+            self.lines.close(record.line, Reason.UNPROTECTED)
+        elif record.target_reason is Reason.PARTIAL_TARGET:
+            self.lines.sell_leg(position, min(record.intent.quantity, position.quantity))
+        else:
+            self.lines.close(record.line, Reason.TAKE_PROFIT)
 
     def _fill(self, record: OrderRecord, execution: Execution, *, was_over: bool) -> str | None:
         """A fill into the ledger; why entries must halt, if it should not have been."""
@@ -273,13 +290,13 @@ class ExchangeBroker:
         if position is not None:
             ledger.add(position, order, quantity, price, commission, time_ms, held=held)
             return position.trade_id == record.trade_id
-        length_ms = ledger.timeframe_ms
-        entered_ms = order.signal_time_ms if order.limit is None else -(-time_ms // length_ms) * length_ms
+        length_ms, at_once = ledger.timeframe_ms, order.limit is None or not execution.is_maker
+        entered_ms = order.signal_time_ms if at_once else -(-time_ms // length_ms) * length_ms
         opened = ledger.open(
             order, price, price, commission, time_ms, quantity=quantity, held=held, entered_ms=entered_ms
         )
         record.trade_id = opened.trade_id
-        if order.limit is None:
+        if at_once:
             self._held_from_ms[line] = order.signal_time_ms
         else:
             self._held_from_ms.pop(line, None)
@@ -306,4 +323,4 @@ class ExchangeBroker:
             order=record.close, quantity=None if is_whole else execution.quantity,
             dust=max(0.0, left) if is_whole else 0.0,
         )  # fmt: skip
-        return True
+        return left > -instrument.quantity_step

@@ -10,11 +10,12 @@ import msgspec
 
 from app.models.intents import CLOSE, ENTRY, LIST, STOP, TARGET, Cancel, ClientId, Intent, PlaceOco, PlaceOrder
 from app.models.orders import CloseOrder, EntryOrder, Line, Position, Reason
-from app.trading.brackets import wanted_brackets
+from app.trading.brackets import Bracket, wanted_brackets
 from app.trading.ledger import Ledger
 from app.trading.order_book import OrderBook, OrderRecord, legs_of_intent
 
 _RETRY_MS = 10_000  # after a refusal that may pass, so long until the same is tried again
+_MOST_OCOS = 2  # of a position without legs: an exchange allows few stops a symbol (Binance five)
 
 
 class StopPlace(StrEnum):
@@ -53,16 +54,18 @@ class ExchangeLines:
         if record is None:
             return False
         record.cancel_why = record.cancel_why or why
-        self._cancel(record)
+        self.cancel(record)
         return True
 
     def close(self, line: Line, reason: Reason) -> None:
         """The line's position is to be closed at the market, as far as that is not under way."""
-        account = self._account
-        if line not in account.closing:
-            order_id = account.next_order_id()
-            account.closing[line] = CloseOrder(order_id, line.symbol, reason, account.time_ms, "", line.strategy)
+        if line not in self._account.closing:
+            self._account.closing[line] = self._close_order(line, reason)
         self.tend(line)
+
+    def sell_leg(self, position: Position, quantity: float) -> None:
+        """A leg whose price is past before an OCO could rest there: it is sold, and the rest stays as it is."""
+        self._sell(position, self._close_order(position.line, Reason.PARTIAL_TARGET), quantity)
 
     def tend(self, line: Line) -> None:
         """Sends what is missing between what the line should have at the exchange and what it has there."""
@@ -70,7 +73,7 @@ class ExchangeLines:
         brackets = self.book.brackets(line)
         if position is None:
             for bracket in brackets:
-                self._cancel(bracket)
+                self.cancel(bracket)
         elif line in self._account.closing:
             self._tend_close(position, self._account.closing[line], brackets)
         elif not self._is_market_entry_open(line):
@@ -88,58 +91,73 @@ class ExchangeLines:
             self.cancel_entry(line, "session_end")
             return
         for bracket in brackets:
-            self._cancel(bracket)
+            self.cancel(bracket)
         if brackets or self.book.close_of(line) is not None or self._must_wait(line):
             return
         instrument = self._ledger.instrument(position.symbol)
         quantity = instrument.round_quantity(position.quantity)
-        if quantity <= 0.0 or quantity * self._account.marks[position.symbol] < instrument.min_notional:
+        if not instrument.is_enough(quantity, self._account.marks[position.symbol]):
             self._ledger.write_off(position)
             return
         if self.book.find(order.order_id) is not None:  # what was sold under this number has left something
             order = msgspec.structs.replace(order, order_id=self._account.next_order_id())
             self._account.closing[line] = order
+        self._sell(position, order, quantity)
+
+    def _close_order(self, line: Line, reason: Reason) -> CloseOrder:
+        account = self._account
+        return CloseOrder(account.next_order_id(), line.symbol, reason, account.time_ms, "", line.strategy)
+
+    def _sell(self, position: Position, order: CloseOrder, quantity: float) -> None:
         intent = PlaceOrder(
             self._client_id(order.order_id, CLOSE), order.order_id, order.symbol, False, quantity,
             self._account.time_ms,
         )  # fmt: skip
         legs = legs_of_intent(intent, is_entry=False)
-        self._place(OrderRecord(intent, line, legs, close=order, trade_id=position.trade_id))
+        self._place(OrderRecord(intent, position.line, legs, close=order, trade_id=position.trade_id))
 
     def _tend_protection(self, position: Position, brackets: list[OrderRecord]) -> None:
         """Every part of the position in an OCO with the stop and a target as they should be."""
-        instrument = self._ledger.instrument(position.symbol)
+        line, instrument = position.line, self._ledger.instrument(position.symbol)
         wanted = wanted_brackets(position, instrument)
-        for bracket in brackets:
+        resting: dict[float, OrderRecord] = {}
+        for bracket in sorted(brackets, key=lambda one: not one.rests):
             if bracket.cancel is not None or bracket.remaining <= 0.0:
                 continue
             intent = bracket.oco
             fits = intent.stop == position.stop and not bracket.has_lost_its_stop
             asked = wanted.get(intent.target)
             if not fits or asked is None or bracket.remaining > asked.quantity * (1.0 + 1e-9):
-                self._cancel(bracket)
+                self.cancel(bracket)
             else:
+                resting[intent.target] = bracket
                 asked.quantity = instrument.round_quantity(asked.quantity - bracket.remaining)
-        free = instrument.round_quantity(position.quantity - sum(one.remaining for one in brackets))
-        if free <= 0.0 or self._must_wait(position.line):
+        free = instrument.round_quantity(position.quantity - self.book.to_be_sold(line))
+        if free <= 0.0 or self._must_wait(line):
             return
         for asked in wanted.values():
             quantity = min(free, asked.quantity)
-            if quantity <= 0.0 or quantity * position.stop < instrument.min_notional:
-                continue
-            free = instrument.round_quantity(free - quantity)
-            order_id = self._account.next_order_id()
-            list_id, target_id, stop_id = (self._client_id(order_id, leg) for leg in (LIST, TARGET, STOP))
-            intent = PlaceOco(
-                list_id, target_id, stop_id, order_id, position.symbol, quantity, asked.target, position.stop,
-                self._account.time_ms,
-            )  # fmt: skip
-            self._place(
-                OrderRecord(
-                    intent, position.line, legs_of_intent(intent, is_entry=False), trade_id=position.trade_id,
-                    target_reason=asked.reason, stop_reason=position.moved_by or Reason.STOP_LOSS,
-                )
-            )  # fmt: skip
+            is_enough = instrument.is_enough(quantity, position.stop)
+            joins = resting.get(asked.target) if len(brackets) >= _MOST_OCOS or not is_enough else None
+            if joins is None and is_enough:
+                free = instrument.round_quantity(free - quantity)
+                self._protect(position, asked, quantity)
+            elif joins is not None and quantity > 0.0 and all(one.cancel is None for one in brackets):
+                self.cancel(joins)  # once it is gone, both are placed as one
+
+    def _protect(self, position: Position, asked: Bracket, quantity: float) -> None:
+        order_id = self._account.next_order_id()
+        list_id, target_id, stop_id = (self._client_id(order_id, leg) for leg in (LIST, TARGET, STOP))
+        intent = PlaceOco(
+            list_id, target_id, stop_id, order_id, position.symbol, quantity, asked.target, position.stop,
+            self._account.time_ms,
+        )  # fmt: skip
+        self._place(
+            OrderRecord(
+                intent, position.line, legs_of_intent(intent, is_entry=False), trade_id=position.trade_id,
+                target_reason=asked.reason, stop_reason=position.moved_by or Reason.STOP_LOSS,
+            )
+        )  # fmt: skip
 
     def _must_wait(self, line: Line) -> bool:
         """Whether something of the line was refused a moment ago that may be accepted later."""
@@ -151,10 +169,12 @@ class ExchangeLines:
         if line in self._account.closing:
             return StopPlace.CLOSING
         brackets = self.book.brackets(line)
-        resting = sum(one.remaining for one in brackets if one.rests)
-        if instrument.round_quantity(position.quantity - resting) <= 0.0:
+        if any(one.has_triggered for one in brackets):
+            return StopPlace.PROCESS  # what of a triggered stop is not filled may lie where nobody buys any more
+        resting = [one for one in brackets if one.rests and one.cancel is None]
+        if instrument.round_quantity(position.quantity - sum(one.remaining for one in resting)) <= 0.0:
             return StopPlace.EXCHANGE
-        if brackets or self._is_market_entry_open(line):
+        if len(resting) < len(brackets) or self._is_market_entry_open(line):
             return StopPlace.PLACING
         return StopPlace.PROCESS
 
@@ -165,7 +185,7 @@ class ExchangeLines:
         self.book.add(record)
         self.outbox.append(record.intent)
 
-    def _cancel(self, record: OrderRecord) -> None:
+    def cancel(self, record: OrderRecord) -> None:
         """Once; whoever sends it goes on until the order has ended. What is filled ends by itself."""
         if record.cancel is None and record.remaining > 0.0:
             intent = record.intent

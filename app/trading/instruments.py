@@ -27,6 +27,10 @@ class Instrument:
             return 0.0
         return _multiple(_steps(quantity, self.quantity_step, up=False), self.quantity_step)
 
+    def is_enough(self, quantity: float, price: float) -> bool:
+        """Whether an exchange takes an order of so much."""
+        return quantity > 0.0 and quantity >= self.min_quantity and quantity * price >= self.min_notional
+
     def without_error(self, quantity: float) -> float:
         """A sum or difference of quantities without the error of the sum, where it lies on the grid; else as it is (a
         fee that is kept in the base asset leaves quantities between the steps).

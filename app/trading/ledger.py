@@ -251,9 +251,14 @@ class Ledger:
         )
 
     def _legs_after(self, position: Position, quantity: float) -> tuple[Leg, ...]:
-        first, others = position.legs[0], position.legs[1:]
-        left = self.instrument(position.symbol).round_quantity(first.quantity - quantity)
-        return others if left <= 0.0 else (Leg(first.price, left), *others)
+        # An exchange may have filled several as one: those that are too small for an order of their own.
+        instrument = self.instrument(position.symbol)
+        for place, leg in enumerate(position.legs):
+            left = instrument.round_quantity(leg.quantity - quantity)
+            if left > 0.0:
+                return (Leg(leg.price, left), *position.legs[place + 1 :])
+            quantity = instrument.without_error(quantity - leg.quantity)
+        return ()
 
     def _replace(self, position: Position, **changes: object) -> Position:
         changed = msgspec.structs.replace(position, **changes)

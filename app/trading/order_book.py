@@ -14,6 +14,8 @@ from app.models.intents import CLOSE, ENTRY, LIST, STOP, TARGET, Cancel, Intent,
 from app.models.orders import CloseOrder, EntryOrder, Line, OrderState, Reason
 
 _OVER: Final = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUSED)
+_CANCELLING: Final = (OrderState.CANCEL_SENT, OrderState.CANCEL_UNKNOWN)
+_EXISTS: Final = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED, *_OVER[:-1])
 _OF_A_LIST: Final = (OrderState.SENT, OrderState.UNKNOWN, OrderState.ACCEPTED, OrderState.REFUSED)
 _RANK: Final = {state: rank for rank, state in enumerate(OrderState)}
 _REST: Final = 1e-9  # of a quantity: what sums of parts may differ by
@@ -87,6 +89,12 @@ class OrderRecord(msgspec.Struct):
         return stop.state in _OVER and target.state not in _OVER and self.remaining > 0.0
 
     @property
+    def has_triggered(self) -> bool:
+        """An OCO whose target has ended although its stop has not: what is left of it is a sale under way."""
+        stop, target = self.legs[STOP], self.legs[TARGET]
+        return stop.state not in _OVER and target.state in _OVER and self.remaining > 0.0 and self.cancel is None
+
+    @property
     def state(self) -> OrderState:
         """Of an entry or a sale; of an OCO, that of its target."""
         return next(iter(self.legs.values())).state
@@ -111,7 +119,13 @@ class OrderRecord(msgspec.Struct):
         if is_new:
             leg.fill_ids.add(execution.fill_id)
             leg.filled += execution.quantity
-        if leg.state not in _OVER and _RANK[execution.state] >= _RANK[leg.state]:
+        if leg.state is OrderState.REFUSED:
+            goes_on = execution.state in _EXISTS  # the proof that it never arrived was wrong
+        elif leg.state is OrderState.UNKNOWN and execution.state in _CANCELLING:
+            goes_on = False  # that it is being cancelled does not say that it is there
+        else:
+            goes_on = leg.state not in _OVER and _RANK[execution.state] >= _RANK[leg.state]
+        if goes_on:
             leg.state = execution.state
         if execution.state in _OVER and execution.filled is not None:
             leg.filled_at_end = max(execution.filled, leg.filled_at_end or 0.0)
@@ -124,6 +138,7 @@ class OrderBook:
     def __init__(self) -> None:
         self.open: dict[int, OrderRecord] = {}
         self.over: dict[int, OrderRecord] = {}
+        self.forgotten = 0  # the highest number among those that were over and are not kept any more
 
     def add(self, record: OrderRecord) -> None:
         """An order that is about to be sent."""
@@ -140,7 +155,21 @@ class OrderBook:
             return False
         self.over[order_id] = self.open.pop(order_id)
         while len(self.over) > _KEPT:
-            del self.over[next(iter(self.over))]
+            oldest = next(iter(self.over))
+            del self.over[oldest]
+            self.forgotten = max(self.forgotten, oldest)
+        return True
+
+    def has_forgotten(self, order_id: int) -> bool:
+        """Whether it was over long ago, with all its fills counted."""
+        return order_id <= self.forgotten and self.find(order_id) is None
+
+    def reopen(self, record: OrderRecord) -> bool:
+        """Moves one back that was over and is not; whether it was so."""
+        order_id = record.intent.order_id
+        if order_id in self.open or record.is_over:
+            return False
+        self.open[order_id] = self.over.pop(order_id)
         return True
 
     def of(self, line: Line) -> Iterator[OrderRecord]:
@@ -158,6 +187,10 @@ class OrderBook:
     def brackets(self, line: Line) -> list[OrderRecord]:
         """The line's OCOs that are not over."""
         return [record for record in self.of(line) if isinstance(record.intent, PlaceOco)]
+
+    def to_be_sold(self, line: Line) -> float:
+        """What the line's OCOs and sales may still sell."""
+        return sum(record.remaining for record in self.of(line) if record.entry is None)
 
     def intents(self) -> list[Intent]:
         """All that is not over as it was asked for, cancellations after what they cancel."""

@@ -96,7 +96,7 @@ def test_a_key_that_is_refused(
 def test_a_key_of_somebody_else_or_from_another_address(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for accounts in (account(ips=["10.0.0.1"]), [{**account()[0], "keys": [{"key": KEY, "secret": "x" * 60}]}]):
         net = testnet(accounts=accounts)
-        status, out, err = served(net, lambda net=net: check(capsys, "--exchange-url", net.url))  # type: ignore[misc]
+        status, out, err = served(net, lambda net=net: check(capsys, "--exchange-url", net.url))
         assert (status, out) == (2, "")
         assert "the exchange does not take this API key" in err
 

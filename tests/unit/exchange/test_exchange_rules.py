@@ -41,7 +41,7 @@ def test_symbols_filters_and_limits() -> None:
 def test_what_is_absent_is_no_rule() -> None:
     bare = {name: INFO[name] for name in ("symbol", "status", "baseAsset", "quoteAsset")}
     symbol = read_symbol(bare)
-    assert (symbol.tick, symbol.step, symbol.number("NOTIONAL", "minNotional")) == (0, 0, 0)
+    assert {symbol.tick, symbol.step, symbol.number("NOTIONAL", "minNotional")} == {Decimal(0)}
     assert (symbol.has_oco, symbol.order_types, symbol.self_trade_modes) == (True, (), ())
     flags = read_symbol(info(filters=[{"filterType": "NOTIONAL", "applyMinToMarket": True, "minNotional": "5"}]))
     assert flags.number("NOTIONAL", "applyMinToMarket") == 1

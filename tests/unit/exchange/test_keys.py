@@ -129,7 +129,7 @@ def test_no_text_has_the_key(is_ed25519: bool) -> None:
     texts = [repr(keys), str(keys), f"{keys}", f"{keys!r:>80}", repr([keys]), repr({"keys": keys})]
     for give_away in (pickle.dumps, copy.deepcopy, copy.copy, json.dumps, vars):
         with pytest.raises(TypeError) as caught:
-            give_away(keys)  # type: ignore[operator]
+            give_away(keys)
         texts.append(str(caught.value))
     assert KEY not in "".join(texts)
     assert SECRET not in "".join(texts)

@@ -168,8 +168,8 @@ def test_numbers_of_orders(
         return problem(intent, {"filterType": kind, name: 25}, counts=counts)
 
     ((field, count),) = open_.items()
-    assert said(OpenCounts(**open_)) is None  # type: ignore[arg-type]
-    one_more = OpenCounts(**{field: count + 1})  # type: ignore[arg-type]
+    assert said(OpenCounts(**open_)) is None
+    one_more = OpenCounts(**{field: count + 1})
     assert said(one_more) == f"filter {kind}: {count + 1} open and {more} more, at most 25"
     assert said(None) is None, "without counts the exchange decides"
 

@@ -8,9 +8,10 @@ from collections import deque
 
 import pytest
 
-from app.exchange.order_reports import Refused, Unknown
+from app.exchange.order_reports import OrderReport, Refused, Unknown
 from app.exchange.order_times import OrderTimes
 from app.exchange.placements import RequestError
+from app.models.intents import Intent
 from tests.order_desks import BTC, Table, at_the_desk, cancel, entry, oco
 from tests.scripted_spot import BEGIN_MS, ScriptedSpot, Way
 
@@ -280,3 +281,39 @@ def test_a_cancellation_of_an_order_that_never_arrived_ends_with_it() -> None:
     assert table.desk.status().unresolved == 0
     assert table.posts == [entry().client_id]
     assert table.spot.asked.count(f"trades {BTC}") > 1
+
+
+def test_the_trades_of_the_proof_are_asked_for_page_by_page() -> None:
+    spot = _spot(Way(None, 0.1, Unknown("HTTP 503")), page=2)
+
+    async def busy(table: Table) -> None:
+        spot.rest("web_1", 10.0, buys=True)
+        for _ in range(5):
+            spot.fill("web_1", 1.0)
+        await _one_entry(table)
+
+    assert "from 5 trades since" in at_the_desk(busy, spot).of(1)[-1].why
+
+
+def test_a_cancelled_order_with_trades_that_is_found_nowhere_is_not_called_gone() -> None:
+    class Forgetful(ScriptedSpot):
+        async def order(self, symbol: str, client_id: str) -> None:
+            await self._ask(f"order {client_id}")
+
+        async def order_by_exchange_id(self, symbol: str, exchange_id: int) -> OrderReport | None:
+            found = await super().order_by_exchange_id(symbol, exchange_id)
+            return found if self.asked.count(f"number {exchange_id}") == 1 else None  # whose the trade is, and no more
+
+    def filled(spot: ScriptedSpot) -> None:
+        spot.rest(entry().client_id, 1.0, buys=True)
+        spot.fill(entry().client_id, 0.5)
+        spot.end(entry().client_id)
+
+    async def wait(table: Table) -> None:
+        await asyncio.sleep(SETTLED_S)
+        assert table.desk.status().unresolved > 0
+
+    before: list[Intent] = [entry(limit=90.0), cancel(entry())]
+    table = at_the_desk(wait, Forgetful(stream_s=None), open_before=before, prepare=filled)
+    assert table.fills(1) == {"1000": 0.5}
+    assert not {"cancelled", "refused"} & set(table.states(1))

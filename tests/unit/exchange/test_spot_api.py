@@ -1,12 +1,11 @@
 """BinanceSpotApi over real sockets: outcomes of requests that change something, questions, and what is never sent."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from app.errors import BlockedError, ConfigError, RateLimitError, RefusedError, UnavailableError
+from app.errors import ConfigError, UnavailableError
 from app.exchange.keys import Keys
 from app.exchange.order_reports import Accepted, OrderReport, Refused, TradeReport, Unknown
 from app.exchange.spot_api import BinanceSpotApi
@@ -128,49 +127,6 @@ async def test_without_a_connection_it_was_not_sent() -> None:
     assert outcome.why.startswith("not sent: http://127.0.0.1:9 cannot be reached")
 
 
-async def test_the_clock_is_measured_again_after_a_refused_time_stamp(server: SignedExchange) -> None:
-    server.answers["POST order"] = [error(-1021), Said(full("tag1-1-7-e"))]
-    api = server.api()
-    assert isinstance(await api.send(BUY), Refused)
-    measured = len(server.of("GET", "time"))
-    leap_ms = 120_000
-    server.answers["GET time"] = [lambda _: Said({"serverTime": server.now_ms() + leap_ms})]
-    outcome = await api.send(BUY)
-    await api.close()
-    assert len(server.of("GET", "time")) > measured
-    assert isinstance(outcome, Accepted)
-    assert outcome.sent_ms > server.now_ms() + leap_ms - 3_000
-
-
-async def test_a_limit_pauses_everything_and_what_would_be_sent_is_refused_at_once(server: SignedExchange) -> None:
-    server.answers["POST order"] = [error(-1003, "Too many requests.", 429, Retry_After="30")]
-    api = server.api()
-    assert isinstance(await api.send(BUY), Refused)
-    for intent in (BUY, CLOSE, CANCEL):
-        outcome = await api.send(intent)
-        assert isinstance(outcome, Refused)
-        assert outcome.is_passing
-        assert outcome.sent_ms == 0
-        assert outcome.why.startswith(f"not sent: {server.url} takes no request for ")
-    await api.close()
-    assert len(server.of("POST", "order")) == 1
-    assert server.of("DELETE", "order") == []
-
-
-async def test_too_many_orders_hold_back_orders_and_neither_questions_nor_cancellations(server: SignedExchange) -> None:
-    server.answers["POST order"] = [error(-1015, "Too many new orders.", 429, Retry_After="9")]
-    server.answers["DELETE order"] = [error(-2011, "Unknown order sent.")]
-    api = server.api()
-    assert isinstance(await api.send(BUY), Refused)
-    held = await api.send(CLOSE)
-    assert isinstance(held, Refused)
-    assert "takes no order of this account for 9 s more" in held.why
-    assert (await api.send(CANCEL)).code == -2011  # type: ignore[union-attr]
-    assert await api.open_orders() == ()
-    await api.close()
-    assert len(server.of("POST", "order")) == 1
-
-
 async def test_an_entry_is_held_back_before_the_exchange_counts_one_too_many(server: SignedExchange) -> None:
     limits = [{"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 10}]
     server.answers["GET exchangeInfo"] = [Said({"symbols": [INFO], "rateLimits": limits})]
@@ -285,78 +241,6 @@ async def test_prices_also_of_other_symbols(server: SignedExchange) -> None:
         await api.price(BTC)
     await api.close()
     assert [one.params["symbol"] for one in server.of("GET", "ticker/price")] == ["BNBUSDT", "BTCUSDT"]
-
-
-async def test_the_clock_is_asked_now(server: SignedExchange) -> None:
-    api = server.api()
-    first = await api.server_time_ms()
-    assert await api.server_time_ms() >= first
-    assert len(server.of("GET", "time")) == 2
-    for nonsense in ("soon", 5, None, 1.5, True, 10**16):
-        server.answers["GET time"] = [Said({"serverTime": nonsense})]
-        with pytest.raises(UnavailableError):
-            await api.server_time_ms()
-    await api.close()
-
-
-@pytest.mark.parametrize(
-    ("said", "kind"),
-    [
-        (error(-1003, "x", 429, Retry_After="7"), RateLimitError),
-        (error(-1003, "x", 418, Retry_After="7"), RateLimitError),
-        (Said("<html>", 403), BlockedError),
-        (error(-2015, "Invalid API-key, IP, or permissions for action."), RefusedError),
-        (error(-1007, "x", 504), UnavailableError),
-        (error(-1021), UnavailableError),
-        (error(-1008, "x", 503), UnavailableError),
-        (Said("", 500), UnavailableError),
-        (Said("{"), UnavailableError),
-        (Said({"x": 1}), UnavailableError),
-        (Said([{"symbol": 5}]), UnavailableError),
-        (Said(is_cut=True), UnavailableError),
-    ],
-)
-async def test_a_question_that_is_not_answered_raises_what_it_is(
-    server: SignedExchange, said: Said, kind: type[Exception]
-) -> None:
-    server.answers["GET openOrders"] = [said]
-    api = server.api()
-    with pytest.raises(kind) as caught:
-        await api.open_orders()
-    await api.close()
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
-    if isinstance(caught.value, RateLimitError):
-        assert (caught.value.retry_after_s, caught.value.banned) == (7.0, said.status == 418)
-    assert len(server.of("GET", "openOrders")) == 1, "asking again is the desk's business"
-
-
-async def test_orders_wait_behind_no_question(server: SignedExchange) -> None:
-    server.answers["POST order"] = [Said(full("tag1-1-7-e"))]
-    server.answers["GET openOrders"] = [Said([], after_s=0.5)]
-    api = server.api()
-    await api.balances()
-    questions = [asyncio.create_task(api.open_orders()) for _ in range(8)]  # several seconds of weight
-    await asyncio.sleep(0.01)
-    outcome = await api.send(BUY)
-    assert isinstance(outcome, Accepted)
-    assert not all(task.done() for task in questions)
-    for task in questions:
-        task.cancel()
-    await asyncio.gather(*questions, return_exceptions=True)
-    await api.close()
-
-
-async def test_a_cancelled_send_leaves_no_task(server: SignedExchange) -> None:
-    server.answers["POST order"] = [Said(full("tag1-1-7-e"), after_s=5.0)]
-    api = server.api()
-    task = asyncio.create_task(api.send(BUY))
-    while not server.of("POST", "order"):
-        await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await api.close()
 
 
 async def test_the_last_price_that_was_heard_serves_filters(server: SignedExchange) -> None:

@@ -11,7 +11,8 @@ from app.testnet.symbol_rules import SymbolRules
 from app.testnet.trading_errors import Refused
 from tests.spot_exchanges import limit_params, oco_params
 
-RULES = SymbolRules(price_tick=Decimal("0.01"), quantity_step=Decimal("0.00001"))
+D = Decimal
+RULES = SymbolRules(price_tick=D("0.01"), quantity_step=D("0.00001"))
 MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": 1}
 STOP = {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_LOSS", "quantity": 1, "stopPrice": 90}
 LIMIT = limit_params("BUY", 1, 100)
@@ -28,7 +29,7 @@ def test_an_order_with_everything() -> None:
                  "strategyId": 7, "strategyType": 1_000_001}
     )  # fmt: skip
     assert (order.side, order.type, order.quantity, order.price, order.time_in_force, order.client_order_id) == (
-        "BUY", "LIMIT", 1, 100, "IOC", "A-1_b",
+        "BUY", "LIMIT", D(1), D(100), "IOC", "A-1_b",
     )  # fmt: skip
     assert (order.stp, order.strategy) == ("EXPIRE_TAKER", {"strategyId": 7, "strategyType": 1_000_001})
     assert (read(MARKET).client_order_id, read(MARKET).stp, read(MARKET).time_in_force) == (
@@ -109,8 +110,8 @@ def test_an_oco() -> None:
         "belowType": "STOP_LOSS_LIMIT", "belowPrice": 89, "belowTimeInForce": "GTC", "belowClientOrderId": "s",
     }  # fmt: skip
     above, below = oco_of({name: str(value) for name, value in params.items()}, "BTCUSDT", RULES, lambda: "t")
-    assert (above.type, above.price, above.client_order_id, above.quantity) == ("LIMIT_MAKER", 110, "t", 1)
-    assert (below.type, below.price, below.stop_price, below.client_order_id) == ("STOP_LOSS_LIMIT", 89, 90, "s")
+    assert (above.type, above.price, above.client_order_id, above.quantity) == ("LIMIT_MAKER", D(110), "t", D(1))
+    assert (below.type, below.price, below.stop_price, below.client_order_id) == ("STOP_LOSS_LIMIT", D(89), D(90), "s")
 
 
 def test_unknown_parameters_are_counted() -> None:

@@ -16,7 +16,7 @@ def venue(*rows: Row | None, **options: Any) -> Venue:
 
 def prices(made: Venue) -> list[tuple[str, bool]]:
     """Price and whether it was the maker's, of all trades but the first."""
-    return [(one["price"].rstrip("0"), one["isMaker"]) for one in made.trades()[1:]]
+    return [(f"{float(one['price']):.8f}".rstrip("0"), one["isMaker"]) for one in made.trades()[1:]]
 
 
 @pytest.mark.parametrize("second", [0.0, 30.0, 59.999])

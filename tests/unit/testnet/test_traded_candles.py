@@ -64,3 +64,9 @@ def test_the_finest_above_a_minute() -> None:
     assert candles.length_ms(BTC) == 3_600_000
     found = candles.at(BTC, START_MS + 3_000_000)
     assert found is not None and found.open == 100.0
+
+
+def test_the_usual_volume() -> None:
+    candles = TradedCandles(market(*[A] * 15, *[None] * 5, *[FLAT] * 10))
+    assert candles.usual_volume(BTC, minute(29, 59)) == 2.4  # 15 of 25 with 4.0
+    assert candles.usual_volume(BTC, START_MS - 1) == 0.0
