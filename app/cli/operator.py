@@ -59,9 +59,10 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
     """For people."""
     real = content.get("real_orders")
     yield f"session     {_state(content)}"
-    for one in () if real is None else real["open"]:
-        if one["unknown"]:
-            yield f"UNKNOWN     {_real_order(one)}"
+    sent: list[dict[str, Any]] = [] if real is None else real["open"]
+    for record in sent:
+        if record["unknown"]:
+            yield f"UNKNOWN     {_real_order(record)}"
     if content.get("epoch", 1) > 1:
         yield f"epoch       {content['epoch']}"
     yield f"status      {duration_text(content['age_s'])} old{_doubt(content)}"
@@ -76,15 +77,15 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
         yield f"HALTED      {content['halts'][-1]['why']}; `python -m app resume RUN --why ...` releases it"
     if content.get("closing"):
         left = f"{len(content['positions'])} positions, {len(content['pending'])} entries"
-        orders = "" if real is None else f", {len(real['open'])} orders at the exchange"
+        orders = "" if real is None else f", {len(sent)} orders at the exchange"
         yield f"CLOSING     still open: {left}{orders}"
     if real is not None:
         yield from _account_lines(real)
     for one in content["positions"]:
         yield f"position    {_position(one)}{_stop_place(one, real)}"
-    for one in () if real is None else real["open"]:
-        if not one["unknown"]:
-            yield f"order       {_real_order(one)}"
+    for record in sent:
+        if not record["unknown"]:
+            yield f"order       {_real_order(record)}"
     orders = content.get("orders")  # a session of an older Onetape told only whose they are
     for text in content["pending"] if orders is None else map(_order, orders):
         yield f"pending     {text}"

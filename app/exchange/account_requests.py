@@ -33,7 +33,6 @@ _WEIGHTS = {
 }
 _MEASURES, _BETWEEN_S = 4, 0.1  # of the clock in one go, where one does not do
 _TIME_ANSWER_S = 5.0
-_CLOCK_TRIES = 3
 _TIME_LEAST_MS, _TIME_MOST_MS = 10**12, 4 * 10**12  # 2001 to 2096
 
 
@@ -76,13 +75,10 @@ class AccountRequests:
 
     async def ask(self, path: str, params: Mapping[str, str] | None = None, *, section: str = "private") -> Any:
         """A signed question's answer. Raises UnavailableError, RateLimitError or RefusedError."""
-        for _ in range(_CLOCK_TRIES):
-            async with self.limiter.request(self._weight(path)):
-                await self._measure_if_old()  # after the wait for a start, which may be long
-                stamped = self._stamped(params or {})
-                answer = await self._answer(self.rest.send("GET", path, stamped, section=section))
-            if answer.code != CLOCK:  # a question may be asked again, with the clock measured anew
-                break
+        async with self.limiter.request(self._weight(path)):
+            await self._measure_if_old()  # after the wait for a start, which may be long
+            stamped = self._stamped(params or {})
+            answer = await self._answer(self.rest.send("GET", path, stamped, section=section))
         return self._content(answer, path)
 
     async def ask_public(self, path: str, params: Mapping[str, str] | None = None) -> Any:

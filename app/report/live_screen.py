@@ -65,7 +65,8 @@ def fill_words(fill: Fill) -> str:
 def _head(shown: Shown, status: Mapping[str, Any]) -> Text:
     last = status["last_slice_ms"]
     until = "no slice yet" if last is None else f"{moment_text(last)} UTC"
-    return [(f"Onetape {status.get('mode', 'paper')}", "bold"), (f"  {status['exchange']} {status['timeframe']}  {until}  {shown.folder}", "")]
+    mode = status.get("mode", "paper")
+    return [(f"Onetape {mode}", "bold"), (f"  {status['exchange']} {status['timeframe']}  {until}  {shown.folder}", "")]
 
 
 def _feed(shown: Shown, status: Mapping[str, Any]) -> Iterator[Text]:

@@ -3,14 +3,17 @@
 What does not fit is refused with the numbers before anything is traded; nothing here sends an order.
 """
 
+import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from app import times
-from app.errors import ConfigError
+from app.errors import ConfigError, UnavailableError
 from app.exchange.history import HistoricalDataProvider
 from app.exchange.keys import read_keys
 from app.exchange.order_desk import OrderDesk
@@ -23,6 +26,9 @@ from app.session.view import SessionView
 from app.settings.profile import OrderSettings, Settings
 from app.settings.strategies import StrategySpec
 from app.trading.exchange_broker import ExchangeBroker
+
+_TRIES, _WAIT_S = 5, 0.5  # of a question at the start
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -58,11 +64,11 @@ class LiveAccount:
             tell=tell,
         )
         try:
-            rights = await api.key_rights()
+            rights = await _asked(api.key_rights)
             for warning in rights.warnings:
                 tell(f"API key: {warning}")
             rights.refuse_problems()
-            mark = await api.account_mark()
+            mark = await _asked(api.account_mark)
             with account_lock(mark):
                 yield cls(api, orders, tell, mark, url is not None)
         finally:
@@ -74,7 +80,7 @@ class LiveAccount:
         What the account holds besides is somebody else's: it is said, and never touched.
         """
         live, mode = settings.live, settings.trading_mode
-        balances, foreign = await self.api.balances(), await self.api.open_orders()
+        balances, foreign = await _asked(self.api.balances), await _asked(self.api.open_orders)
         quote = live.symbols[0].rpartition("/")[2]
         held = balances.get(quote, 0.0)
         for line in self._plan(settings, held, quote):
@@ -90,7 +96,7 @@ class LiveAccount:
         own = ", ".join(f"{others[asset]:.8g} {asset}" for asset in bases if asset in others)
         if own or foreign:
             self.tell(f"the account has {own or 'no coin'} and {len(foreign)} open orders of its own: not touched")
-        if halted := await self.api.not_trading():
+        if halted := await _asked(self.api.not_trading):
             self.tell(f"{', '.join(halted)} is not trading now: no entry until it is")
 
     def desk(self, view: SessionView) -> OrderDesk:
@@ -159,7 +165,7 @@ class LiveAccount:
             instrument = settings.live.instruments.get(symbol)
             least[symbol] = 0.0 if instrument is None else instrument.min_notional
             if instrument is not None and instrument.min_quantity > 0.0:
-                price = await self.api.price(symbol)
+                price = await _asked(partial(self.api.price, symbol))
                 least[symbol] = max(least[symbol], instrument.min_quantity * price)
         return least
 
@@ -167,3 +173,13 @@ class LiveAccount:
         """What a session's client ids begin with: another for each account and each start of a session."""
         digest = hashlib.blake2b(f"{self.mark} {times.now_ms()}".encode(), digest_size=5).digest()
         return base64.b32encode(digest).decode().lower()
+
+
+async def _asked(question: Callable[[], Awaitable[Answer]]) -> Answer:
+    """A few tries, as a session begins with the answer."""
+    for tries in range(_TRIES - 1):
+        try:
+            return await question()
+        except UnavailableError:
+            await asyncio.sleep(_WAIT_S * 2.0**tries)
+    return await question()
