@@ -137,6 +137,11 @@ class AccountRequests:
             headers["retry-after"] = str((data["retryAfter"] - data["serverTime"]) / 1000.0)  # here it is a moment
         return self._judged(RawAnswer(status, headers, json.dumps(error)))
 
+    @property
+    def mark(self) -> str:
+        """What tells the key from others, and tells nobody which it is."""
+        return self._keys.mark()
+
     def scrubbed(self, text: str) -> str:
         """Without what is secret."""
         return self._keys.scrubbed(text)

@@ -15,7 +15,7 @@ from app.exchange.answers import NO_SUCH_ORDER, Verdict
 from app.exchange.exchange_rules import TRADING, ExchangeRules, SymbolRules, read_rules, read_symbol
 from app.exchange.hosts import BINANCE, socket_api_url
 from app.exchange.key_rights import KeyRights, key_rights
-from app.exchange.keys import Keys
+from app.exchange.keys import Keys, account_mark
 from app.exchange.limiter import RateLimiter
 from app.exchange.open_orders import OpenOrders
 from app.exchange.order_filters import problem_of
@@ -147,6 +147,12 @@ class BinanceSpotApi:
             self._requests.limiter.note_limit(rules.weight_a_minute)
         gone = [symbol for symbol in self._symbols if symbol not in rules.symbols]
         return [*gone, *(symbol for symbol, one in rules.symbols.items() if one.status != TRADING)]
+
+    async def account_mark(self) -> str:
+        """What tells this account at this exchange from others, and tells nobody which it is; for a lock."""
+        account = await self._requests.ask("account", {"omitZeroBalances": "true"})
+        number = account.get("uid") if isinstance(account, dict) else None
+        return self._requests.mark if number is None else account_mark(f"{self._requests.host} {number}")
 
     async def key_rights(self) -> KeyRights:
         """What the key may do; see key_rights.py."""
