@@ -119,8 +119,7 @@ class BinanceSpotApi:
 
     async def balances(self) -> dict[str, float]:
         """Free and locked together, by asset; what the account has nothing of is left out."""
-        account = await self._requests.ask("account", {"omitZeroBalances": "true"})
-        self._balances = self._read(_balances, account)
+        self._balances = self._read(_balances, await self._requests.account())
         return dict(self._balances)
 
     async def price(self, symbol: str) -> float:
