@@ -88,7 +88,7 @@ class AccountRequests:
         return self._content(answer, path)
 
     async def account(self) -> Any:
-        """The account with its balances; at Binance US, whose documents know no parameter for it, the empty ones too."""
+        """The account with its balances; at Binance US, whose documents know no parameter, the empty ones too."""
         return await self.ask("account", {} if self._is_us else {"omitZeroBalances": "true"})
 
     async def change(self, request: Request) -> Changed:

@@ -47,6 +47,13 @@ def test_what_is_absent_is_no_rule() -> None:
     assert flags.number("NOTIONAL", "applyMinToMarket") == 1
 
 
+def test_filters_of_tomorrow_and_of_other_orders_are_left_out() -> None:
+    others = [{"filterType": "OF_TOMORROW", "x": "soon", "y": [1]}, {"filterType": "ICEBERG_PARTS", "limit": 10}]
+    rules = read_rules({"symbols": [info(filters=[*INFO["filters"], *others])], "exchangeFilters": others}, NAMES)
+    assert list(rules.symbols[BTC].filters) == ["PRICE_FILTER", "LOT_SIZE"]
+    assert rules.filters == {}
+
+
 @pytest.mark.parametrize(
     "answer",
     [
