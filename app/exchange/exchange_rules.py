@@ -13,8 +13,8 @@ TRADING = "TRADING"
 # Of orders that are sent; whatever filters there are besides, or will be, are the exchange's affair.
 _KNOWN = frozenset(
     {
-        "PRICE_FILTER", "PERCENT_PRICE", "PERCENT_PRICE_BY_SIDE", "LOT_SIZE", "MARKET_LOT_SIZE", "MIN_NOTIONAL", "NOTIONAL",
-        "MAX_POSITION", "MAX_NUM_ORDERS", "MAX_NUM_ALGO_ORDERS", "MAX_NUM_ORDER_LISTS",
+        "PRICE_FILTER", "PERCENT_PRICE", "PERCENT_PRICE_BY_SIDE", "LOT_SIZE", "MARKET_LOT_SIZE", "MIN_NOTIONAL",
+        "NOTIONAL", "MAX_POSITION", "MAX_NUM_ORDERS", "MAX_NUM_ALGO_ORDERS", "MAX_NUM_ORDER_LISTS",
     }
 )  # fmt: skip
 _INTERVAL_MS = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000}
@@ -111,5 +111,6 @@ def _plain(value: Any) -> Any:
 
 def _limits(rows: Sequence[Mapping[str, Any]], kind: str) -> Iterator[tuple[int, int]]:
     for row in rows:
-        if row.get("rateLimitType") == kind and type(row.get("limit")) is int and row["limit"] > 0:
+        is_read = type(row.get("limit")) is int and row["limit"] > 0 and row.get("interval") in _INTERVAL_MS
+        if is_read and row.get("rateLimitType") == kind:
             yield _INTERVAL_MS[row["interval"]] * int(row["intervalNum"]), row["limit"]

@@ -98,9 +98,7 @@ class BinanceSpotApi:
 
     async def open_orders(self) -> Sequence[OrderReport]:
         """Every open order of the account, legs of lists among them."""
-        rows = await self._requests.ask("openOrders")
-        self._reader.algo.clear()  # those that are open are in the answer
-        orders = self._read(self._reader.orders, rows)
+        orders = self._read(self._reader.open_orders, await self._requests.ask("openOrders"))
         self._open.replace(orders, self._reader.algo)
         return orders
 
