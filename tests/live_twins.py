@@ -119,6 +119,7 @@ class Twin:
         try:
             await self._handle(AccountSnapshot(START_MS, START_MS, {"USDT": 10_000.0}))
             for slice_ in self.market:
+                await self._tell_until(slice_.close_time_ms - 1_000)
                 self._reach(slice_)
                 await self._tell_until(slice_.close_time_ms)
                 await self._handle(slice_)
