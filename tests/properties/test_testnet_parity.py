@@ -7,11 +7,12 @@ that is placed in a candle which opens at or past its target.
 
 import asyncio
 import random
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from app.models.exits import BreakEven, Exits, Partial, TimeExit, Trailing
@@ -43,6 +44,10 @@ def walk(rng: random.Random, count: int) -> list[Row | None]:
         rows.append(None if rng.random() < 0.06 else (opened, high, low, closed, volume))
         price = closed
     return rows
+
+
+class AtTheTarget(Exception):  # noqa: N818 - a case that is left out
+    """An OCO would be placed in a candle that opens at its target: too high for the OCO, too low for the target."""
 
 
 class Client:
@@ -92,7 +97,8 @@ class Client:
         """Cancel what protects, of the parts whose target the next candle does not open beyond; those parts."""
         self.venue.now_ms, parts = now_ms, []
         for list_id, part in list(self.lists.items()):
-            assume(part[1] != below)  # beyond it is filled, and at it an OCO is refused
+            if part[1] == below:
+                raise AtTheTarget
             if part[1] > below:
                 self.venue.ok("DELETE", "orderList", symbol="BTCUSDT", orderListId=list_id)
                 parts.append(self.lists.pop(list_id))
@@ -203,7 +209,7 @@ def numbers(fills: list[Fill], trades: list[Any]) -> tuple[list[Any], list[Any]]
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.booleans())
 def test_the_testnet_fills_what_paper_fills(seed: int, touch: bool) -> None:
     fills, trades = asyncio.run(play(seed, touch=touch))
@@ -215,10 +221,13 @@ def test_the_testnet_fills_what_paper_fills(seed: int, touch: bool) -> None:
         assert fill.time_ms in (open_ms, open_ms + MINUTE_MS) or _waited(fill, trade)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.booleans())
 def test_so_it_does_with_moved_stops_legs_and_closes(seed: int, touch: bool) -> None:
-    of_paper, of_testnet = numbers(*asyncio.run(play(seed, touch=touch, managed=True)))
+    try:
+        of_paper, of_testnet = numbers(*asyncio.run(play(seed, touch=touch, managed=True)))
+    except AtTheTarget:
+        reject()
     ours, theirs = summed(of_testnet), summed(of_paper)
     assert [one[:3] for one in ours] == [one[:3] for one in theirs]
     assert [one[3] for one in ours] == pytest.approx([one[3] for one in theirs], rel=1e-12)
@@ -232,7 +241,10 @@ def _waited(fill: Fill, trade: Any) -> bool:
 def test_enough_of_it_happens() -> None:
     plain = [fill for seed in range(15) for fill in asyncio.run(play(seed, touch=False))[0]]
     assert len(plain) > 150 and {"signal", "stop_loss", "take_profit"} == {fill.reason for fill in plain}
-    managed = [fill for seed in range(15) for fill in asyncio.run(play(seed, touch=False, managed=True))[0]]
+    managed = []
+    for seed in range(15):
+        with suppress(AtTheTarget):
+            managed += asyncio.run(play(seed, touch=False, managed=True))[0]
     assert {"partial_target", "trailing_stop", "break_even", "time_exit", "stop_loss", "take_profit"} <= {
         fill.reason for fill in managed
     }
