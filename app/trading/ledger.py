@@ -205,7 +205,6 @@ class Ledger:
     def _replace(self, position: Position, **changes: object) -> Position:
         changed = msgspec.structs.replace(position, **changes)
         nearest = changed.legs[0].price if changed.legs else changed.target
-        # By side, not by size: a stop that moved past the target leaves no candle that is between, so each is checked.
         floor, ceiling = (changed.stop, nearest) if changed.side > 0 else (nearest, changed.stop)
         changed = self.account.positions[position.line] = msgspec.structs.replace(changed, floor=floor, ceiling=ceiling)
         return changed
