@@ -17,7 +17,7 @@ from app.feeds.websocket import LinkState
 from app.models.events import Event
 from app.models.market import Candle
 from app.runs.run_folder import RunFolder, owned
-from app.session.building import build_runtime
+from app.session.building import OrderNames
 from app.session.control import CommandWatch
 from app.session.journal import Journal
 from app.session.period import Period
@@ -67,7 +67,7 @@ class Live:
         self.session = Session(Script(steps), self.recorded, self.journal, commands=commands, **session)
         try:
             status = await asyncio.wait_for(self.session.run(), 300)
-            self.results = self.view.finish(kept=False, status=status)
+            self.results = self.view.finish(status)
             return status
         finally:
             self.close()
@@ -90,7 +90,10 @@ class Script:
             if callable(step):
                 while queue.qsize():
                     await asyncio.sleep(0)
-                if step() is True:
+                answer = step()
+                if asyncio.iscoroutine(answer):
+                    await answer
+                if answer is True:
                     await asyncio.Event().wait()
             else:
                 await queue.put((step,))
@@ -101,16 +104,22 @@ def wait_for_ever() -> bool:
     return True
 
 
-def live(run: Path, *overrides: str, config: dict[str, Any] | None = None, again: bool = False) -> Live:
+def live(
+    run: Path,
+    *overrides: str,
+    config: dict[str, Any] | None = None,
+    again: bool = False,
+    orders: OrderNames | None = None,
+) -> Live:
     """A new session of the golden market in `run`; `again`: the tape there is replayed by the test, and continued."""
     settings = load_settings(config or CONFIG, overrides)
     strategy = check_settings(settings)
     period = Period(START_MS, START_MS + COUNT * MINUTE_MS, "a test")
-    plan = RunPlan(settings, strategy, period, WARMUP, START_MS - WARMUP * MINUTE_MS, mode="paper")
+    mode = "paper" if orders is None else "live"
+    plan = RunPlan(settings, strategy, period, WARMUP, START_MS - WARMUP * MINUTE_MS, mode=mode, orders=orders)
     run.mkdir(parents=True, exist_ok=True)
     folder = RunFolder(run, NAME)
-    recorder = plan.recorder(folder)
-    recorded = RecordedRuntime(build_runtime(settings, strategy, recorder), recorder)
+    recorded = RecordedRuntime.build(plan, folder)
     next_seq = 1 + len(list(read_tape(run).records)) if again else 1
     journal = Journal(run, header_of(plan), next_seq=next_seq, resume=again)
     return Live(plan, folder, recorded, SessionView(plan, folder, recorded), journal)
@@ -124,6 +133,7 @@ def header_of(plan: RunPlan) -> dict[str, Any]:
         "warmup": plan.warmup,
         "warmup_start_ms": plan.warmup_start_ms,
         "trades": NAME,
+        **({} if plan.orders is None else {"mode": "live", "tag": plan.orders.tag}),
     }
 
 

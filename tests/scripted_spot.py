@@ -208,7 +208,10 @@ class ScriptedSpot:
 
     async def order_by_exchange_id(self, symbol: str, exchange_id: int) -> OrderReport | None:
         await self._ask(f"number {exchange_id}")
-        return next((one for one in self.orders.values() if one.exchange_id == exchange_id), None)
+        found = next((one for one in self.orders.values() if one.exchange_id == exchange_id), None)
+        if found is not None and self.hides_cancelled and found.state is OrderState.CANCELLED:
+            return msgspec.structs.replace(found, client_id="of_the_cancellation")
+        return found
 
     async def open_orders(self) -> Sequence[OrderReport]:
         await self._ask("open orders")

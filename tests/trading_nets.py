@@ -79,7 +79,8 @@ class Socket:
         self._number += 1
         if signed:
             params = {"apiKey": key, "timestamp": self.net.now_ms(), **params}
-            params["signature"] = sign("&".join([f"{name}={value}" for name, value in sorted(params.items())]))
+            texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()}
+            params["signature"] = sign("&".join([f"{name}={text}" for name, text in sorted(texts.items())]))
         await self.socket.send_json({"id": self._number, "method": method, "params": params})
         while True:
             frame = await self.socket.receive_json(timeout=10)
@@ -120,7 +121,8 @@ class Socket:
 
 
 @asynccontextmanager
-async def socket_of(net: Testnet, query: str = "") -> AsyncIterator[Socket]:
+async def socket_of(net: Testnet, query: str = "", *, autoping: bool = True) -> AsyncIterator[Socket]:
     """A connection to /ws-api/v3."""
-    async with aiohttp.ClientSession() as session, session.ws_connect(f"{net.url}/ws-api/v3{query}") as socket:
+    url = f"{net.url}/ws-api/v3{query}"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, autoping=autoping) as socket:
         yield Socket(net, socket)

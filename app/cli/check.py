@@ -19,7 +19,7 @@ from app.report.formats import counts_text, duration_text
 from app.session.candle_supply import Supply
 from app.session.period import what_is_there
 from app.session.probe import Probe, probe_async
-from app.settings.profile import Settings, load_settings
+from app.settings.profile import OrderSettings, Settings, load_settings
 from app.settings.shipped import DEFAULT_CACHE
 from app.settings.strategies import ProtectionSettings, RiskSettings, StrategySpec
 from app.strategies.loader import LoadedStrategies, check_settings, required_startup, startup_candles
@@ -83,6 +83,18 @@ def describe(settings: Settings, strategies: LoadedStrategies) -> Iterator[str]:
     yield f"kill switch {drawdown}{daily}"
     for one in mode.protections or ():
         yield f"protection {one.kind} ({one.scope}): {_protection(one)}"
+    yield f"real orders (--mode live): {orders_words(mode.orders or OrderSettings())}"
+
+
+def orders_words(orders: OrderSettings) -> str:
+    """The limits and times of real orders in a line."""
+    notional, daily = orders.max_order_notional, orders.max_daily_orders
+    return (
+        f"{'any size' if notional is None else f'at most {notional:,.8g} an entry'}, "
+        f"{'any number' if daily is None else f'{daily:,}'} a day, halt after {orders.refusals_in_a_row} refusals in a "
+        f"row; recvWindow {orders.recv_window_ms:,} ms, answers within {orders.answer_s:g} s, reconciled every "
+        f"{orders.reconcile_s:g} s, no stop for {orders.protection_gap_s:g} s at most, {orders.self_trade_prevention}"
+    )
 
 
 def _strategy(spec: StrategySpec) -> str:

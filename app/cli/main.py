@@ -20,8 +20,10 @@ COMMANDS = {
     "data": ("data.data_parser", "candles on disk: import, fetch, list, verify, export, resample"),
     "testnet": ("testnet.testnet_parser", "a local exchange that speaks Binance's protocol, for trying things out"),
     "kill": ("operator.order_parser", "trip the kill switch: close everything, accept no entry until resumed"),
+    "halt": ("operator.order_parser", "accept no entry until resumed; positions and their protection stay"),
     "resume": ("operator.order_parser", "release the kill switch; the peak becomes the equity of that moment"),
     "status": ("operator.status_parser", "where a session stands"),
+    "keys": ("keys.keys_parser", "what the API key of this environment may do at the exchange"),
     "compare": ("compare.compare_parser", "where two runs part, and why"),
     "why": ("why.why_parser", "what a candle led to, with every number"),
     "reproduce": ("reproduce.reproduce_parser", "run a run again and check its hashes"),
@@ -117,9 +119,12 @@ def _mode_parser(first: str = "") -> Parser:
         parser.add_argument("--mode", choices=_MODES, required=True, help="may also be the first word")
     parser.add_argument("--speed", default="max", metavar="max|N", help="N: N times real time (default: max)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder itself")
-    parser.add_argument("--tape", metavar="RUN", help="replay the tape of a paper session instead of the cache")
+    parser.add_argument("--tape", metavar="RUN", help="replay the tape of a session instead of the cache")
     parser.add_argument(
-        "--new-epoch", action="store_true", help="paper: go on with the session in --out after a change"
+        "--new-epoch", action="store_true", help="paper, live: go on with the session in --out after a change"
+    )
+    parser.add_argument(
+        "--i-know-this-is-real-money", action="store_true", help="live: orders go to a real account"
     )
     parser.add_argument("--max-missing", type=whole(0), metavar="N", help="fail (status 2) if more candles are missing")
     parser.add_json("print results.json alone")
@@ -143,16 +148,16 @@ def _mode_parser(first: str = "") -> Parser:
 
 
 def _run_mode(args: argparse.Namespace) -> int:
-    if args.mode == "live":
-        raise ConfigError("--mode live places no real orders yet; use --mode backtest or paper")
-    if args.mode == "paper":
+    if args.mode in ("paper", "live"):
         if args.tape is not None:
-            raise ConfigError("--tape belongs to --mode backtest; a paper session is continued with --out RUN")
+            raise ConfigError(f"--tape belongs to --mode backtest; a {args.mode} session is continued with --out RUN")
         from app.cli.paper import run_paper
 
         return run_paper(args)
     if args.new_epoch:
-        raise ConfigError("--new-epoch belongs to --mode paper: it goes on with a session after a change")
+        raise ConfigError("--new-epoch belongs to --mode paper or live: it goes on with a session after a change")
+    if args.i_know_this_is_real_money:
+        raise ConfigError("--i-know-this-is-real-money belongs to --mode live")
     if args.tape is not None:
         from app.cli.paper import run_tape
 

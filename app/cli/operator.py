@@ -1,6 +1,6 @@
-"""`python -m app kill|resume|status RUN`: what an operator wants of a paper session, from another shell.
+"""`python -m app kill|halt|resume|status RUN`: what an operator wants of a session, from another shell.
 
-Kill and resume are left in the run folder and go onto the tape in the session's own order, at once if it
+Kill, halt and resume are left in the run folder and go onto the tape in the session's own order, at once if it
 runs, with its next start if not. Status only reads.
 """
 
@@ -21,7 +21,7 @@ _OLD_S = 10.0
 
 
 def order_parser(**about: str) -> Parser:
-    """The arguments of `kill` and `resume`."""
+    """The arguments of `kill`, `halt` and `resume`."""
     parser = Parser(**about)
     parser.add_run()
     parser.add_argument("--why", default="", help="the reason; it is written on the tape")
@@ -57,7 +57,12 @@ def run_status(args: argparse.Namespace) -> int:
 
 def status_lines(content: dict[str, Any]) -> Iterator[str]:
     """For people."""
+    real = content.get("real_orders")
     yield f"session     {_state(content)}"
+    sent: list[dict[str, Any]] = [] if real is None else real["open"]
+    for record in sent:
+        if record["unknown"]:
+            yield f"UNKNOWN     {_real_order(record)}"
     if content.get("epoch", 1) > 1:
         yield f"epoch       {content['epoch']}"
     yield f"status      {duration_text(content['age_s'])} old{_doubt(content)}"
@@ -70,8 +75,17 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
     yield f"drawdown    {drawdown:.2f} %"
     if content["halted"]:
         yield f"HALTED      {content['halts'][-1]['why']}; `python -m app resume RUN --why ...` releases it"
+    if content.get("closing"):
+        left = f"{len(content['positions'])} positions, {len(content['pending'])} entries"
+        orders = "" if real is None else f", {len(sent)} orders at the exchange"
+        yield f"CLOSING     still open: {left}{orders}"
+    if real is not None:
+        yield from _account_lines(real)
     for one in content["positions"]:
-        yield f"position    {_position(one)}"
+        yield f"position    {_position(one)}{_stop_place(one, real)}"
+    for record in sent:
+        if not record["unknown"]:
+            yield f"order       {_real_order(record)}"
     orders = content.get("orders")  # a session of an older Onetape told only whose they are
     for text in content["pending"] if orders is None else map(_order, orders):
         yield f"pending     {text}"
@@ -80,6 +94,39 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
     late = {name: count for name, count in sorted(content["feed"].items()) if count}
     if late:
         yield "late        " + ", ".join(f"{name} {count:,}" for name, count in late.items())
+
+
+def _account_lines(real: dict[str, Any]) -> Iterator[str]:
+    """The stream of the account, and how it and the ledger compare."""
+    unresolved, oldest_s = real["unresolved"], real["oldest_unresolved_s"]
+    waiting = f"; {unresolved} orders unresolved" if unresolved else ""
+    waiting += f", the oldest for {duration_text(oldest_s)}" if unresolved and oldest_s is not None else ""
+    up = "up" if real["stream"] == "up" else f"DOWN: {real['stream']}"
+    yield f"account     user stream {up}{waiting}; longest without a stop at the exchange {real['longest_gap_s']:g} s"
+    checked_s, differences = real["reconciled_s"], real["differences"]
+    when = "not yet" if checked_s is None else f"{duration_text(checked_s)} ago"
+    yield f"reconciled  {when}, {'no difference' if not differences else f'{len(differences)} differences'}"
+    for text in differences:
+        yield f"DIFFERS     {text}"
+    if real["not_trading"]:
+        yield f"not trading {', '.join(real['not_trading'])}"
+    if real["foreign_orders"]:
+        yield f"foreign     {real['foreign_orders']} open orders of somebody else, not touched"
+
+
+def _real_order(one: dict[str, Any]) -> str:
+    states = ", ".join(f"{leg} {state}" for leg, state in one["states"].items())
+    cancelling = ", being cancelled" if one["cancelling"] else ""
+    whose = Line(one["strategy"], one["symbol"])
+    return f"{one['client_id']} {one['kind']} {whose} {one['filled']:g} of {one['quantity']:g}: {states}{cancelling}"
+
+
+def _stop_place(one: dict[str, Any], real: dict[str, Any] | None) -> str:
+    stop = None if real is None else real["stops"].get(str(_line(one)))
+    if stop is None:
+        return ""
+    for_s = f" for {stop['bare_s']:g} s" if stop["bare_s"] else ""
+    return f"; stop {stop['place']}{for_s}"
 
 
 def _position(one: dict[str, Any]) -> str:
@@ -114,6 +161,8 @@ def _state(content: dict[str, Any]) -> str:
         return "broke off (killed, or the machine went down); the same command continues it"
     if ended == "failed":
         return f"broke off: {content['why']}; the same command continues it"
+    if ended == "gave_up":
+        return "ended before all was closed: look below; the same command goes on closing"
     if ended == "kept":
         return "stopped, its positions are kept; the same command continues it"
     return "stopped by the operator, finished" if ended == "stopped" else ended

@@ -1,4 +1,4 @@
-"""`python -m app --mode paper`: arguments to a runner, what happens to the console, the report at the end.
+"""`python -m app --mode paper|live`: arguments to a runner, what happens to the console, the report at the end.
 
 On a terminal a live view, in a pipe a plain line for each thing that happened; whoever reads slowly, or not
 at all, holds no session up; the report is that of a backtest. It decides nothing.
@@ -11,14 +11,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from app.cli.arguments import note, print_results, profile_of
 from app.errors import BlockedError, ConfigError, RateLimitError, UnavailableError
 from app.exchange.retries import refusal_wait_s
 from app.feeds.tape import has_tape
 from app.log import make_log
-from app.models.events import Event, Kill, LateCandle, MarkedSlice, Reallocate, Resume, RevisedCandle, Stop
-from app.models.orders import Decision, Fill, Line
+from app.models.events import (
+    Event,
+    Execution,
+    GiveUp,
+    Halt,
+    Kill,
+    LateCandle,
+    MarkedSlice,
+    Reallocate,
+    Resume,
+    RevisedCandle,
+    Stop,
+)
+from app.models.orders import Decision, Fill, Line, OrderState
 from app.report.formats import clock_text
 from app.report.live_screen import fill_words
 from app.report.output_thread import OutputThread
@@ -27,6 +40,7 @@ from app.report.session_log import SessionLog
 from app.session.backtest import BacktestResults
 from app.session.paper import PaperRunner
 from app.session.view import SessionView
+from app.settings.profile import load_settings
 from app.settings.shipped import DEFAULT_CACHE
 from app.times import iso_ms, parse_time_ms
 
@@ -34,16 +48,22 @@ if TYPE_CHECKING:
     from app.report.live_view import LiveView
 
 _INTERRUPTED = 130
+# Of an order: what a person wants to hear at once. All of it is in the log and on the tape.
+_TOLD = (OrderState.UNKNOWN, OrderState.CANCEL_UNKNOWN, OrderState.REFUSED)
+_OWN_HOSTS, _PLAY_MONEY = ("127.0.0.1", "localhost", "::1"), ("binance_demo",)
 _WAIT_FIRST_S, _WAIT_LONGEST_S = 5.0, 60.0
 
 
 def run_paper(args: argparse.Namespace) -> int:
-    """Trade on paper and report; the exit status."""
+    """Trade, on paper or with real orders, and report; the exit status."""
     if args.start is not None:
-        raise ConfigError("--mode paper starts now; --start belongs to a backtest")
+        raise ConfigError(f"--mode {args.mode} starts now; --start belongs to a backtest")
     if args.offline:
-        raise ConfigError("--mode paper needs the exchange; --offline belongs to a backtest")
+        raise ConfigError(f"--mode {args.mode} needs the exchange; --offline belongs to a backtest")
+    if args.mode == "live":
+        _refuse_unknowing(args)
     runner = PaperRunner(
+        mode=args.mode,
         **profile_of(args),
         end_ms=None if args.end is None else parse_time_ms(args.end),
         cache=args.cache or DEFAULT_CACHE,
@@ -72,6 +92,19 @@ def run_paper(args: argparse.Namespace) -> int:
         note(f"{output.lost} lines were lost ({output.fault or 'too many waited'})")
     print_results(args, results, runner.cache)
     return 0
+
+
+def _refuse_unknowing(args: argparse.Namespace) -> None:
+    """ConfigError where orders would go to a real account and nobody has said that this is meant."""
+    host = urlsplit(args.exchange_url or "").hostname
+    if args.i_know_this_is_real_money or host in _OWN_HOSTS:
+        return
+    live = load_settings(**profile_of(args)).live
+    if live.exchange not in _PLAY_MONEY:
+        raise ConfigError(
+            f"--mode live sends real orders for {', '.join(live.symbols)} to {live.exchange}, with real money: add "
+            "--i-know-this-is-real-money, or try exchange: binance_demo first"
+        )
 
 
 async def _run_shown(runner: PaperRunner, shown: "SessionOutput") -> BacktestResults:
@@ -172,8 +205,11 @@ def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decisio
         lines.append(f"{event.candle.symbol} late candle of {iso_ms(event.candle.open_time_ms)}")
     if isinstance(event, RevisedCandle):
         lines.append(f"{event.candle.symbol} revised by the exchange: candle of {iso_ms(event.candle.open_time_ms)}")
-    if isinstance(event, (Kill, Resume, Stop)):
+    if isinstance(event, (Kill, Halt, Resume, Stop, GiveUp)):
         lines.append(f"{type(event).__name__.lower()}: {event.why}")
+    if isinstance(event, Execution) and event.state in _TOLD:
+        code = f" ({event.code})" if event.code < 0 else ""
+        lines.append(f"order {event.order_id}{event.leg} {event.state}{code}: {event.why}")
     if isinstance(event, Reallocate):
         shares = ", ".join(f"{strategy} {weight:.2%}" for strategy, weight in event.weights.items())
         lines.append(f"allocation: {shares} ({event.why})")

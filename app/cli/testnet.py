@@ -18,11 +18,12 @@ from app.candles.importing import read_candles
 from app.cli.arguments import Parser, symbols_of
 from app.errors import ConfigError
 from app.testnet.api_keys import TEST_ACCOUNT, Account, read_accounts
+from app.testnet.commissions import Fees
 from app.testnet.faults import read_faults
 from app.testnet.generator import GeneratorSource
 from app.testnet.market import CacheSource, FileSource, MarketSource
 from app.testnet.server import Faults, Testnet
-from app.testnet.spot_exchange import Fees, Matching
+from app.testnet.spot_exchange import MatchedBy
 from app.times import iso_ms, parse_time_ms, timeframe_ms
 
 _PORT_MAX = 65_535
@@ -53,7 +54,7 @@ def testnet_parser(**about: str) -> Parser:
         "--fees", choices=get_args(Fees), default="received", help="the asset fees are taken in (default: received)"
     )
     parser.add_argument(
-        "--matching", choices=get_args(Matching), default="rules",
+        "--matching", choices=get_args(MatchedBy), default="rules",
         help="fill by the rules of a backtest, or against an order book (default: rules)",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of that order book (default: 0)")

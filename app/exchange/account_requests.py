@@ -75,8 +75,8 @@ class AccountRequests:
 
     async def ask(self, path: str, params: Mapping[str, str] | None = None, *, section: str = "private") -> Any:
         """A signed question's answer. Raises UnavailableError, RateLimitError or RefusedError."""
-        await self._measure_if_old()
         async with self.limiter.request(self._weight(path)):
+            await self._measure_if_old()  # after the wait for a start, which may be long
             stamped = self._stamped(params or {})
             answer = await self._answer(self.rest.send("GET", path, stamped, section=section))
         return self._content(answer, path)
@@ -87,16 +87,19 @@ class AccountRequests:
             answer = await self._answer(self.rest.public(path, params or {}))
         return self._content(answer, path)
 
+    async def account(self) -> Any:
+        """The account with its balances; at Binance US, whose documents know no parameter, the empty ones too."""
+        return await self.ask("account", {} if self._is_us else {"omitZeroBalances": "true"})
+
     async def change(self, request: Request) -> Changed:
         """Sends it, once."""
         try:
-            await self._measure_if_old(patience=2.0)  # questions keep it young, so that no order waits for it
+            await self._measure_if_old(patience=float("inf"))  # an order waits only for a clock that is not known
         except ExchangeError as error:
             return Changed(Answer(Verdict.PASSING, why=f"not sent: {error}"))
         with self.limiter.at_once() as wait_s:
             if wait_s > 0.0:
-                why = f"not sent: {self.host} takes no request for {wait_s:.0f} s more"
-                return Changed(Answer(Verdict.PASSING, why=why))
+                return Changed(Answer(Verdict.PASSING, why=f"not sent: {self._closed_for(wait_s)}"))
             stamped = self._stamped(request.params)
             try:
                 answer = self._judged(await self.rest.send(request.method, request.path, stamped))
@@ -108,7 +111,9 @@ class AccountRequests:
 
     async def measure(self) -> int:
         """Asks the exchange's clock now, and learns from it."""
-        async with self.limiter.request(self._weight("time")):
+        with self.limiter.at_once(self._weight("time")) as wait_s:  # an order may wait for it
+            if wait_s > 0.0:
+                raise UnavailableError(self._closed_for(wait_s))
             asked_s = times.monotonic_s()
             answer = await self._answer(self.rest.public("time", {}, _TIME_ANSWER_S))
             answered_s = times.monotonic_s()
@@ -135,6 +140,11 @@ class AccountRequests:
         if isinstance(data, dict) and type(data.get("retryAfter")) is int and type(data.get("serverTime")) is int:
             headers["retry-after"] = str((data["retryAfter"] - data["serverTime"]) / 1000.0)  # here it is a moment
         return self._judged(RawAnswer(status, headers, json.dumps(error)))
+
+    @property
+    def mark(self) -> str:
+        """What tells the key from others, and tells nobody which it is."""
+        return self._keys.mark()
 
     def scrubbed(self, text: str) -> str:
         """Without what is secret."""
@@ -198,6 +208,9 @@ class AccountRequests:
         if answer.verdict is Verdict.REFUSED:
             raise CodedRefusalError(said, answer.code)
         raise UnavailableError(said)
+
+    def _closed_for(self, wait_s: float) -> str:
+        return f"{self.host} takes no request for {wait_s:.0f} s more"
 
     def _weight(self, path: str) -> int:
         return _WEIGHTS[path][self._is_us]

@@ -69,8 +69,8 @@ class AccountWatch:
                     await (self.trades(symbol) if is_first else self.trades_since(symbol, self._since_ms))
                 wait_s = min(2.0 * wait_s, self._waits.poll_s)
 
-    async def resync(self) -> None:
-        """All that a stream would have told: open orders, those that are so no longer, trades."""
+    async def resync(self) -> Sequence[OrderReport]:
+        """All that a stream would have told: open orders, which are given back, those that are so no longer, trades."""
         believed = self._executions.orders.doubtful()
         reports = await self._questions.ask("open orders", self._api.open_orders)
         await self._executions.hear(reports, "among the open orders")
@@ -85,6 +85,7 @@ class AccountWatch:
                 self._lines.say("lost", f"orders: {order.client_id} was open, and the exchange knows it no longer")
         for symbol in sorted({*self._symbols, *(order.symbol for order in believed)}):
             await self.trades(symbol)
+        return reports
 
     async def trades(self, symbol: str) -> None:
         """From the newest of the history on, page for page."""
@@ -133,26 +134,24 @@ class AccountWatch:
                 self.snapshot_ms, self._snapshot_s = snapshot.time_ms, times.monotonic_s()
                 self._seen = [(time_ms, seen) for time_ms, seen in self._seen if time_ms >= snapshot.time_ms]
                 return
-            await asyncio.sleep(self._waits.gap_s)
+            await asyncio.sleep(self._waits.gap_s * 2.0 ** (tries - 1))
         self._wants_snapshot = True
         self._lines.say("snapshot", "orders: the account did not stand still long enough for a snapshot; later again")
 
     async def _undisturbed(self, *, is_last: bool) -> AccountSnapshot | None:
-        """The account, if nothing happened while it was asked for, and its history has all that was heard."""
+        """The account, if nothing happened while it was asked for, no order is unresolved, and all answers agree."""
         ask, executions = self._questions.ask, self._executions
         news = executions.news
         time_ms = await executions.server_ms()
         balances = await ask("balances", self._api.balances)
-        reports = await ask("open orders", self._api.open_orders)
         not_trading = await ask("symbols that are not trading", self._api.not_trading)
-        await executions.hear(reports, "among the open orders")
-        for symbol in self._symbols:
-            await self.trades(symbol)
+        reports = await self.resync()
         ours, foreign = self._sorted_by_owner(reports)
-        is_agreed = ours == sorted(order.client_id for order in executions.orders.open()) and all(
-            trade.time_ms >= time_ms for trade in executions.unconfirmed.values()
-        )
-        if executions.news != news or not (is_agreed or is_last):
+        orders = executions.orders
+        is_resolved = all(order.state is not None for order in orders.doubtful())
+        is_still = executions.news == news and not executions.is_history_behind(time_ms, self._waits.late_ms)
+        is_agreed = ours == sorted(order.client_id for order in orders.open())
+        if not is_still or not is_resolved or not (is_agreed or is_last):
             return None
         since_ms = self._since_ms if self.snapshot_ms is None else self.snapshot_ms
         return AccountSnapshot(

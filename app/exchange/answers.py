@@ -5,6 +5,7 @@ is not known to be one of the first two is unknown.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ _LIMIT_STATUS = (418, 429)
 # no matching engine. The documents say so of 403, a firewall's; behind 404 and 451 there is no API.
 _FORBIDDEN, _NOT_THERE = 403, {404: "there is no such API", 451: "not served from here"}
 _CLOSED = ("market is closed", "trading phase")  # the exchange's words where a symbol is halted
+_CODE = re.compile(r"-\d{1,8}", re.ASCII)
 _SHOWN, _READ = 200, 20_000  # characters of what the exchange wrote
 
 
@@ -91,7 +93,7 @@ def _json(text: str) -> Any:
 def _code(content: Any) -> int:
     """The error's code; 0 where the answer is no error. A positive code or 200 is none."""
     code = content.get("code") if isinstance(content, dict) else None
-    if isinstance(code, str) and code.lstrip("-").isascii() and code.lstrip("-").isdecimal() and len(code) < 10:
+    if isinstance(code, str) and _CODE.fullmatch(code):
         code = int(code)
     return code if type(code) is int and code < 0 else 0
 

@@ -65,7 +65,9 @@ class Cancellations:
         tries = 0
         while not is_over():
             tries += 1
-            self._say(orders, OrderState.CANCEL_SENT, "" if tries == 1 else f"try {tries}: the order is still open")
+            self._say(
+                orders, OrderState.CANCEL_SENT, "" if tries == 1 else f"try {tries}: the order is not known to be over"
+            )
             request = tasks.create_task(self._request(intent, orders))
             await asyncio.wait((request,), timeout=self.waits.ask_s)
             if not request.done() and not is_over():

@@ -1,4 +1,7 @@
-"""Numbers for an exchange as exact decimal text: no exponent, and no more digits than its step or tick has."""
+"""Numbers for an exchange as exact decimal text: no exponent, and no more digits than its step or tick has.
+
+A double stands for a multiple of a step if it is one but for what rounding has left; nothing else is rounded.
+"""
 
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 

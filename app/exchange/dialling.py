@@ -1,4 +1,7 @@
-"""When a socket may be dialled again: many dials in a row are spaced, since Binance counts them by address."""
+"""When a socket may be dialled again: many dials in a row are spaced, since Binance counts them by address.
+
+How long to wait after a failure is another matter (retries.py); whichever is longer counts.
+"""
 
 from app import times
 

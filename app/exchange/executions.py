@@ -1,10 +1,13 @@
 """What is heard of orders, whatever carried it, as `Execution` events: ours only, in one order, each with its evidence.
 
-A state is said once. A fill is said as often as it is heard: its id names it, and the broker counts it once.
+A state is said once. A fill is said as often as the exchange tells it by itself: its id names it, and the broker counts
+it once. The trade history adds what was not said yet.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
 
 from app import times
 from app.exchange.fee_prices import FeePrices
@@ -49,10 +52,18 @@ class Executions:
         self._api, self._questions, self._fees, self._lines, self._put = api, questions, fees, lines, put
         self._changed = asyncio.Event()
 
-    def say(self, own_id: ClientId, state: OrderState, why: str, *, code: int = 0, filled: float | None = None) -> None:
+    def say(
+        self, own_id: ClientId, state: OrderState, why: str, *, code: int = 0, filled: float | None = None,
+        is_passing: bool = False,
+    ) -> None:  # fmt: skip
         """What we know of an order ourselves."""
         time_ms = self.time.now_ms()
-        self._put(Execution(own_id.order_id, state, time_ms, why=why, leg=own_id.leg, code=code, filled=filled))
+        self._put(
+            Execution(
+                own_id.order_id, state, time_ms, why=why, leg=own_id.leg, code=code, filled=filled,
+                is_passing=is_passing,
+            )
+        )  # fmt: skip
         self.stir()
 
     def say_account(self, snapshot: AccountSnapshot) -> None:
@@ -87,6 +98,12 @@ class Executions:
             pass
         return is_true()
 
+    def is_history_behind(self, time_ms: int, late_ms: int) -> bool:
+        """Whether trades of before `time_ms` were heard of that the history lacks, and may show yet."""
+        late_s = late_ms / 1000.0
+        is_young = any(time_ms - late_ms < trade.time_ms < time_ms for trade in self.unconfirmed.values())
+        return is_young or any(since_s > times.monotonic_s() - late_s for since_s in self.orders.lacking_since())
+
     async def server_ms(self) -> int:
         """The exchange's time, asked now."""
         server_ms = await self._questions.ask("the exchange's time", self._api.server_time_ms)
@@ -99,7 +116,8 @@ class Executions:
         report = await self._questions.ask("an order by its id", lambda: self._api.order(symbol, client_id))
         if report is None and number is not None:
             report = await self._by_number(symbol, number)
-        return report
+        # A cancelled order may be shown with the id of its cancellation.
+        return None if report is None else msgspec.structs.replace(report, client_id=client_id)
 
     def _by_number(self, symbol: str, number: int) -> Awaitable[OrderReport | None]:
         return self._questions.ask(
@@ -122,12 +140,14 @@ class Executions:
             return
         self.time.note(trade.time_ms)
         order.exchange_id, order.is_dead = trade.exchange_id, False
-        key = trade.symbol, trade.trade_id
-        if trade.trade_id not in order.traded:
+        key, is_news = (trade.symbol, trade.trade_id), trade.trade_id not in order.traded
+        if is_news:
             self.news += 1
             self.unconfirmed[key] = trade
         if why.startswith(FROM_HISTORY):
             self.unconfirmed.pop(key, None)
+            if not is_news:
+                return
         order.traded[trade.trade_id] = trade.quantity
         self.orders.weigh(order)
         self._put(

@@ -97,6 +97,11 @@ class HistoricalDataProvider:
         return await self._agreed_time_ms()
 
     @property
+    def limiter(self) -> RateLimiter:
+        """The budget of everything that this process asks of the exchange."""
+        return self._limiter
+
+    @property
     def is_testnet(self) -> bool:
         """Whether an address of one's own was given, and not the exchange's."""
         return self._url is not None

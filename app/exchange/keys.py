@@ -4,6 +4,7 @@ It comes from the environment, from a file that nobody else can read, or from a 
 argument or a config, which end up in process lists, manifests and version control.
 """
 
+import hashlib
 import os
 import re
 import stat
@@ -44,11 +45,20 @@ class Keys:
         """For whoever signs; nothing else may ask."""
         return {"apiKey": self._api_key, "secret": self._secret}
 
+    def mark(self) -> str:
+        """What tells this key from others and tells nobody which it is."""
+        return account_mark(self._api_key)
+
     def scrubbed(self, text: str) -> str:
         """The text without key, secret, signature and account id, for messages that somebody else wrote."""
         for hidden in (self._api_key, self._secret):
             text = text.replace(hidden, _HIDDEN)
         return _SIGNED.sub(rf"\1\2{_HIDDEN}", text)
+
+
+def account_mark(what: str) -> str:
+    """A short name for what is secret, too costly to be found by trying: an account's number has few digits."""
+    return hashlib.scrypt(what.encode(), salt=b"onetape account", n=1 << 14, r=8, p=1, dklen=12).hex()
 
 
 def read_keys(environment: Mapping[str, str] | None = None) -> Keys:

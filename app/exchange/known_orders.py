@@ -5,6 +5,7 @@ It forgets what has long been over. The broker's books, which the tape rebuilds,
 
 from collections.abc import Iterator
 
+from app import times
 from app.exchange.order_reports import OrderReport
 from app.models.intents import ClientId, read_client_id
 from app.models.orders import OrderState
@@ -90,7 +91,7 @@ class KnownOrders:
         self._tag = tag
         self._orders: dict[str, KnownOrder] = {}
         self._client_ids: dict[tuple[str, int], str] = {}  # by symbol and the exchange's number
-        self._lacking: dict[str, KnownOrder] = {}
+        self._lacking: dict[str, tuple[KnownOrder, float, float]] = {}  # with what is filled, and since when it is
 
     def own_id(self, client_id: str) -> ClientId | None:
         """What a client id says, if it is of this session."""
@@ -119,7 +120,11 @@ class KnownOrders:
 
     def lacking(self) -> list[KnownOrder]:
         """Those of which trades are missing."""
-        return list(self._lacking.values())
+        return [order for order, _, _ in self._lacking.values()]
+
+    def lacking_since(self) -> list[float]:
+        """When more was last told of each of them."""
+        return [since_s for _, _, since_s in self._lacking.values()]
 
     def learn(self, symbol: str, exchange_id: int, client_id: str) -> bool:
         """Whose an exchange's number is; whether it is an order of somebody else that was not heard of before."""
@@ -136,10 +141,11 @@ class KnownOrders:
 
     def weigh(self, order: KnownOrder) -> None:
         """Something was heard of it: does it lack trades now?"""
+        before = self._lacking.pop(order.client_id, None)
         if order.lacks_trades:
-            self._lacking[order.client_id] = order
-        else:
-            self._lacking.pop(order.client_id, None)
+            is_same = before is not None and before[1] == order.filled
+            since_s = before[2] if before is not None and is_same else times.monotonic_s()
+            self._lacking[order.client_id] = order, order.filled, since_s
 
     def _forget(self) -> None:
         for client_id in list(self._oldest_over()):

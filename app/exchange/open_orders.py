@@ -1,4 +1,7 @@
-"""How many orders of the account are open, as far as it was told: filters of the exchange limit their number."""
+"""How many orders of the account are open, as far as it was told: filters of the exchange limit their number.
+
+It may be behind what the exchange knows, so it holds back entries only (spot_api.py).
+"""
 
 from collections.abc import Container, Sequence
 from typing import NamedTuple

@@ -4,6 +4,7 @@ Fields that an answer may lack by the documents (an ACK has but ids) have a mean
 read otherwise raises ValueError, KeyError or TypeError, and its caller says so.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -24,6 +25,7 @@ _STATES = {
     "REJECTED": OrderState.REFUSED,
 }
 _ALGO = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+_WORD = re.compile(r"[A-Z_]{1,60}")  # of the documents' lists of reasons
 _LISTS_KEPT = 10_000
 _NO_ID = ("", "null", None)  # of the field that has a cancelled order's own id, where nothing was cancelled
 
@@ -42,7 +44,8 @@ class OrderReader:
 
     def symbol(self, name: str) -> str:
         """Ours, of the exchange's name."""
-        return self._symbol_of.get(_text(name), name)
+        name = _text(name)
+        return self._symbol_of.get(name, name)
 
     def order(self, row: Mapping[str, Any], asked_id: str = "") -> OrderReport:
         """A row of a query or of an answer to a cancellation; `asked_id`: the client id by which it was found."""
@@ -58,6 +61,15 @@ class OrderReader:
         if not isinstance(rows, list):
             raise TypeError("no list of orders")
         return tuple(self.order(row) for row in rows)
+
+    def open_orders(self, rows: Sequence[Mapping[str, Any]]) -> tuple[OrderReport, ...]:
+        """Rows of orders that are open, whatever a state of tomorrow would be called: one may be somebody else's."""
+        if not isinstance(rows, list):
+            raise TypeError("no list of orders")
+        self.algo.clear()  # those that are open are here
+        return tuple(
+            self.order({**row, "status": row["status"] if row["status"] in _STATES else "NEW"}) for row in rows
+        )
 
     def answered(self, content: Mapping[str, Any]) -> tuple[OrderReport, ...]:
         """The orders in the answer to a cancellation, of one order or of a list."""
@@ -135,7 +147,7 @@ class OrderReader:
             quantity=_number(event["l"]),
             price=_number(event["L"]),
             fee=_number(event.get("n") or 0.0),
-            fee_asset=_text(event.get("N")),
+            fee_asset=_text(event.get("N") or ""),
             time_ms=order.time_ms,
             is_maker=_flag(event["m"]),
         )
@@ -189,9 +201,9 @@ def _why(row: Mapping[str, Any], state: OrderState) -> str:
     """The exchange's word for an end that nobody asked for."""
     reasons = {OrderState.EXPIRED: row.get("expiryReason"), OrderState.REFUSED: row.get("rejectReason")}
     reason = reasons.get(state)
-    if reason in (None, "NONE"):
-        reason = row["status"] if row["status"] == "EXPIRED_IN_MATCH" else ""
-    return str(reason)
+    if isinstance(reason, str) and reason != "NONE" and _WORD.fullmatch(reason):
+        return reason
+    return "EXPIRED_IN_MATCH" if row["status"] == "EXPIRED_IN_MATCH" else ""
 
 
 def _number(value: Any) -> float:
@@ -204,9 +216,9 @@ def _number(value: Any) -> float:
 
 
 def _text(value: Any) -> str:
-    if value is not None and not isinstance(value, str):
+    if not isinstance(value, str):
         raise TypeError("no text")
-    return value or ""
+    return value
 
 
 def _whole(value: Any) -> int:

@@ -14,7 +14,8 @@ from app.exchange.account_requests import AccountRequests, Changed, CodedRefusal
 from app.exchange.answers import NO_SUCH_ORDER, Verdict
 from app.exchange.exchange_rules import TRADING, ExchangeRules, SymbolRules, read_rules, read_symbol
 from app.exchange.hosts import BINANCE, socket_api_url
-from app.exchange.keys import Keys
+from app.exchange.key_rights import KeyRights, key_rights
+from app.exchange.keys import Keys, account_mark
 from app.exchange.limiter import RateLimiter
 from app.exchange.open_orders import OpenOrders
 from app.exchange.order_filters import problem_of
@@ -97,9 +98,7 @@ class BinanceSpotApi:
 
     async def open_orders(self) -> Sequence[OrderReport]:
         """Every open order of the account, legs of lists among them."""
-        rows = await self._requests.ask("openOrders")
-        self._reader.algo.clear()  # those that are open are in the answer
-        orders = self._read(self._reader.orders, rows)
+        orders = self._read(self._reader.open_orders, await self._requests.ask("openOrders"))
         self._open.replace(orders, self._reader.algo)
         return orders
 
@@ -118,8 +117,7 @@ class BinanceSpotApi:
 
     async def balances(self) -> dict[str, float]:
         """Free and locked together, by asset; what the account has nothing of is left out."""
-        account = await self._requests.ask("account", {"omitZeroBalances": "true"})
-        self._balances = self._read(_balances, account)
+        self._balances = self._read(_balances, await self._requests.account())
         return dict(self._balances)
 
     async def price(self, symbol: str) -> float:
@@ -146,6 +144,16 @@ class BinanceSpotApi:
             self._requests.limiter.note_limit(rules.weight_a_minute)
         gone = [symbol for symbol in self._symbols if symbol not in rules.symbols]
         return [*gone, *(symbol for symbol, one in rules.symbols.items() if one.status != TRADING)]
+
+    async def account_mark(self) -> str:
+        """What tells this account at this exchange from others, and tells nobody which it is; for a lock."""
+        account = await self._requests.ask("account", {"omitZeroBalances": "true"})
+        number = account.get("uid") if isinstance(account, dict) else None
+        return self._requests.mark if number is None else account_mark(f"{self._requests.host} {number}")
+
+    async def key_rights(self) -> KeyRights:
+        """What the key may do; see key_rights.py."""
+        return await key_rights(self._requests)
 
     async def listen(self, on_heard: Callable[[Heard], None], on_link: Callable[[bool, str], None]) -> None:
         """The user data stream, for ever."""
@@ -185,7 +193,9 @@ class BinanceSpotApi:
             return _not_done(changed)
         try:
             orders = self._reader.answered(changed.answer.content)
-            if not intent.is_list and intent.client_id not in [one.client_id for one in orders]:
+            # A list's legs have its id but for the last letter.
+            ours = intent.client_id[:-1] if intent.is_list else intent.client_id
+            if not any(one.client_id.startswith(ours) for one in orders):
                 raise ValueError("an answer about another order")
         except UNREADABLE:
             return Unknown("an answer that cannot be read", changed.sent_ms)

@@ -24,7 +24,7 @@ _DIAL_S, _SUBSCRIBED_S, _HANG_UP_S = 10.0, 10.0, 0.5
 _BASE_S, _LONGEST_S = 0.25, 30.0
 _UNREADABLE_IN_A_ROW = 20  # then the link itself is broken
 _WEIGHT = 4  # of a connection and of the subscription
-_SHOWN = 60  # characters of what cannot be read
+_SHOWN, _READ = 60, 20_000  # characters of what the exchange wrote
 _MONEY = ("balanceUpdate", "externalLockUpdate")  # money came or went, or was locked, from outside
 
 Take = Callable[[Mapping[str, Any]], None]
@@ -78,13 +78,13 @@ class UserStream:
             if self._is_up:
                 self._is_up = False
                 on_link(False, why)
-            self._lines.say("link", f"user data stream: {why}; dialling again")
+            else:
+                self._lines.say("link", f"user data stream: {why}; dialling again")
             if not (at_once and failures == 1):
                 await self._sleep(max(wait_s, jittered_s(failures, _BASE_S, _LONGEST_S)))
 
     async def _listen(self, take: Take, on_link: OnLink) -> None:
         """Dials, subscribes and hears, until the link is gone."""
-        await self._requests.ready_clock()
         async with self._requests.limiter.request(_WEIGHT):
             socket = await self._dial()
         try:
@@ -119,6 +119,7 @@ class UserStream:
 
     async def _subscribe(self, socket: Any, take: Take) -> None:
         """Until it is answered; an event may come before the answer."""
+        await self._requests.ready_clock()
         params = self._requests.rest.socket_params(self._requests.stamp())
         request = {"id": 1, "method": "userDataStream.subscribe.signature", "params": params}
         why = ""
@@ -182,18 +183,21 @@ class UserStream:
             raise _GoneError("the exchange's server shuts down", at_once=True)
         if name in _MONEY and self._tell is not None:
             what = "locked or unlocked" if name == "externalLockUpdate" else "deposited, withdrawn or transferred"
-            self._tell(f"{event.get('d')} {event.get('a')} was {what} by somebody else")
+            self._tell(self._shown(f"{event.get('d')} {event.get('a')}") + f" was {what} by somebody else")
 
     def _skip(self, text: str, error: Exception, on_link: OnLink) -> None:
         self.unreadable += 1
         self._unreadable_in_a_row += 1
-        shown = self._requests.scrubbed(" ".join(text.split()))[:_SHOWN]
+        shown = self._shown(text)
         what = f"an event that cannot be read ({type(error).__name__})"
         self._lines.say("frame", f"user data stream: {what} was skipped: {shown!r}")
         if self._unreadable_in_a_row >= _UNREADABLE_IN_A_ROW:
             raise _GoneError("events that cannot be read, one after the other")
         on_link(False, what)
         on_link(True, "")
+
+    def _shown(self, text: str) -> str:
+        return " ".join(self._requests.scrubbed(text[:_READ]).split())[:_SHOWN]
 
 
 def _object(text: str) -> dict[str, Any]:

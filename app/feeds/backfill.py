@@ -148,8 +148,8 @@ class Backfill:
         self._question = question
 
     async def run(self) -> None:
-        """Look, wait, look again."""
-        wait_s = self._settle_s
+        """Look, wait, look again, ever more rarely until more has closed."""
+        wait_s, closed_ms = self._settle_s, 0
         while True:
             while self._question is None:
                 wait_s = self._settle_s
@@ -157,6 +157,8 @@ class Backfill:
                 self._changed.clear()
             question = self._question
             self._changed.clear()
+            if question.closed_ms != closed_ms:  # looks before this close say nothing of it
+                wait_s, closed_ms = self._settle_s, question.closed_ms
             try:
                 news = await self._look(question)
             except ExchangeError as error:
@@ -172,7 +174,7 @@ class Backfill:
             elif news:
                 self._track.asked_ms, self._question = None, question._replace(wanted=left)
             self._answered(news)
-            if news or not left:
+            if news:
                 wait_s = self._settle_s
             if not left or (news and self._looks.is_cut):
                 continue

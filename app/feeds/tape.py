@@ -3,13 +3,14 @@
 What is read is what was written: a line cut in the middle by a crash is the end of the tape, any other damage is
 refused (session/journal.py writes it).
 
-    tape/000001.jsonl   a record a line: crc32, ["head", seq, {...}] or ["event", seq, {...}] or ["done", seq, digest]
+    tape/000001.jsonl   a record a line: crc32, ["head", seq, {...}] or ["event", seq, {...}] or ["done", seq, digest],
+                        and ["intents", seq, [...]] between an event and its digest, where it led to any
 """
 
 import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,28 @@ import msgspec
 
 from app.errors import DataError, NewerFormatError
 from app.models.events import Event
+from app.models.intents import Intent
 
-# 2: every event has its digest but the last one before the end, or before a new epoch; 1 left some out after a crash.
-FORMAT = 2
+# 3: an event's intents lie before its digest. 2: every event has its digest but the last one before the end, or before
+# a new epoch; 1 left some out after a crash.
+FORMAT = 3
 FOLDER = "tape"
 _encode = msgspec.json.Encoder().encode
 _decode_event = msgspec.json.Decoder(Event).decode
+_decode_intents = msgspec.json.Decoder(tuple[Intent, ...]).decode
 
 
 @dataclass(frozen=True)
 class Record:
-    """One event of the tape; `digest` is None where the session broke off before it had decided."""
+    """One event of the tape; `digest` is None where the session broke off before it had decided.
+
+    An intent is sent once the digest is on the disk, so those of an event without one never were.
+    """
 
     seq: int
     event: Event
     digest: str | None
+    intents: tuple[Intent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,10 @@ class Epoch:
                     yield waiting
                 waiting = Record(seq, _decode_event(content), None)
             elif waiting is not None and waiting.seq == seq:
-                yield Record(seq, waiting.event, msgspec.json.decode(content, type=str))
+                if kind == "intents":
+                    waiting = replace(waiting, intents=_decode_intents(content))
+                    continue
+                yield Record(seq, waiting.event, msgspec.json.decode(content, type=str), waiting.intents)
                 waiting = None
         if waiting is not None:
             yield waiting
@@ -116,7 +127,7 @@ def read_tape(run: Path) -> Tape:
     folder = run / FOLDER
     segments = segments_of(folder)
     if not segments:
-        raise DataError(f"{run} holds no tape; a paper session writes one")
+        raise DataError(f"{run} holds no tape; a session of --mode paper or live writes one")
     begun: list[tuple[dict[str, Any], int, list[Path]]] = []
     for path in segments:
         head = _head(path)

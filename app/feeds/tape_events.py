@@ -31,7 +31,7 @@ def event_blocks(tape: Tape) -> Iterator[Sequence[Event]]:
             if events:
                 yield events
             last_seq += len(events)
-            is_waiting = lines[-1][11:12] == b"e"
+            is_waiting = lines[-1][11:12] in b"ei"
         else:
             return
     rest = [record.event for record in tape.records if record.seq > last_seq or len(tape.epochs) > 1]
@@ -59,12 +59,12 @@ def _events(lines: list[bytes], first_seq: int, *, is_waiting: bool) -> list[Eve
         written = np.frombuffer(bytes.fromhex(b"".join([line[:8] for line in lines]).decode()), ">u4")
         if not np.array_equal(written, np.fromiter(map(zlib.crc32, contents), np.uint32, len(contents))):
             return None
-        kinds = b"".join([content[2:3] for content in contents])  # h, e, d: head, event, done
-        pairs = (b"e" if is_waiting else b"") + kinds.replace(b"h", b"")
+        kinds = b"".join([content[2:3] for content in contents])  # h, e, i, d: head, event, intents, done
+        pairs = (b"e" if is_waiting else b"") + kinds.translate(None, b"hi")
         if pairs != (b"ed" * len(pairs))[: len(pairs)]:
             return None
-        if b"h" in kinds:
-            contents = [content for content in contents if content[2:3] != b"h"]
+        if b"h" in kinds or b"i" in kinds:
+            contents = [content for content in contents if content[2:3] not in b"hi"]
         decoded = _decode(b"[" + b",".join(contents[is_waiting::2]) + b"]")
     except (ValueError, msgspec.MsgspecError):
         return None

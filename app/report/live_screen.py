@@ -1,4 +1,4 @@
-"""The live view of a paper session as lines of text: what fits a terminal of this width and height.
+"""The live view of a session as lines of text: what fits a terminal of this width and height.
 
 What a trader must see (feed, equity, a tripped kill switch, positions) comes first and is never pushed out by fills
 and notes. It knows no terminal and no clock.
@@ -35,7 +35,7 @@ class Shown:
 def screen(shown: Shown, width: int, height: int) -> list[Text]:
     """At most `height` lines; the caller cuts each at `width`."""
     if shown.status is None:
-        head: list[Text] = [[("Onetape paper", "bold"), ("  starting: warm-up, or the tape of an earlier start", _DIM)]]
+        head: list[Text] = [[("Onetape", "bold"), ("  starting: warm-up, or the tape of an earlier start", _DIM)]]
         return [*head, *_listed("notes", shown.notes, height - 1)]
     status = shown.status
     lines = [_head(shown, status), *_feed(shown, status), *_account(shown, status), []]
@@ -65,7 +65,8 @@ def fill_words(fill: Fill) -> str:
 def _head(shown: Shown, status: Mapping[str, Any]) -> Text:
     last = status["last_slice_ms"]
     until = "no slice yet" if last is None else f"{moment_text(last)} UTC"
-    return [("Onetape paper", "bold"), (f"  {status['exchange']} {status['timeframe']}  {until}  {shown.folder}", "")]
+    mode = status.get("mode", "paper")
+    return [(f"Onetape {mode}", "bold"), (f"  {status['exchange']} {status['timeframe']}  {until}  {shown.folder}", "")]
 
 
 def _feed(shown: Shown, status: Mapping[str, Any]) -> Iterator[Text]:
@@ -104,6 +105,29 @@ def _account(shown: Shown, status: Mapping[str, Any]) -> Iterator[Text]:
         since = f" since {moment_text(trip['time_ms'])}" if trip["time_ms"] else " since before the first slice"
         yield [_label("HALTED", _BAD), (trip["why"], _BAD), (since, "")]
         yield [_label(""), (f"`python -m app resume {shown.folder} --why ...` releases it", _WARN)]
+    if status.get("closing"):
+        yield [_label("CLOSING", _BAD), ("until everything is closed", _BAD)]
+    if (real := status.get("real_orders")) is not None:
+        yield from _real_orders(real)
+
+
+def _real_orders(real: Mapping[str, Any]) -> Iterator[Text]:
+    """What nobody knows of first; where stops rest; the account's stream and its last reconciliation."""
+    for one in real["open"]:
+        if one["unknown"]:
+            states = ", ".join(f"{leg} {state}" for leg, state in one["states"].items())
+            yield [_label("UNKNOWN", _BAD), (f"{one['client_id']} {one['kind']} {one['symbol']}: {states}", _BAD)]
+    bare = [f"{line}: stop {one['place']}, {one['bare_s']:g} s" for line, one in real["stops"].items() if one["bare_s"]]
+    if bare:
+        yield [_label("stops", _BAD), ("  ".join(bare), _BAD)]
+    stream = ("user stream up", _GOOD) if real["stream"] == "up" else (f"user stream DOWN: {real['stream']}", _BAD)
+    checked_s = real["reconciled_s"]
+    checked = "not reconciled yet" if checked_s is None else f"reconciled {checked_s:.0f} s ago"
+    found = real["differences"]
+    yield [
+        _label("account"), stream, (f"  {len(real['open'])} orders open  {checked}", ""),
+        (f"  {len(found)} DIFFERENCES: {found[0]}" if found else "", _BAD),
+    ]  # fmt: skip
 
 
 def _symbols(shown: Shown, status: Mapping[str, Any], width: int) -> list[Text]:

@@ -1,4 +1,4 @@
-"""What happens in a paper session as events for `--log-json` and `--log-file`: names in the past tense with key-values.
+"""What happens in a session as events for `--log-json` and `--log-file`: names in the past tense with key-values.
 
 It only looks, and notes what differs from before (a link that came up, a latch that closed); writing is done
 on a thread of its own. What was replayed from a tape was told when it happened, and is not told again.
@@ -6,14 +6,27 @@ on a thread of its own. What was replayed from a tape was told when it happened,
 
 from collections.abc import Sequence
 
+import msgspec
+
 from app.feeds.websocket import LinkState
 from app.log import Log
-from app.models.events import Event, LateCandle, MarkedSlice, Reallocate, RevisedCandle, Stop
+from app.models.events import (
+    AccountSnapshot,
+    Event,
+    Execution,
+    GiveUp,
+    LateCandle,
+    MarkedSlice,
+    Reallocate,
+    RevisedCandle,
+    Stop,
+)
 from app.models.market import Slice
 from app.models.orders import Decision, Fill
 from app.report.output_thread import OutputThread
 from app.session.view import SessionView
 from app.times import iso_ms
+from app.trading.exchange_broker import ExchangeBroker
 
 
 class SessionLog:
@@ -52,7 +65,7 @@ class SessionLog:
             return
         time_ms = view.recorded.runtime.account.time_ms
         time = iso_ms(time_ms) if time_ms else None
-        self._log_event(event, time)
+        self._log_event(view, event, time)
         for one in decisions:
             order_id = None if one.order is None else one.order.order_id
             self._write(
@@ -105,7 +118,7 @@ class SessionLog:
         """A note of the feed or of the commands."""
         self._write("note", text=text)
 
-    def _log_event(self, event: Event, time: str | None) -> None:
+    def _log_event(self, view: SessionView, event: Event, time: str | None) -> None:
         if isinstance(event, Slice):
             stale = event.stale if isinstance(event, MarkedSlice) else ()
             if isinstance(event, MarkedSlice) and event.late:
@@ -121,14 +134,34 @@ class SessionLog:
             self._write("reallocated", time=iso_ms(event.time_ms), weights=event.weights, why=event.why)
         elif isinstance(event, Stop):
             self._write("stopped", time=time, why=event.why)
+        elif isinstance(event, GiveUp):
+            self._write("gave_up", time=time, why=event.why)
+        elif isinstance(event, Execution):
+            self._write("execution", **_told(event))
+        elif isinstance(event, AccountSnapshot):
+            broker = view.recorded.runtime.broker
+            self._write(
+                "account_snapshot",
+                time=iso_ms(event.time_ms),
+                open_orders=len(event.open_orders),
+                trades=len(event.trades),
+                differences=list(broker.reconciliation.differences) if isinstance(broker, ExchangeBroker) else [],
+                not_trading=list(event.not_trading),
+            )
 
     def _log_latch(self, view: SessionView, event: Event, time: str | None) -> None:
         safety = view.recorded.runtime.safety
         if safety.halted and not self._halted:
-            self._write("halted", time=time, why=safety.trips[-1].why)
+            self._write("halted", time=time, why=safety.trips[-1].why, closes=safety.killed)
         elif self._halted and not safety.halted:
             self._write("resumed", time=time, why=getattr(event, "why", ""), peak=safety.peak)
         self._halted = safety.halted
 
     def _write(self, name: str, **values: object) -> None:
         self._output.do(lambda: self._log(name, **values))
+
+
+def _told(execution: Execution) -> dict[str, object]:
+    content: dict[str, object] = msgspec.to_builtins(execution)
+    del content["type"]
+    return content | {"time": iso_ms(execution.time_ms)}

@@ -204,7 +204,9 @@ def _known_keys(settings: Settings, strategies: LoadedStrategies) -> dict[str, o
         known |= _keys_of(".".join(spec.path), spec, loaded)
     for file, model in _FILES.items():
         # `safety.max_drawdown` is a key of its file's own, `reward_risk_ratio` is told with the file's name.
-        keys = {key: _field(model, key.split(".")) for key in known_keys(model)}
+        # The limits of real orders change nothing of a backtest.
+        names = [key for key in known_keys(model) if key.partition(".")[0] != "orders"]
+        keys = {key: _field(model, key.split(".")) for key in names}
         known |= {key if "." in key else f"{file}.{key}": kind for key, kind in keys.items() if kind is not None}
     known |= _ALLOCATION if settings.live.strategies else {}
     for place, protection in enumerate(settings.trading_mode.protections or ()):

@@ -4,20 +4,20 @@ A runtime begins anew, or goes on from the state that another one had.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.models.orders import Fill
 from app.runs.recorder import RunRecorder
 from app.runtime.funnel import Funnel
 from app.runtime.host import HostedStrategy, StrategyHost
 from app.runtime.runtime import TradingRuntime
-from app.settings.profile import Settings, TradingModeSettings
+from app.settings.profile import OrderSettings, Settings, TradingModeSettings
 from app.settings.strategies import StrategySpec
 from app.strategies.loader import LoadedStrategies
 from app.times import timeframe_ms
 from app.trading.account import Account, lines_of
 from app.trading.allocation import Allocator
-from app.trading.execution import ExecutionEngine
+from app.trading.execution import Broker, ExecutionEngine
 from app.trading.exit_rules import FillRules
 from app.trading.instruments import Instrument
 from app.trading.ledger import Ledger
@@ -30,19 +30,28 @@ if TYPE_CHECKING:
     from app.session.state import RuntimeState
 
 
+class OrderNames(NamedTuple):
+    """What the client ids of a session's real orders begin with."""
+
+    tag: str
+    epoch: int
+
+
 def build_runtime(
     settings: Settings,
     strategies: LoadedStrategies,
     recorder: RunRecorder,
     state: "RuntimeState | None" = None,
     *,
+    orders: OrderNames | None = None,
     target_first: bool = False,
     counted_in: str | None = None,
 ) -> TradingRuntime:
     """The stages and their account, from settings; the same for every feed. `target_first`: see FillRules.
 
-    `state`: what it goes on from, if it does not begin anew. `counted_in`: of which timeframe the candles are that
-    limits, time exits and protections wait for; None: of the session's.
+    `state`: what it goes on from, if it does not begin anew. `orders`: they are real, and an exchange fills them; None:
+    the simulator does, and this is the one place where that is chosen. `counted_in`: of which timeframe the candles are
+    that limits, time exits and protections wait for; None: of the session's.
     """
     live, mode, counted = settings.live, settings.trading_mode, counted_in or settings.live.timeframe
     account = account_of(settings)
@@ -63,7 +72,9 @@ def build_runtime(
 
     heard = on_fill if mode.protections or allocator is not None else take_note
     ledger = Ledger(account, heard, timeframe_ms(counted), instruments(settings))
-    broker = PaperTrader(ledger, fill_rules(mode, target_first))
+    broker: Broker = PaperTrader(ledger, fill_rules(mode, target_first))
+    if orders is not None:
+        broker = _exchange_broker(ledger, mode, orders)
     safety = SafetyMonitor(
         account,
         SafetyLimits(
@@ -92,6 +103,14 @@ def build_runtime(
 
         restore_runtime(state, runtime)
     return runtime
+
+
+def _exchange_broker(ledger: Ledger, mode: TradingModeSettings, orders: OrderNames) -> Broker:
+    from app.trading.exchange_broker import ExchangeBroker, OrderLimits  # a backtest does without
+
+    own = mode.orders or OrderSettings()
+    limits = OrderLimits(own.max_order_notional, own.max_daily_orders, own.refusals_in_a_row)
+    return ExchangeBroker(ledger, limits, tag=orders.tag, epoch=orders.epoch)
 
 
 def account_of(settings: Settings) -> Account:

@@ -17,21 +17,21 @@ from typing import Any
 from app.candles.durable import sync_folder
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
-from app.models.events import Command, Event, Kill, Resume
+from app.models.events import Command, Event, Halt, Kill, Resume
 from app.runs.run_folder import RESULTS, is_owned
 
 COMMANDS, STATUS = "commands", "status.json"
 _UNREADABLE = ".unreadable"
-_KINDS: dict[str, type[Kill] | type[Resume]] = {"kill": Kill, "resume": Resume}
+_KINDS: dict[str, type[Kill] | type[Halt] | type[Resume]] = {"kill": Kill, "halt": Halt, "resume": Resume}
 _POLL_S = 0.1
 
 
 def send_command(run: Path, kind: str, why: str) -> None:
     """Leaves a command for the session of a run folder; ConfigError if no session will ever hear it."""
     if not run.is_dir():
-        raise ConfigError(f"{run} is no folder; name the run folder of a paper session")
+        raise ConfigError(f"{run} is no folder; name the run folder of a session")
     if not (run / "tape").is_dir():
-        raise ConfigError(f"{run} is no folder of a paper session: it holds no tape")
+        raise ConfigError(f"{run} is no folder of a session: it holds no tape")
     if not why.strip():
         raise ConfigError(f"{kind} needs --why: say why, it is written on the tape")
     if (run / RESULTS).exists() and not is_owned(run):
@@ -110,7 +110,7 @@ class CommandWatch:
 
     def handled(self, event: Event) -> None:
         """An event is on the tape and was handled: if it was a command, its file has done its duty."""
-        if not isinstance(event, (Kill, Resume)):
+        if not isinstance(event, (Kill, Halt, Resume)):
             return
         if isinstance(event, Resume):
             self._killed = False  # while the kill-switch file lies there, nothing resumes for long
@@ -163,7 +163,7 @@ def read_status(run: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads((run / STATUS).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        what = "holds no status of a paper session" if run.is_dir() else "is no folder"
+        what = "holds no status of a session" if run.is_dir() else "is no folder"
         raise DataError(f"{run} {what}; name a run folder") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{run / STATUS} cannot be read: {error}") from error

@@ -15,13 +15,14 @@ from typing import Any
 import msgspec
 
 from app.errors import ConfigError, DataError
-from app.feeds.tape import Epoch, Tape
-from app.models.events import Event, Kill, LateCandle, Resume
+from app.feeds.tape import Epoch, Record, Tape
+from app.models.events import Event, Halt, Kill, LateCandle, Resume
 from app.models.market import Candle, Slice
 from app.models.orders import Line
 from app.runs.manifest import code_sha256, sha256_json
 from app.runs.recorder import LogLengths
 from app.runs.run_folder import RunFolder
+from app.session.building import OrderNames
 from app.session.period import Period
 from app.session.plan import RunPlan, versions
 from app.session.state import SessionState, encode_state, read_state, with_day
@@ -58,6 +59,7 @@ def header_of(plan: RunPlan, trades: str) -> dict[str, Any]:
         "warmup": plan.warmup,
         "warmup_start_ms": plan.warmup_start_ms,
         "trades": trades,
+        **({} if plan.orders is None else {"mode": "live", "tag": plan.orders.tag}),
     }
 
 
@@ -73,14 +75,23 @@ def epoch_header(plan: RunPlan, folder: RunFolder, start: EpochStart, changed: S
     }
 
 
-def plan_of_epoch(tape: Tape, epoch: Epoch, run: Path, mode: str = "paper") -> tuple[RunPlan, RunFolder]:
-    """What an epoch's header says of its session, and the files of the run folder."""
+def mode_of(header: Mapping[str, Any]) -> str:
+    """`live` where the session's orders are real, else `paper`."""
+    return str(header.get("mode", "paper"))
+
+
+def plan_of_epoch(tape: Tape, epoch: Epoch, run: Path, mode: str | None = None) -> tuple[RunPlan, RunFolder]:
+    """What an epoch's header says of its session, and the files of the run folder. `mode`: None for the session's."""
     header = epoch.header
     settings = load_settings(header["settings"])
     strategies = check_settings(settings)
     period = Period(tape.header["start_ms"], UNENDED_MS, "on the exchange's stream")
     warmup_start_ms = header["warmup_start_ms"]
-    plan = RunPlan(settings, strategies, period, header["warmup"], warmup_start_ms, mode=mode, epochs=epoch_notes(tape))
+    orders = OrderNames(header["tag"], epoch.number) if mode_of(header) == "live" else None
+    plan = RunPlan(
+        settings, strategies, period, header["warmup"], warmup_start_ms, mode=mode or mode_of(header),
+        epochs=epoch_notes(tape), orders=orders,
+    )  # fmt: skip
     return plan, RunFolder(run, header["trades"])
 
 
@@ -91,8 +102,12 @@ def state_of(epoch: Epoch) -> SessionState | None:
 
 
 def has_traded(epoch: Epoch) -> bool:
-    """Whether it came to an end with its warm-up; until then it has decided nothing."""
-    return any(isinstance(record.event, Slice) and not record.event.warmup for record in epoch.records)
+    """Whether it came to an end with its warm-up, or ordered something; until then it has decided nothing."""
+    return any(_decided(record) for record in epoch.records)
+
+
+def _decided(record: Record) -> bool:
+    return bool(record.intents) or (isinstance(record.event, Slice) and not record.event.warmup)
 
 
 def epoch_notes(tape: Tape) -> list[dict[str, Any]]:
@@ -164,7 +179,9 @@ def epoch_start(tape: Tape) -> EpochStart:
     found, last_seq = None, 0
     for record in epoch.records:
         last_seq = record.seq
-        found = states.get((record.seq, record.digest or ""), found)
+        # Orders that the state does not know of, but that may have been sent, leave it without a meaning.
+        before = None if record.intents and record.digest else found
+        found = states.get((record.seq, record.digest or ""), before)
     if found is None:
         raise DataError(
             f"{epoch.folder.parent}: the state after its last event is not there (an older Onetape wrote it, or the "
@@ -251,7 +268,7 @@ class _Mark(msgspec.Struct):
 
 def _commands(epoch: Epoch, after_seq: int) -> Iterator[Event]:
     # Slices come again from the exchange; what an operator said is only here.
-    return (one.event for one in epoch.records if one.seq > after_seq and isinstance(one.event, (Kill, Resume)))
+    return (one.event for one in epoch.records if one.seq > after_seq and isinstance(one.event, (Halt, Kill, Resume)))
 
 
 def _versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from app.candles.durable import sync_and_close, sync_folder
 from app.errors import OutputError
 from app.feeds.tape import FOLDER, FORMAT, segments_of, whole_bytes
 from app.models.events import Event
+from app.models.intents import Intent
 from app.session.state_file import StateFile
 
 _encode = msgspec.json.Encoder().encode
@@ -63,6 +64,10 @@ class Journal:
         self._next_seq += 1
         return seq
 
+    def intents(self, seq: int, intents: Sequence[Intent]) -> None:
+        """What is to be sent because of an event, before its digest."""
+        self._append(b'["intents",%d,%b]' % (seq, _encode(intents)))
+
     def done(self, seq: int, digest: str) -> None:
         """What was decided on an event."""
         self._append(b'["done",%d,%b]' % (seq, _encode(digest)))
@@ -76,10 +81,14 @@ class Journal:
         while True:
             await asyncio.sleep(_SYNC_S)
             if not self._synced:
-                self._synced = True
-                with self._writing():
-                    await asyncio.to_thread(sync_and_close, os.dup(self._descriptor))  # the segment may end meanwhile
-                    await asyncio.to_thread(self._state.sync)
+                await self.sync()
+
+    async def sync(self) -> None:
+        """All that was written so far is on the disk, brought there off the loop; OutputError where it is not."""
+        self._synced = True
+        with self._writing():
+            await asyncio.to_thread(sync_and_close, os.dup(self._descriptor))  # the segment may end meanwhile
+            await asyncio.to_thread(self._state.sync)
 
     def close(self) -> None:
         """Everything to the disk; idempotent."""

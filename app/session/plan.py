@@ -25,6 +25,7 @@ from app.runs.results import RunFacts, Shortfall, build_results
 from app.runs.run_folder import RunFolder, writing
 from app.runs.trade_log import SignalLog, TradeLog
 from app.runtime.runtime import TradingRuntime
+from app.session.building import OrderNames
 from app.session.period import Period, grid_candles
 from app.settings.profile import Settings
 from app.strategies.loader import LoadedStrategies, LoadedStrategy
@@ -45,6 +46,7 @@ class RunPlan:
     mode: str = "backtest"
     epochs: Sequence[Mapping[str, Any]] = ()  # of a session or a tape: what began, when, and what had changed
     tape: Mapping[str, Any] | None = None  # which tape was replayed, if one was
+    orders: OrderNames | None = None  # of a session whose orders are real, and of its tape
 
     @property
     def strategy(self) -> LoadedStrategy:
@@ -63,7 +65,7 @@ class RunPlan:
             earlier = kept_rows(folder.equity, rows)
             equity_log = EquityLog(folder.equity, self.settings.trading_mode.starting_balance)
             try:
-                if self.mode == "paper" or self.epochs:
+                if self.mode != "backtest" or self.epochs:
                     equity_log.keep_rows(earlier)
                 logs = TradeLog(folder.trades, trades_bytes), equity_log, progress
                 ids = [spec.id for spec in self.settings.strategies]

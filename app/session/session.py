@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain
 from math import inf
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from app import times
 from app.errors import first_cause
@@ -27,11 +27,23 @@ from app.runs.run_folder import writing
 from app.session.recorded_runtime import RecordedRuntime
 
 if TYPE_CHECKING:
+    from app.models.intents import Intent
     from app.session.control import CommandWatch
     from app.session.journal import Journal
 
+_LOOK_S = 0.1  # whether a stop may come
 _AT_ONCE = 130  # exit status of a second Ctrl-C where there is a journal
 Result = TypeVar("Result")
+
+
+class Desk(Protocol):
+    """Where the intents of real orders go, once they are on the disk; what becomes of them it puts into the queue."""
+
+    def send(self, intents: "Sequence[Intent]") -> None:
+        """In their order, without waiting here."""
+
+    async def run(self, queue: EventQueue) -> None:
+        """Until cancelled."""
 
 
 @dataclass
@@ -40,7 +52,8 @@ class Session:
 
     With a journal: `watchers` run beside it, `first` comes before all other events, `sift` says what an event of the
     feed is here, `state` is asked for what a later epoch would need, and `on_slow` hears of each event that took longer
-    than `slow_s` of real time to handle.
+    than `slow_s` of real time to handle. `desk`: where its orders are real; then a stop
+    waits until `may_stop`.
     """
 
     feed: Feed
@@ -54,6 +67,8 @@ class Session:
     first: Sequence[Event] = ()
     sift: Callable[[Event], Sequence[Event]] | None = None
     state: Callable[[int], bytes] | None = None
+    desk: Desk | None = None
+    may_stop: Callable[[], bool] | None = None
     closing_s: float = 60.0  # how long a broker that answers later may take until all is flat at the end
     _is_stopped: bool = False
 
@@ -78,6 +93,7 @@ class Session:
                 await self._go_on(self.journal)
                 beside = [self.journal.keep_synced(), *(watch(queue) for watch in self.watchers)]
                 beside += [] if self.commands is None else [self.commands.watch(queue)]
+                beside += [] if self.desk is None else [self.desk.run(queue)]
                 await self._consume(queue, partial(self._handle_events, self.journal), beside)
         except BaseException as error:
             raise first_cause(error) from None
@@ -95,7 +111,7 @@ class Session:
         async with asyncio.TaskGroup() as tasks:
             feeding = tasks.create_task(self._feed(queue))
             background = [feeding, *map(tasks.create_task, beside)]
-            background.append(tasks.create_task(_stop(queue, asked, feeding)))
+            background.append(tasks.create_task(self._stop(queue, asked, feeding)))
             closing: asyncio.Task[None] | None = None
             with _stop_signals(asked, self.journal is not None) if self.hears_signals else nullcontext():
                 while not runtime.ended:
@@ -119,6 +135,8 @@ class Session:
         recorded = self.recorded
         if recorded.undecided is not None:
             # It has been now, by the replay: a tape whose session goes on has a digest for every event.
+            if recorded.unwritten and recorded.intents:
+                journal.intents(recorded.undecided, recorded.intents)
             journal.done(recorded.undecided, recorded.digest)
             recorded.undecided = None
         if self.state is not None:
@@ -139,10 +157,17 @@ class Session:
     async def _handle_one(self, journal: "Journal", event: Event) -> None:
         began_s = times.monotonic_s()
         seq = journal.write(event)
-        journal.done(seq, await self.recorded.handle(event))
+        digest = await self.recorded.handle(event)
+        intents = self.recorded.intents
+        if intents:
+            journal.intents(seq, intents)
+        journal.done(seq, digest)
         self._is_stopped |= isinstance(event, Stop)
         if self.state is not None and not (isinstance(event, Slice) and event.warmup):
             journal.keep_state(self.state(seq))
+        if intents and self.desk is not None:
+            await journal.sync()
+            self.desk.send(intents)
         if self.commands is not None:
             self.commands.handled(event)
         took_s = times.monotonic_s() - began_s
@@ -153,19 +178,23 @@ class Session:
         await asyncio.sleep(self.closing_s)
         await queue.put((GiveUp(f"not everything was closed within {self.closing_s:g} s"),))
 
+    async def _stop(self, queue: EventQueue, asked: asyncio.Queue[Stop], feeding: "asyncio.Task[None]") -> None:
+        """An operator's stop becomes a command in the queue like any other.
+
+        The feed ends first: one that is always ready would keep the queue full and the command out of it.
+        """
+        stop = await asked.get()
+        feeding.cancel()
+        if self.may_stop is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.closing_s):
+                    while not self.may_stop():
+                        await asyncio.sleep(_LOOK_S)
+        await queue.put((stop,))
+
     async def _feed(self, queue: EventQueue) -> None:
         await self.feed.run(queue)
         await queue.put((EndOfData(),))
-
-
-async def _stop(queue: EventQueue, asked: asyncio.Queue[Stop], feeding: "asyncio.Task[None]") -> None:
-    """An operator's stop becomes a command in the queue like any other.
-
-    The feed ends first: one that is always ready would keep the queue full and the command out of it.
-    """
-    stop = await asked.get()
-    feeding.cancel()
-    await queue.put((stop,))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from app.runs.tally import Tally
 from app.runtime.runtime import TradingRuntime
 from app.times import DAY_MS
 from app.trading.allocation import AllocationMemory
+from app.trading.exchange_broker import BrokerMemory, ExchangeBroker
 from app.trading.safety import SafetyMemory
 
 
@@ -40,6 +41,7 @@ class RuntimeState(msgspec.Struct, frozen=True, omit_defaults=True):
     funnel: dict[str, Any]
     feed_counts: dict[str, int]
     allocation: AllocationMemory | None = None
+    broker: BrokerMemory | None = None
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -103,6 +105,7 @@ def runtime_state(runtime: TradingRuntime) -> RuntimeState:
         vars(runtime.funnel),
         runtime.feed_counts,
         None if runtime.allocator is None else runtime.allocator.memory(),
+        runtime.broker.memory() if isinstance(runtime.broker, ExchangeBroker) else None,
     )
 
 
@@ -129,6 +132,8 @@ def restore_runtime(state: RuntimeState, runtime: TradingRuntime) -> None:
     runtime.feed_counts.update(state.feed_counts)
     if runtime.allocator is not None and state.allocation is not None:
         runtime.allocator.recall(state.allocation)
+    if isinstance(runtime.broker, ExchangeBroker) and state.broker is not None:
+        runtime.broker.recall(state.broker)
 
 
 def totals_of(recorder: RunRecorder) -> Totals:

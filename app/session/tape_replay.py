@@ -52,7 +52,7 @@ class TapeRunner:
                 await recorded.replay(epoch, self.last_seq)
                 kept = recorded.recorder.lengths()
                 if following is None:
-                    if not recorded.runtime.ended:
+                    if not recorded.runtime.ended and view.plan.orders is None:  # an exchange alone closes real ones
                         await recorded.handle(EndOfData())
                     recorded.recorder.finish()
             except ReplayError as error:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.errors import OnetapeError
 from app.feeds.websocket import LinkState
@@ -21,6 +21,9 @@ from app.session.period import Period
 from app.session.plan import EventCoverage, RunPlan
 from app.session.recorded_runtime import RecordedRuntime
 from app.session.state import SessionState, encode_state, read_state, restore_runtime, runtime_state, totals_of
+
+if TYPE_CHECKING:
+    from app.session.order_watch import OrderWatch
 
 _STATUS_S = 1.0
 _FILLS_SHOWN = 10
@@ -42,6 +45,7 @@ class SessionView:
     on_link: Callable[[LinkState], None] | None = None
     on_slow: Callable[[Event, float], None] | None = None
     on_failed: "Callable[[SessionView, str], None] | None" = None
+    orders: "OrderWatch | None" = None  # of a session whose orders are real
     coverage: EventCoverage = field(init=False)
     seen: dict[str, int] = field(default_factory=dict)
     last_close_ms: int | None = None
@@ -66,6 +70,8 @@ class SessionView:
             self.last_close_ms = event.close_time_ms
             self.stale = event.stale if isinstance(event, MarkedSlice) else ()
         self.last_fills = [*self.last_fills, *fills][-_FILLS_SHOWN:]
+        if self.orders is not None:
+            self.orders.note(self.recorded.runtime, event)
         if self.on_event is not None:
             self.on_event(self, event, fills, decisions)
 
@@ -110,6 +116,7 @@ class SessionView:
         runtime, live = self.recorded.runtime, self.plan.settings.live
         account = runtime.account
         return {
+            "mode": self.plan.mode,
             "exchange": live.exchange,
             "symbols": list(live.symbols),
             "timeframe": live.timeframe,
@@ -120,6 +127,8 @@ class SessionView:
             "balance": account.balance,
             "peak": runtime.safety.peak,
             "halted": runtime.safety.halted,
+            "killed": runtime.safety.killed,
+            "closing": self._is_closing,
             "halts": [{"time_ms": trip.time_ms, "why": trip.why} for trip in runtime.safety.trips],
             "positions": [
                 {
@@ -156,7 +165,16 @@ class SessionView:
             "funnel": runtime.funnel.as_dict(),
             "feed": dict(runtime.feed_counts),
             **({} if runtime.allocator is None else {"allocations": runtime.allocator.weights}),
+            **({} if self.orders is None else {"real_orders": self.orders.status(runtime)}),
         }
+
+    @property
+    def _is_closing(self) -> bool:
+        """Whether a kill or the end of the session has still something to close."""
+        runtime = self.recorded.runtime
+        is_asked = runtime.ending is not None or runtime.safety.killed
+        is_flat = not runtime.account.positions and not runtime.account.pending and runtime.broker.is_settled
+        return is_asked and not is_flat
 
     def fail(self, error: BaseException) -> None:
         """The last status of a session that broke off with a fault, from which the next start continues.
@@ -170,21 +188,23 @@ class SessionView:
         if self.on_failed is not None:
             self.on_failed(self, why)
 
-    def finish(self, *, kept: bool, status: str) -> dict[str, Any]:
-        """The run's last files; a session that keeps its positions stays open for the next start."""
+    def finish(self, status: str) -> dict[str, Any]:
+        """The run's last files; a session that keeps its positions, or could not close them, stays open for the next
+        start.
+        """
         recorder = self.recorded.recorder
         recorder.finish()
         last_ms = self.last_close_ms or self.plan.period.start_ms
         plan = replace(self.plan, period=Period(self.plan.period.start_ms, last_ms, self.plan.period.note))
         series = list(self.coverage.series.values())
-        results = plan.results("kept" if kept else status, "", series, self.recorded.runtime, recorder, self.folder)
+        results = plan.results(status, "", series, self.recorded.runtime, recorder, self.folder)
         write_json(self.folder.manifest, plan.manifest(self.folder))
-        if kept:
+        if status in ("kept", "gave_up"):
             with suppress(OSError):
                 self.folder.results.unlink(missing_ok=True)
         else:
             write_json(self.folder.results, results)
-        write_status(self.folder.folder, {**self.status(), "ended": "kept" if kept else status})
+        write_status(self.folder.folder, {**self.status(), "ended": status})
         return results
 
 

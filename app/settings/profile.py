@@ -84,6 +84,22 @@ class SafetySettings(Section):
     kill_switch_file: str = "data/KILL_SWITCH"
 
 
+class OrderSettings(Section):
+    """trading_mode.yaml, orders: limits and times of real orders; null switches one of the first two limits off.
+
+    `protection_gap_s`: a position without a stop on the exchange for longer than this is said aloud.
+    """
+
+    max_order_notional: Positive | None = 50.0
+    max_daily_orders: Count | None = 20
+    refusals_in_a_row: Count = 5
+    recv_window_ms: Annotated[int, Field(ge=1, le=60_000, strict=True)] = 3000
+    answer_s: Positive = 15.0
+    reconcile_s: Positive = 300.0
+    protection_gap_s: Positive = 30.0
+    self_trade_prevention: Literal["NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT"] = "EXPIRE_MAKER"
+
+
 class TradingModeSettings(Section):
     """trading_mode.yaml: balance, fill rules and costs."""
 
@@ -94,8 +110,9 @@ class TradingModeSettings(Section):
     maker_commission_rate: Annotated[float, Field(gt=-1, lt=1, strict=True, allow_inf_nan=False)] | None = None
     slippage_rate: Rate = 0.0005
     on_stop: Literal["flatten", "keep"] = "flatten"
-    later = ("protections",)
+    later = ("protections", "orders")
     protections: tuple[ProtectionSettings, ...] | None = None
+    orders: OrderSettings | None = None  # None: all defaults; a live session writes them out
     safety: SafetySettings = SafetySettings()
 
 

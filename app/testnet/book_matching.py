@@ -21,7 +21,7 @@ _CHECKS = 20  # of what rests, for each candle
 
 @dataclass(frozen=True)
 class Book:
-    """The rates are parts of the price; `depth` is a level's quantity as a part of the candle's volume,
+    """The rates are parts of the price; `depth` is a level's quantity as a part of the usual volume,
     `participation` what of the volume at its price a resting order shares with its queue.
     """
 
@@ -58,11 +58,12 @@ class BookMatching:
         middle, left, found = self._candles.price_now(symbol, at_ms), order.left, []
         if middle is None:
             return []
+        volume = self._candles.usual_volume(symbol, at_ms)
         for level in range(self._book.levels):
             price = self._level(symbol, order.sign, middle, level)
             if price <= 0 or (order.has_limit and order.sign * (order.price - price) < 0):
                 break
-            quantity = min(left, self._depth(symbol, f"{order.sign}:{at_ms}:{level}", at_ms))
+            quantity = min(left, self._depth(symbol, volume, f"{order.sign}:{at_ms}:{level}"))
             if quantity > 0:
                 found.append((price, quantity))
                 left = minus(left, quantity)
@@ -116,7 +117,7 @@ class BookMatching:
         )
         queue = self._queues.get(order.order_id)
         if queue is None:
-            queue = self._depth(symbol, f"queue:{order.order_id}", at_ms)
+            queue = self._depth(symbol, self._candles.usual_volume(symbol, at_ms), f"queue:{order.order_id}")
         self._queues[order.order_id] = max(ZERO, minus(queue, shared))
         quantity = min(order.left, floor_to(max(ZERO, minus(shared, queue)), self._step_of(symbol)))
         return Step(order, [(order.price, quantity)], is_maker=True) if quantity > 0 else None
@@ -131,11 +132,10 @@ class BookMatching:
         below = floor_to(price, tick)
         return below if sign < 0 or is_multiple(price, tick) else plus(below, tick)
 
-    def _depth(self, symbol: str, what: str, at_ms: int) -> Decimal:
-        candle = self._candles.last_traded(symbol, at_ms)
-        volume = 0.0 if candle is None else candle.volume
-        share = self._book.depth * (0.5 + unit(self._seed, f"{symbol}:{what}"))
-        return floor_to(exact(volume * share), self._step_of(symbol))
+    def _depth(self, symbol: str, volume: float, what: str) -> Decimal:
+        """What one level holds: a share of the usual volume, at least one step."""
+        share, step = self._book.depth * (0.5 + unit(self._seed, f"{symbol}:{what}")), self._step_of(symbol)
+        return max(step, floor_to(exact(volume * share), step))
 
 
 def _range(candle: Kline, length_ms: int, from_ms: int, until_ms: int) -> tuple[float, float]:

@@ -129,10 +129,7 @@ class OrderEngine:
     def _takes(self, order: Order, symbol: str, now_ms: int) -> list[Part]:
         if order.type in ALGO_TYPES:
             return []
-        found = self._matching.takes(symbol, order, now_ms)
-        if order.time_in_force == "FOK" and sum(quantity for _, quantity in found) < order.quantity:
-            return []
-        return found
+        return self._matching.takes(symbol, order, now_ms)
 
     def _check_funds(self, account: TradingAccount, group: OrderGroup, takes: list[Part], now_ms: int) -> None:
         first = group.orders[0]
@@ -147,6 +144,8 @@ class OrderEngine:
         """The part of an order that trades as it arrives, and what its type says of the rest."""
         if not order.is_working:
             return
+        if order.time_in_force == "FOK" and total(quantity for _, quantity in takes) < order.left:
+            takes = []
         self._fill(account, group, order, takes, now_ms)
         if not order.is_open:
             return
@@ -230,6 +229,7 @@ class OrderEngine:
             quantity, worth, fee, asset, now_ms,
         )  # fmt: skip
         account.trades.append(trade)
+        account.trades_of.setdefault(order.order_id, []).append(trade)
         self._report(account, group, order, "TRADE", now_ms, trade=trade)
         if self._variants.part_expires_stop or not order.left:
             self._expire_others(account, group, order, now_ms)

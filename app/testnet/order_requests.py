@@ -243,8 +243,7 @@ class OrderRequests:
         return payloads.listed(group, now_ms) | {"orderReports": [payloads.cancelled(one, group) for one in cancelled]}
 
     def _placed(self, account: TradingAccount, order: Order, group: OrderGroup, kind: str) -> Any:
-        trades = [trade for trade in account.trades if trade.order_id == order.order_id]
-        return payloads.placed(order, group, kind, trades)
+        return payloads.placed(order, group, kind, account.trades_of.get(order.order_id, []))
 
 
 def _replaced(cancelled: Any, placed: Any, was_cancelled: bool, result: str, *, is_over: bool) -> Answer:

@@ -17,6 +17,7 @@ from app.testnet.request_log import Request, RequestLog
 from app.testnet.responses import Response, Responses
 from app.testnet.rest_faults import faulty_response, maintenance_response, refused_response, server_error
 from app.testnet.spot import SpotMarket
+from app.testnet.spot_exchange import PUBLIC
 from app.testnet.trading import Trading
 from app.testnet.virtual_clock import VirtualClock
 from app.testnet.weights import WEIGHTS, WeightLimit
@@ -25,9 +26,6 @@ from app.times import TIMEFRAMES_MS
 
 if TYPE_CHECKING:
     from aiohttp import web
-
-# Public, and known to the trading only.
-_OF_THE_TRADING = ("ticker/price", "avgPrice")
 
 
 class RestApi:
@@ -45,7 +43,7 @@ class RestApi:
         trading: Trading | None = None,
     ) -> None:
         self._market, self._pages, self._clock, self._desk = market, pages, clock, desk
-        self._responses = Responses(market, pages, weights.limit)
+        self._responses = Responses(market, pages, weights.limit, None if trading is None else trading.engine)
         self._weights, self._log, self._stopping = weights, log, stopping
         self._trading = trading
 
@@ -93,7 +91,7 @@ class RestApi:
         return (good, None) if fault is None else (self._spoilt(fault, good, query, symbol, now_ms), fault.name)
 
     def _good(self, path: str, query: dict[str, str], symbol: str | None, now_ms: int) -> Response:
-        if self._trading is not None and path in _OF_THE_TRADING:
+        if self._trading is not None and path in PUBLIC:
             reply = self._trading.own_request("", "GET", path, query)
             return Response(reply.status, json_text(reply.body).encode())
         try:

@@ -31,8 +31,8 @@ class Query:
 
     @property
     def says(self) -> dict[str, str]:
-        """The parameters that are no secret, for logs and the engine."""
-        return {name: value for name, value in self.params.items() if name != "apiKey"}
+        """What is asked, without who asks: for logs and the engine."""
+        return {name: value for name, value in self.params.items() if name not in ("apiKey", "returnRateLimits")}
 
 
 def rest_query(query: str, body: str) -> Query:

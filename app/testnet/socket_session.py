@@ -46,14 +46,13 @@ class SocketSession:
     async def answer(self, number: Any, method: Any, params: Mapping[str, str]) -> None:
         """Handle one request."""
         name = str(method).removeprefix("v3/")
-        asked = {key: value for key, value in params.items() if key != "returnRateLimits"}
         shows_limits = params.get("returnRateLimits", "true" if self._shows_limits else "false") != "false"
         if name in _METHODS:
-            answer = await self._trading.answer(self._call(*_METHODS[name], asked))
+            answer = await self._trading.answer(self._call(*_METHODS[name], params))
         elif over := self._trading.charge(_PLAIN.get(name, _OWN_WEIGHT)):
             answer = too_many(over)
         else:
-            answer = Answer(self._own(name, asked))
+            answer = Answer(self._own(name, params))
         self._send(number, answer, shows_limits=shows_limits)
 
     def refuse(self, number: Any, status: int, code: int, message: str) -> None:

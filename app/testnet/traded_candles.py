@@ -12,6 +12,7 @@ from app.times import TIMEFRAMES_MS
 _BLOCK = 512
 _BLOCKS_KEPT = 64
 _AVERAGE_MINUTES = 5
+_USUAL_CANDLES = 30
 
 
 class TradedCandles:
@@ -92,6 +93,13 @@ class TradedCandles:
             return None if price is None else (price, now_ms)
         worth = sum((one.open + one.high + one.low + one.close) / 4.0 * one.volume for one in traded)
         return worth / sum(one.volume for one in traded), traded[-1].open_time_ms + length_ms - 1
+
+    def usual_volume(self, symbol: str, now_ms: int) -> float:
+        """The mean volume of the last 30 candles, of those that there are."""
+        length_ms = self.length_ms(symbol)
+        found = [self.at(symbol, now_ms - place * length_ms) for place in range(_USUAL_CANDLES)]
+        volumes = [one.volume for one in found if one is not None]
+        return sum(volumes) / len(volumes) if volumes else 0.0
 
     def _next_block_ms(self, symbol: str, open_ms: int) -> int:
         span_ms = self.length_ms(symbol) * _BLOCK

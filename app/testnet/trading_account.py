@@ -58,6 +58,7 @@ class TradingAccount:
     lists: dict[int, OrderGroup] = field(default_factory=dict)
     resting: list[OrderGroup] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
+    trades_of: dict[int, list[Trade]] = field(default_factory=dict)  # by order id
     adjustments: list[tuple[int, str, Decimal]] = field(default_factory=list)
     updated_ms: int = 0
     touched: dict[str, None] = field(default_factory=dict)  # assets changed since balances were last sent, in order

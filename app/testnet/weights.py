@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-WEIGHTS = {"ping": 1, "time": 1, "exchangeInfo": 10, "klines": 1, "ticker/price": 2, "avgPrice": 2}
+WEIGHTS = {"ping": 1, "time": 1, "exchangeInfo": 10, "klines": 1, "ticker/price": 2, "avgPrice": 2, "executionRules": 2}
 # Signed requests, by method and path, as Binance's documents have them.
 SIGNED_WEIGHTS = {
     ("POST", "order"): 1, ("DELETE", "order"): 1, ("GET", "order"): 4, ("POST", "order/test"): 1,
@@ -16,6 +16,7 @@ SIGNED_WEIGHTS = {
     ("GET", "orderList"): 4, ("GET", "openOrderList"): 6, ("GET", "openOrders"): 6, ("DELETE", "openOrders"): 1,
     ("GET", "allOrders"): 20, ("GET", "myTrades"): 20, ("GET", "account"): 20, ("GET", "account/commission"): 20,
     ("GET", "rateLimit/order"): 40, ("GET", "sapi/v1/account/apiRestrictions"): 1,
+    ("GET", "sapi/v1/capital/config/getall"): 10,
 }  # fmt: skip
 SIGNED_PATHS = tuple(dict.fromkeys(path for _, path in SIGNED_WEIGHTS))
 WINDOW_S = 60.0

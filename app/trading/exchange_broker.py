@@ -241,7 +241,7 @@ class ExchangeBroker:
             return None
         if execution.code == NOT_THERE:
             return None
-        self._refusals += 1
+        self._refusals += not execution.is_passing  # a refusal that may pass says nothing against the orders
         if record.close is not None or (record.entry is None and execution.is_passing):
             self.lines.refused_ms[line] = self.lines.now_ms
         elif record.entry is None and record.cancel is None:

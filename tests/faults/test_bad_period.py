@@ -77,9 +77,8 @@ def test_a_speed_that_is_none(place: Place, speed: str) -> None:
     assert place.refused(f"--speed={speed}") == said
 
 
-def test_real_orders_are_not_built_yet(place: Place) -> None:
-    said = place.refused("--mode", "live")
-    assert said == "--mode live places no real orders yet; use --mode backtest or paper"
+def test_real_orders_have_no_past(place: Place) -> None:
+    assert place.refused("--mode", "live") == "--mode live starts now; --start belongs to a backtest"
 
 
 @pytest.mark.parametrize("timeframe", ["7m", "60", "", "1M"])

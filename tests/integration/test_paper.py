@@ -160,5 +160,5 @@ def test_what_does_not_go_together_is_said(tmp_path: Path) -> None:
     process = run("--mode", "backtest", "--tape", str(tmp_path))
     assert (process.returncode, process.stderr) == (
         2,
-        f"onetape: {tmp_path} holds no tape; a paper session writes one\n",
+        f"onetape: {tmp_path} holds no tape; a session of --mode paper or live writes one\n",
     )

@@ -109,3 +109,26 @@ def test_the_testnet_needs_no_exchange_library(module: str) -> None:
         f"sys.exit({module!r} in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False, timeout=PATIENCE_S).returncode == 0
+
+
+def test_it_trades_with_the_known_key_or_with_accounts_of_a_file(tmp_path: Path) -> None:
+    with started(*GENERATE, "--trade", "--faults", "orders-storm:1") as (_, url):
+        assert fetch(f"{url}/testnet/ledger")["balances"]["USDT"]["free"] == "10000.00000000"
+        assert float(fetch(f"{url}/api/v3/ticker/price?symbol=BTCUSDT")["price"]) > 0
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text('[{"name": "one", "balances": {"BTC": 2}, "keys": [{"key": "k1", "secret": "s"}]}]')
+    with started(*GENERATE, "--account", str(accounts), "--fees", "quote", "--matching", "book") as (_, url):
+        assert fetch(f"{url}/testnet/ledger")["account"] == "one"
+
+
+def test_accounts_that_make_no_sense_end_it_before_it_listens(tmp_path: Path) -> None:
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text('[{"name": "one"}]')
+    for words, message in (
+        (["--account", str(accounts)], "one: balances: write amounts by asset"),
+        (["--account", str(accounts), "--trade"], "--trade has an account of its own"),
+        (["--trade", "--faults", "orders-storm:x"], "orders-storm:SEED"),
+    ):
+        done = subprocess.run([*COMMAND, *GENERATE, *words], check=False, cwd=PROJECT, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (2, "") and message in done.stderr
+        assert done.stderr.count("\n") == 1

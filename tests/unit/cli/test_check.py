@@ -56,7 +56,8 @@ def test_what_a_run_would_do() -> None:
     made = settings("safety.max_daily_loss=0.05", "fill=close")
     text = "\n".join(describe(made, check_settings(made)))
     for part in ("A/B on 1m candles of binance", "warm-up 240 candles (it needs 22)", "fills at the close",
-                 "at 20% drawdown or 5% loss in a day"):  # fmt: skip
+                 "at 20% drawdown or 5% loss in a day",
+                 "real orders (--mode live): at most 50 an entry, 20 a day, halt after 5 "):  # fmt: skip
         assert part in text
 
 

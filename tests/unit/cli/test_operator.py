@@ -121,9 +121,9 @@ def test_kill_and_resume_say_whether_they_are_heard(run: Path, capsys: pytest.Ca
     [
         (("kill", "RUN"), "kill needs --why: say why, it is written on the tape"),
         (("resume", "RUN", "--why", " "), "resume needs --why: say why, it is written on the tape"),
-        (("kill", "RUN/no", "--why", "x"), "RUN/no is no folder; name the run folder of a paper session"),
-        (("kill", "RUN/tape", "--why", "x"), "RUN/tape is no folder of a paper session: it holds no tape"),
-        (("status", "RUN/tape"), "RUN/tape holds no status of a paper session; name a run folder"),
+        (("kill", "RUN/no", "--why", "x"), "RUN/no is no folder; name the run folder of a session"),
+        (("kill", "RUN/tape", "--why", "x"), "RUN/tape is no folder of a session: it holds no tape"),
+        (("status", "RUN/tape"), "RUN/tape holds no status of a session; name a run folder"),
         (("status", "RUN/no"), "RUN/no is no folder; name a run folder"),
     ],
 )

@@ -106,6 +106,27 @@ def test_a_trade_that_the_history_shows_late_is_found_though_a_later_one_was_sho
     assert at_the_desk(script, spot).fills(1) == {"1000": 0.5, "1001": 0.25}
 
 
+def test_what_was_said_is_not_said_again_because_the_history_is_asked_again() -> None:
+    # An order lacks a trade for good: the whole history is asked for again and again, and floods no tape.
+    class Forgetful(ScriptedSpot):
+        async def trades(self, symbol, from_trade_id, since_ms=None):  # type: ignore[no-untyped-def]
+            shown = await super().trades(symbol, from_trade_id, since_ms)
+            return [one for one in shown if one.trade_id != 1002]
+
+    spot = Forgetful(stream_s=None)
+
+    async def script(table: Table) -> None:
+        table.desk.send([LIMIT])
+        await table.until_said(1, "accepted")
+        for _ in range(3):
+            spot.fill(LIMIT.client_id, 0.25, 90.0)
+        await asyncio.sleep(300.0)
+        assert spot.asked.count(f"trades {BTC}") > 5
+
+    table = at_the_desk(script, spot)
+    assert [one.fill_id for one in table.of(1) if one.fill_id] == ["1000", "1001"]
+
+
 # Snapshots.
 
 

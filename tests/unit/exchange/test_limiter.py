@@ -261,3 +261,24 @@ async def test_a_request_heavier_than_the_limit_goes_alone(hand: list[float]) ->
     await asyncio.sleep(0.05)
     assert starts.order == [0]
     await asyncio.gather(heavy, next_one)
+
+
+async def test_an_order_starts_at_once_unless_the_server_wants_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [1_000.0]
+    monkeypatch.setattr("app.times.monotonic_s", lambda: now_s[0])
+    limiter = RateLimiter(20)
+    limiter.note_limit(100)
+    with limiter.at_once() as wait_s:
+        assert wait_s == 0.0
+        assert (limiter.requests, limiter.weight, limiter._in_flight) == (1, 1, 1)
+    assert limiter._in_flight == 0
+    limiter.note_used(100)
+    with limiter.at_once() as wait_s:
+        assert 0.0 < wait_s <= 60.0
+    assert (limiter.requests, limiter._in_flight) == (1, 0), "what was not sent is not counted"
+    now_s[0] += 61.0
+    with limiter.at_once() as wait_s:
+        assert wait_s == 0.0
+    limiter.pause_for(7.0)
+    with limiter.at_once() as wait_s:
+        assert wait_s == 7.0

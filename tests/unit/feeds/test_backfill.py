@@ -164,9 +164,12 @@ Ask = Callable[[str, int, int, int], "asyncio.Future[Page]"]
 
 
 def asking(
-    answers: list[object], seconds: float, posed: Question | None = None
+    answers: list[object],
+    seconds: float,
+    posed: Question | None = None,
+    then: tuple[float, Question] | None = None,
 ) -> tuple[SeriesTrack, list[float], Backfill]:
-    """A backfill asked for so long; answers are minutes or faults, the last one again and again."""
+    """A backfill asked for so long, `then` something else; answers are minutes or faults, the last one repeats."""
     track, times = made_track(), []
 
     async def ask(symbol: str, since_ms: int, end_ms: int, limit: int) -> Page:
@@ -190,8 +193,10 @@ def asking(
         task = asyncio.create_task(backfill.run())
         first = posed or question(NEXT, closed=NEXT + 1)
         backfill.pose(first, 0)
-        for _ in range(int(seconds * 10)):
+        for tenth in range(1, int(seconds * 10) + 1):
             await asyncio.sleep(0.1)
+            if then is not None and tenth == int(then[0] * 10):
+                backfill.pose(then[1], 0)
             if not track.wanted(first.wanted[-1][1]):
                 backfill.pose(question(closed=NEXT + 1), 0)
         task.cancel()
@@ -252,3 +257,11 @@ def test_it_comes_through_faults_to_the_candle() -> None:
 def test_an_open_question_is_asked_ever_more_rarely() -> None:
     _, times, _ = asking([range(NEXT)], 300.0, question(NEXT, closed=NEXT))
     assert 15 < len(times) < 30
+
+
+def test_what_has_closed_since_is_looked_at_as_often_as_at_first_however_long_it_was_asked_in_vain() -> None:
+    track, times, _ = asking(
+        [range(NEXT)], 200.0, question(NEXT, closed=NEXT), then=(150.0, question(NEXT, closed=NEXT + 1))
+    )
+    assert track.known(NEXT * MINUTE_MS) is Known.ABSENT
+    assert len([at_s for at_s in times if 150.0 <= at_s <= 160.0]) == 4

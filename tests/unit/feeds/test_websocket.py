@@ -180,6 +180,15 @@ def test_a_clock_that_is_wrong_changes_nothing(skew_ms: int) -> None:
     assert run_feed(skewed) == history(skewed)
 
 
+def test_a_clock_that_is_ahead_makes_no_slice_wait_longer_for_a_symbol_that_has_no_candle() -> None:
+    """It is asked about half a minute before the close; once the close is seen, a few looks are enough."""
+    ahead = exchange(skew_ms=30_000, updates=0, holes={(ETH, number) for number in range(3)})
+    lags_ms: list[int] = []
+    events = run_feed(ahead, on_state=lambda state: lags_ms.append(state.lag_ms or 0))
+    assert events == history(ahead)
+    assert 30_000 < max(lags_ms) < 40_000, "by its clock"
+
+
 def test_a_slow_consumer_gets_the_same_slices() -> None:
     slow = exchange()
     events = run_feed(slow, consumer_s=lambda count: 300.0 if count == 3 else 0.0)

@@ -105,7 +105,7 @@ def test_it_fits_every_height_and_the_newest_notes_are_last(shown: Shown, height
 def test_before_it_has_begun() -> None:
     said = texts(screen(Shown(notes=["waiting for the exchange"]), 80, 24))
     assert said == [
-        "Onetape paper  starting: warm-up, or the tape of an earlier start", "notes", "  waiting for the exchange",
+        "Onetape  starting: warm-up, or the tape of an earlier start", "notes", "  waiting for the exchange",
     ]  # fmt: skip
     assert len(texts(screen(Shown(notes=["a"] * 50), 80, 5))) == 5
 

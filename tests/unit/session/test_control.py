@@ -127,9 +127,9 @@ async def test_a_watch_puts_what_comes_into_the_queue(run: Path) -> None:
 
 
 def test_what_is_no_session_is_refused_in_words(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere is no folder; name the run folder of a paper session"):
+    with pytest.raises(ConfigError, match=r"nowhere is no folder; name the run folder of a session"):
         send_command(tmp_path / "nowhere", "kill", "x")
-    with pytest.raises(ConfigError, match="is no folder of a paper session: it holds no tape"):
+    with pytest.raises(ConfigError, match="is no folder of a session: it holds no tape"):
         send_command(tmp_path, "kill", "x")
     for why in ("", "  "):
         with pytest.raises(ConfigError, match="resume needs --why: say why, it is written on the tape"):
@@ -192,7 +192,7 @@ def test_who_only_looks_changes_nothing_and_holds_nobody_up(run: Path, monkeypat
 
 
 def test_a_status_is_read_as_it_was_written(run: Path) -> None:
-    with pytest.raises(DataError, match="holds no status of a paper session; name a run folder"):
+    with pytest.raises(DataError, match="holds no status of a session; name a run folder"):
         read_status(run)
     with pytest.raises(DataError, match="nowhere is no folder; name a run folder"):
         read_status(run / "nowhere")

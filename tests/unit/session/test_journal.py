@@ -49,7 +49,7 @@ def test_every_event_reads_back(tmp_path: Path) -> None:
     tape = read_tape(tmp_path)
     assert list(tape.records) == records
     assert [type(record.event) for record in tape.records] == [type(event) for event in EVENTS]
-    assert tape.header == {"format": 2, "settings": {"a": 1}, "segment": 1}
+    assert tape.header == {"format": 3, "settings": {"a": 1}, "segment": 1}
     assert tape.torn_bytes == 0
     assert has_tape(tmp_path)
 
@@ -130,10 +130,10 @@ def test_segments_follow_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_another_format_and_a_folder_without_a_tape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="holds no tape"):
         read_tape(tmp_path)
-    monkeypatch.setattr(journal, "FORMAT", 3)
+    monkeypatch.setattr(journal, "FORMAT", 4)
     written(tmp_path)
     monkeypatch.undo()
-    with pytest.raises(NewerFormatError, match="has tape format 3, this Onetape reads up to 2"):
+    with pytest.raises(NewerFormatError, match="has tape format 4, this Onetape reads up to 3"):
         read_tape(tmp_path)
 
 

@@ -78,12 +78,12 @@ async def test_who_listens_hears_each_event_once(tmp_path: Path) -> None:
 
 async def test_the_last_files_of_a_stop_and_of_one_that_keeps_its_positions(tmp_path: Path) -> None:
     made = await handled(tmp_path / "stopped", *market(), Stop("SIGTERM"))
-    results = made.view.finish(kept=False, status="stopped")
+    results = made.view.finish("stopped")
     assert json.loads((tmp_path / "stopped/results.json").read_text()) == results
     assert results["status"] == "stopped"
     assert json.loads((tmp_path / "stopped/status.json").read_text())["ended"] == "stopped"
     kept = await handled(tmp_path / "kept", *market()[:OPEN_AFTER], Stop("SIGTERM"), overrides=("on_stop=keep",))
-    assert kept.view.finish(kept=True, status="stopped")["status"] == "kept"
+    assert kept.view.finish("kept")["status"] == "kept"
     assert not (tmp_path / "kept/results.json").exists()
     assert (tmp_path / "kept/manifest.json").exists()
     assert json.loads((tmp_path / "kept/status.json").read_text())["ended"] == "kept"

@@ -1,0 +1,226 @@
+"""Sessions whose orders are real: intents on the disk before the desk has them, and a replay that asks for the same."""
+
+import asyncio
+import errno
+import os
+import signal
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import OutputError
+from app.feeds.tape import Record, read_tape
+from app.models.events import Event, Execution, Stop
+from app.models.intents import Cancel, Intent, PlaceOco, PlaceOrder
+from app.session import journal
+from app.session.building import OrderNames
+from app.session.recorded_runtime import ReplayError
+from app.session.session import Desk
+from app.session.tape_replay import TapeRunner
+from app.strategies.base import FLAT, Candle, Signal, Strategy, View, exit_position, long
+from tests.golden.make_tape import CONFIG, WARMUP
+from tests.live_sessions import Live, live, market, wait_for_ever
+from tests.scripted_desk import ScriptedDesk
+
+NAMES = OrderNames("abc123", 1)
+
+
+class Buys(Strategy):
+    """A long whenever there is none, out after six candles."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def on_candle(self, candle: Candle, view: View) -> Signal:
+        """By the candles heard."""
+        self.count += 1
+        if view.position is None and self.count % 3 == 0:
+            return long(stop=candle.close * 0.9, target=candle.close * 1.2)
+        return exit_position() if view.position is not None and self.count % 7 == 0 else FLAT
+
+
+BUYS: dict[str, Any] = {
+    **CONFIG,
+    "live": {**CONFIG["live"], "strategy": {"name": "tests.unit.session.test_live_orders:Buys"}},
+    "trading_mode": {
+        **CONFIG["trading_mode"], "orders": {"max_order_notional": None, "max_daily_orders": None},
+    },
+}  # fmt: skip
+
+
+def session(run: Path, *overrides: str, **more: Any) -> tuple[Live, ScriptedDesk]:
+    made = live(run, *overrides, config=BUYS, orders=NAMES, **more)
+    account = made.recorded.runtime.account
+    return made, ScriptedDesk({"X": account.starting_balance}, lambda symbol: account.marks[symbol])
+
+
+def records(run: Path) -> list[Record]:
+    return list(read_tape(run).records)
+
+
+def steps(made: Live, desk: ScriptedDesk, events: Sequence[Event]) -> list[Any]:
+    """Each event with all that the desk has to say of it."""
+    asked: list[Intent] = []
+    write = made.journal.intents
+
+    def count(seq: int, intents: Sequence[Intent]) -> None:
+        asked.extend(intent for intent in intents if intent.client_id not in desk.never_sent)
+        write(seq, intents)
+
+    async def settle() -> None:
+        while not desk.has_told or len(asked) > len(desk.sent):
+            await asyncio.sleep(0)
+
+    made.journal.intents = count  # type: ignore[method-assign]
+    return [step for event in events for step in (settle, settle, settle, event)]
+
+
+async def traded(run: Path) -> tuple[Live, ScriptedDesk]:
+    made, desk = session(run)
+    assert await made.run(*steps(made, desk, market()), desk=desk) == "finished"
+    return made, desk
+
+
+async def test_every_order_is_on_the_tape_and_a_replay_gives_the_same_bytes(tmp_path: Path) -> None:
+    made, desk = await traded(tmp_path / "run")
+    taped = records(tmp_path / "run")
+    assert [intent for record in taped for intent in record.intents] == desk.sent
+    assert {type(intent) for intent in desk.sent} == {PlaceOrder, PlaceOco, Cancel}
+    assert any(isinstance(record.event, Execution) for record in taped)
+    assert not made.recorded.runtime.account.positions
+    assert made.trades.count("OPEN") > 3
+    told = await TapeRunner(tmp_path / "run", tmp_path / "tape").run_async()
+    assert (tmp_path / "tape" / told["files"]["trades"]).read_text() == made.trades
+    for name in ("equity.parquet", "signals.csv"):
+        assert (tmp_path / "tape" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
+
+
+async def test_the_desk_gets_what_is_on_the_disk_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, desk = session(tmp_path / "run")
+    synced: list[int] = []
+    fsync, send = os.fsync, desk.send
+
+    def sync(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.fstat(descriptor).st_size)
+
+    def check(intents: Any) -> None:
+        tape = (tmp_path / "run/tape/000001.jsonl").read_bytes()
+        assert synced[-3] == len(tape), "the tape, and after it the state, are synced before anything is sent"
+        assert records(tmp_path / "run")[-1].intents == intents
+        assert records(tmp_path / "run")[-1].digest is not None
+        send(intents)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(journal, "_SYNC_S", 3600.0)
+    desk.send = check  # type: ignore[method-assign]
+    assert await made.run(*steps(made, desk, market()), desk=desk, state=made.view.state) == "finished"
+    assert desk.sent
+
+
+@pytest.mark.parametrize("fails", ["write", "sync"])
+async def test_a_tape_that_cannot_be_written_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    made, desk = session(tmp_path / "run")
+    if fails == "write":
+        append = made.journal._append
+
+        def full(content: bytes) -> None:
+            if content.startswith(b'["intents"'):
+                made.journal._descriptor = os.open("/dev/full", os.O_WRONLY)
+            append(content)
+
+        monkeypatch.setattr(made.journal, "_append", full)
+    else:
+
+        def no_disk(descriptor: int) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "fsync", no_disk)
+        monkeypatch.setattr(journal, "_SYNC_S", 3600.0)
+    said = "No space left on device" if fails == "write" else "Input/output error"
+    with pytest.raises(OutputError, match=f"cannot be written: {said}; nothing is traded without it"):
+        await made.run(*market()[:7], wait_a_moment, *market()[7:], wait_for_ever, desk=desk)
+    assert desk.sent == []
+
+
+async def wait_a_moment() -> None:
+    """For the first snapshot, without which nothing is bought."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def rewritten(run: Path, change: Any) -> None:
+    """The tape with other lines, their checksums right."""
+    path = run / "tape/000001.jsonl"
+    lines = [line[9:] for line in path.read_bytes().splitlines()]
+    path.write_bytes(b"".join(b"%08x %b\n" % (zlib.crc32(line), line) for line in change(lines)))
+
+
+async def test_other_orders_than_those_recorded_are_named(tmp_path: Path) -> None:
+    await traded(tmp_path / "run")
+    rewritten(tmp_path / "run", lambda lines: [
+        line.replace(b'"buys":true', b'"buys":false') if line.startswith(b'["intents"') else line for line in lines
+    ])  # fmt: skip
+    with pytest.raises(ReplayError, match=r"led to other orders when it was recorded \(PlaceOrder abc123-1-1-e, now"):
+        await TapeRunner(tmp_path / "run", tmp_path / "tape").run_async()
+
+
+@pytest.mark.parametrize("lacks", ["the digest", "the orders"])
+async def test_what_was_on_the_tape_without_a_digest_was_never_sent(tmp_path: Path, lacks: str) -> None:
+    """Killed between an event and its digest: the next start says so, and closes the gap on the tape."""
+    await traded(tmp_path / "run")
+    taped = records(tmp_path / "run")
+    places = [place for place, record in enumerate(taped) if isinstance((*record.intents, None)[0], PlaceOrder)]
+    at = taped[places[0]]
+
+    def cut(lines: list[bytes]) -> list[bytes]:
+        kind = b'["done"' if lacks == "the digest" else b'["intents"'
+        end = next(number for number, line in enumerate(lines) if line.startswith(b"%b,%d," % (kind, at.seq)))
+        return lines[:end]
+
+    rewritten(tmp_path / "run", cut)
+    made, desk = session(tmp_path / "run", again=True)
+    await made.recorded.replay(read_tape(tmp_path / "run"))
+    never_sent = made.recorded.never_sent()
+    assert never_sent == {at.intents[0].client_id}
+    broker: Any = made.recorded.runtime.broker
+    desk.take_up(broker.open_intents(), never_sent)
+    assert desk.taken_up == list(at.intents)
+    heard = [event for event in market() if getattr(event, "close_time_ms", 0) > made.recorded.runtime.account.time_ms]
+    assert await made.run(*steps(made, desk, heard), desk=desk) == "finished"
+    again = records(tmp_path / "run")
+    assert [one.seq for one in again] == list(range(1, len(again) + 1))
+    assert again[at.seq - 1] == at
+    assert all(record.digest for record in again)
+    refused = next(one.event for one in again if isinstance(one.event, Execution))
+    assert (refused.order_id, refused.state, refused.why) == (1, "refused", "never sent")
+    assert at.intents[0] not in desk.sent
+    await TapeRunner(tmp_path / "run", tmp_path / "tape").run_async()
+
+
+async def test_a_stop_waits_for_the_exchange_until_all_is_closed(tmp_path: Path) -> None:
+    made, desk = session(tmp_path / "run")
+
+    def stop() -> bool:
+        if not made.recorded.runtime.account.positions:
+            return False
+        os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+    script = [step for one in steps(made, desk, market()) for step in (one, stop)]
+    assert await made.run(*script, desk=desk) == "stopped"
+    last = [record.event for record in records(tmp_path / "run")]
+    assert isinstance(last[-1], Execution)
+    assert Stop("SIGTERM") in last
+    assert desk.balances["X"] == pytest.approx(made.recorded.runtime.account.balance)
+
+
+def test_the_desk_of_a_test_is_one() -> None:
+    desk: Desk = ScriptedDesk({}, lambda symbol: 1.0)
+    assert asyncio.iscoroutinefunction(desk.run)
+    assert WARMUP > 0
