@@ -93,4 +93,3 @@ def never_arrived_stays_away(session: RealSession) -> None:
 def longest_gap_s(session: RealSession) -> float:
     """For how long at most something of ours lay there without a stop that rests."""
     return max((one.ended_s - one.began_s for one in session.exchange.gaps), default=0.0)
-
