@@ -19,6 +19,7 @@ from app.models.orders import (
     EntryOrder,
     Line,
     Order,
+    OrderState,
     Position,
     Reason,
     Refusal,
@@ -123,6 +124,8 @@ class ExchangeBroker:
         if record is None:
             return self._halt_for("an execution of an order that this session never placed", execution)
         was_over = execution.order_id not in self.book.open
+        if was_over and execution.state is OrderState.REFUSED and not execution.is_passing:
+            self.lines.refused_ms.pop(record.line, None)  # told once more: it is time to try again
         halts = None
         if record.note(execution):
             halts = self._fill(record, execution, was_over=was_over)
