@@ -87,6 +87,10 @@ class AccountRequests:
             answer = await self._answer(self.rest.public(path, params or {}))
         return self._content(answer, path)
 
+    async def account(self) -> Any:
+        """The account with its balances; at Binance US, whose documents know no parameter, the empty ones too."""
+        return await self.ask("account", {} if self._is_us else {"omitZeroBalances": "true"})
+
     async def change(self, request: Request) -> Changed:
         """Sends it, once."""
         try:

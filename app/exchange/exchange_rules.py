@@ -10,6 +10,13 @@ from typing import Any, NamedTuple
 from app.errors import UnavailableError
 
 TRADING = "TRADING"
+# Of orders that are sent; whatever filters there are besides, or will be, are the exchange's affair.
+_KNOWN = frozenset(
+    {
+        "PRICE_FILTER", "PERCENT_PRICE", "PERCENT_PRICE_BY_SIDE", "LOT_SIZE", "MARKET_LOT_SIZE", "MIN_NOTIONAL",
+        "NOTIONAL", "MAX_POSITION", "MAX_NUM_ORDERS", "MAX_NUM_ALGO_ORDERS", "MAX_NUM_ORDER_LISTS",
+    }
+)  # fmt: skip
 _INTERVAL_MS = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000}
 
 Filter = Mapping[str, Decimal]  # flags are 0 and 1
@@ -94,7 +101,7 @@ def _filters(rows: Sequence[Mapping[str, Any]]) -> dict[str, Filter]:
     return {
         row["filterType"]: {name: Decimal(str(_plain(value))) for name, value in row.items() if name != "filterType"}
         for row in rows
-        if row["filterType"] not in ("TRAILING_DELTA", "MAX_ASSET")  # of orders that are not sent
+        if row["filterType"].removeprefix("EXCHANGE_") in _KNOWN
     }
 
 
@@ -104,5 +111,6 @@ def _plain(value: Any) -> Any:
 
 def _limits(rows: Sequence[Mapping[str, Any]], kind: str) -> Iterator[tuple[int, int]]:
     for row in rows:
-        if row.get("rateLimitType") == kind and type(row.get("limit")) is int and row["limit"] > 0:
+        is_read = type(row.get("limit")) is int and row["limit"] > 0 and row.get("interval") in _INTERVAL_MS
+        if is_read and row.get("rateLimitType") == kind:
             yield _INTERVAL_MS[row["interval"]] * int(row["intervalNum"]), row["limit"]

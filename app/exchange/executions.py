@@ -52,10 +52,18 @@ class Executions:
         self._api, self._questions, self._fees, self._lines, self._put = api, questions, fees, lines, put
         self._changed = asyncio.Event()
 
-    def say(self, own_id: ClientId, state: OrderState, why: str, *, code: int = 0, filled: float | None = None) -> None:
+    def say(
+        self, own_id: ClientId, state: OrderState, why: str, *, code: int = 0, filled: float | None = None,
+        is_passing: bool = False,
+    ) -> None:  # fmt: skip
         """What we know of an order ourselves."""
         time_ms = self.time.now_ms()
-        self._put(Execution(own_id.order_id, state, time_ms, why=why, leg=own_id.leg, code=code, filled=filled))
+        self._put(
+            Execution(
+                own_id.order_id, state, time_ms, why=why, leg=own_id.leg, code=code, filled=filled,
+                is_passing=is_passing,
+            )
+        )  # fmt: skip
         self.stir()
 
     def say_account(self, snapshot: AccountSnapshot) -> None:

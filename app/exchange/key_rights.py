@@ -50,7 +50,7 @@ async def key_rights(requests: AccountRequests) -> KeyRights:
             refusal = str(error)
     if not refusal:  # no such question, as at Binance US and in Demo Mode
         try:
-            return of_account(await requests.ask("account", {"omitZeroBalances": "true"}))
+            return of_account(await requests.account())
         except CodedRefusalError as error:
             refusal = str(error)
     raise ConfigError(

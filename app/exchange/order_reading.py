@@ -62,6 +62,15 @@ class OrderReader:
             raise TypeError("no list of orders")
         return tuple(self.order(row) for row in rows)
 
+    def open_orders(self, rows: Sequence[Mapping[str, Any]]) -> tuple[OrderReport, ...]:
+        """Rows of orders that are open, whatever a state of tomorrow would be called: one may be somebody else's."""
+        if not isinstance(rows, list):
+            raise TypeError("no list of orders")
+        self.algo.clear()  # those that are open are here
+        return tuple(
+            self.order({**row, "status": row["status"] if row["status"] in _STATES else "NEW"}) for row in rows
+        )
+
     def answered(self, content: Mapping[str, Any]) -> tuple[OrderReport, ...]:
         """The orders in the answer to a cancellation, of one order or of a list."""
         if "orderReports" not in content:

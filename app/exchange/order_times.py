@@ -15,6 +15,7 @@ class OrderTimes(NamedTuple):
     poll_s: float = 30.0  # orders and trades are asked for this often though the stream says nothing is missing
     reconcile_s: float = 300.0  # a snapshot of the account
     cancel_base_s: float = 1.0  # before a cancellation is sent again; doubled each time
+    again_s: float = 12.0  # a refusal of what protects or closes is said again: time to try anew
     longest_s: float = 60.0  # no wait between two tries is longer
     gap_s: float = 0.5  # an order that tells more than its trades: how long these may be under way
     price_s: float = 60.0  # how long the price of a fee's asset is good

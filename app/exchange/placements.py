@@ -9,6 +9,7 @@ stream that was up all the time or was made good since. That an order was not fo
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from app import times
 from app.errors import ExchangeError
@@ -17,8 +18,8 @@ from app.exchange.known_orders import KnownOrder
 from app.exchange.order_reports import Accepted, Outcome, Refused, SpotApi, TradeReport, Unknown
 from app.exchange.order_times import OrderTimes
 from app.exchange.user_link import UserLink
-from app.models.intents import LIST, Cancel, ClientId, Intent, PlaceOco, PlaceOrder
-from app.models.orders import OrderState
+from app.models.intents import ENTRY, LIST, Cancel, ClientId, Intent, PlaceOco, PlaceOrder
+from app.models.orders import NOT_THERE, OrderState
 
 _EARLIER_MS = 60_000  # trades of an order are looked for from so long before it was decided: clocks differ
 
@@ -81,7 +82,8 @@ class Placements:
         """An intent that never reached the tape."""
         placement = self._placement(intent)
         for own_id in placement.ids:
-            self._executions.say(own_id, OrderState.REFUSED, "never sent: its intent did not reach the tape")
+            why = "never sent: its intent did not reach the tape"
+            self._executions.say(own_id, OrderState.REFUSED, why, code=NOT_THERE)
         for order in placement.orders:
             order.is_dead = True
 
@@ -105,12 +107,34 @@ class Placements:
         self.unresolved.append(placement)
         try:
             wait_s = self._waits.ask_s if not placement.is_answered else 0.0
-            while not await self._executions.until(lambda: placement.is_settled, wait_s):
+            while not await self._until_answered_or_settled(placement, wait_s):
+                was_answered = placement.is_answered
                 await self._ask(placement)
                 wait_s = min(2.0 * wait_s or self._waits.ask_s, self._waits.poll_s)
+                left_s = self._until_deadline_s(placement)
+                if left_s > 0.0 or placement.is_answered > was_answered:
+                    wait_s = min(wait_s, max(0.0, left_s) + self._waits.gap_s)
         finally:
             self.unresolved.remove(placement)
         self._say_list(placement)
+
+    async def _until_answered_or_settled(self, placement: Placement, most_s: float) -> bool:
+        """Whether it is settled; an answer after the deadline that settles nothing ends the wait, too."""
+        is_waiting = not placement.is_answered
+
+        def is_due() -> bool:
+            is_late = is_waiting and placement.is_answered and self._until_deadline_s(placement) <= 0.0
+            is_late = is_late and times.monotonic_s() - placement.began_s >= self._waits.ask_s
+            return placement.is_settled or is_late
+
+        await self._executions.until(is_due, most_s)
+        return placement.is_settled
+
+    def _until_deadline_s(self, placement: Placement) -> float:
+        """How long it may still arrive, by the exchange's time as it is known here; inf before that can be told."""
+        if placement.sent_ms is None:
+            return inf
+        return (self._deadline_ms(placement.sent_ms) - self._executions.time.now_ms()) / 1000.0
 
     def earlier(self, intent: Intent, orders: tuple[KnownOrder, ...] = ()) -> Placement:
         """What a process before has sent, as far as its intent tells."""
@@ -149,7 +173,11 @@ class Placements:
         elif isinstance(outcome, Refused) and not is_heard:
             for order in placement.orders:
                 order.is_dead = True
-            self._say(placement.ids, OrderState.REFUSED, outcome.why, code=outcome.code)
+            for own_id in placement.ids:
+                self._executions.say(
+                    own_id, OrderState.REFUSED, outcome.why, code=outcome.code, is_passing=outcome.is_passing
+                )
+            await self._say_again(placement, outcome)
         elif refusals := [order.refusal for order in placement.orders if order.refusal is not None]:
             await self._executions.hear(refusals, "by the stream")
         elif isinstance(outcome, Refused):
@@ -157,6 +185,13 @@ class Placements:
         elif not placement.is_settled:
             unknown = [order.id for order in placement.missing]
             self._say(unknown if is_heard else placement.ids, OrderState.UNKNOWN, outcome.why)
+
+    async def _say_again(self, placement: Placement, refused: Refused) -> None:
+        """Who protects or closes a position tries again after a while, but hears the time from events alone."""
+        if placement.ids[0].leg != ENTRY:
+            await asyncio.sleep(self._waits.again_s)
+            why = f"refused {self._waits.again_s:g} s ago: {refused.why}"
+            self._say(placement.ids[:1], OrderState.REFUSED, why, code=refused.code)
 
     async def _ask(self, placement: Placement) -> None:
         """Once: is it there? And if not, can it still come?"""
@@ -200,7 +235,7 @@ class Placements:
         if is_gone:
             self._say(ids, OrderState.CANCELLED, f"gone: {evidence}", filled=0.0)
         else:
-            self._say(ids, OrderState.REFUSED, f"never arrived: {evidence}")
+            self._say(ids, OrderState.REFUSED, f"never arrived: {evidence}", code=NOT_THERE)
 
     def _say(
         self, ids: Sequence[ClientId], state: OrderState, why: str, *, code: int = 0, filled: float | None = None

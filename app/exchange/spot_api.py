@@ -98,9 +98,7 @@ class BinanceSpotApi:
 
     async def open_orders(self) -> Sequence[OrderReport]:
         """Every open order of the account, legs of lists among them."""
-        rows = await self._requests.ask("openOrders")
-        self._reader.algo.clear()  # those that are open are in the answer
-        orders = self._read(self._reader.orders, rows)
+        orders = self._read(self._reader.open_orders, await self._requests.ask("openOrders"))
         self._open.replace(orders, self._reader.algo)
         return orders
 
@@ -119,8 +117,7 @@ class BinanceSpotApi:
 
     async def balances(self) -> dict[str, float]:
         """Free and locked together, by asset; what the account has nothing of is left out."""
-        account = await self._requests.ask("account", {"omitZeroBalances": "true"})
-        self._balances = self._read(_balances, account)
+        self._balances = self._read(_balances, await self._requests.account())
         return dict(self._balances)
 
     async def price(self, symbol: str) -> float:

@@ -1,7 +1,7 @@
 """The user data stream: events of the trading to whoever listens, as they are or as a fault has them.
 
-Every event is also kept with the real time at which it happened, whatever becomes of it on its way, so that a test can
-tell for how long something was so.
+Every event is also kept with the real time at which it happened and the fault it met, whatever becomes of it on its
+way, so that a test can tell for how long something was so.
 """
 
 import asyncio
@@ -43,10 +43,11 @@ class UserStream:
         if not events:
             return
         real_s, now_ms = self._clock.real_s(), self._clock.now_ms()
-        self.history += [{"real_s": real_s, "now_ms": now_ms, "account": one, "event": event} for one, event in events]
+        fault = self._desk.for_events(events)
+        met = {"real_s": real_s, "now_ms": now_ms, "fault": None if fault is None else fault.name}
+        self.history += [{**met, "account": account, "event": event} for account, event in events]
         if len(self.history) > _KEPT_MAX:
             del self.history[: _KEPT_MAX // 2]
-        fault = self._desk.for_events(events)
         left = spoilt_events(fault, events)
         if fault is not None and fault.name == "events_late":
             self._later(fault.values["s"], left)

@@ -10,134 +10,40 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from typing import ClassVar
 
 import msgspec
 import pytest
 
 from app.models.events import EndOfData, Event, GiveUp, Halt, Kill, Resume, Stop
-from app.models.exits import BreakEven, Exits, Partial, TimeExit, Trailing
-from app.models.intents import Intent, PlaceOco
+from app.models.intents import PlaceOco
 from app.models.market import Candle, Slice
-from app.models.orders import FLAT, GOES_ON, Action, Decision, Fill, Signal
-from app.runtime.digest import FIRST, digest_of
-from app.runtime.funnel import Funnel
-from app.runtime.host import HostedStrategy, StrategyHost
-from app.runtime.runtime import TradingRuntime
+from app.models.orders import GOES_ON, Action
 from app.session.state import restore_runtime, runtime_state
-from app.strategies.base import Strategy, View, exit_position, long
-from app.trading.account import Account, SliceRows, lines_of
-from app.trading.exchange_broker import BrokerMemory, ExchangeBroker, OrderLimits
+from app.trading.exchange_broker import BrokerMemory
 from app.trading.exchange_lines import StopPlace
-from app.trading.execution import ExecutionEngine
-from app.trading.instruments import Instrument
-from app.trading.ledger import Ledger
-from app.trading.risk import RiskConfig, RiskEngine
-from app.trading.safety import SafetyLimits, SafetyMonitor
 from tests.candle_columns import MINUTE_MS, START_MS
+from tests.exchange_books import BALANCE, SYMBOLS, Books, Tossing
 from tests.slow_exchange import SlowExchange
 
 SEEDS = range(10_000 if os.environ.get("ONETAPE_FULL") else 300)
-SYMBOLS = ("AAA/X", "BBB/X")
-IDS = ("one", "two")
 SLICES = 40
-BALANCE = 10_000.0
-STEP = 0.0001
-LIMITS = OrderLimits(max_order_notional=None, max_daily_orders=None, refusals_in_a_row=12)
-EXITS = (
-    None, Exits(trailing=Trailing(distance_r=0.5)), Exits(break_even=BreakEven(at_r=0.3), time=TimeExit(candles=6)),
-    Exits(partial=(Partial(at_r=0.4, fraction=0.3), Partial(at_r=0.8, fraction=0.3))),
-)  # fmt: skip
 
 
-class Tossing(Strategy):
-    """Answers by seed, line and candle."""
-
-    lookback: ClassVar[int] = 0
-
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
-
-    async def on_candle(self, candle: Candle, view: View) -> Signal:
-        random = Random(f"{self.seed} {view.line} {candle.open_time_ms}")
-        kind = random.random()
-        if kind < 0.12:
-            return exit_position()
-        if kind < 0.5:
-            atr = candle.close * random.choice((0.004, 0.02))
-            signal = long(atr=atr)
-            if kind < 0.2:
-                limit = candle.close * random.choice((0.997, 1.001))
-                signal = msgspec.structs.replace(signal, limit=limit, valid_candles=random.choice((1, 4)))
-            return msgspec.structs.replace(signal, exits=random.choice(EXITS))
-        return FLAT
-
-
-@dataclass
-class Books:
-    """A runtime over an exchange broker, and all that it said."""
-
-    seed: int
-    fills: list[Fill] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
-    digest: str = FIRST
-
-    def __post_init__(self) -> None:
-        account = self.account = Account(BALANCE, lines_of(dict.fromkeys(IDS, SYMBOLS), SYMBOLS))
-        grid = dict.fromkeys(SYMBOLS, Instrument(quantity_step=STEP, price_tick=0.01))
-        self.ledger = Ledger(account, self.fills.append, MINUTE_MS, grid)
-        self.broker = ExchangeBroker(self.ledger, LIMITS, tag="test")
-        rows = SliceRows()
-        self.safety = SafetyMonitor(account, SafetyLimits(max_drawdown=0.02), rows)
-        hosted = [HostedStrategy(one, lambda: Tossing(self.seed), "1m", SYMBOLS) for one in IDS]
-        config = RiskConfig(max_position_pct=0.3, max_exposure=2.0, allocation=0.5, risk_per_trade=0.05)
-        self.runtime = TradingRuntime(
-            account=account,
-            broker=self.broker,
-            safety=self.safety,
-            host=StrategyHost(SYMBOLS, "1m", hosted, account),
-            risks={one: RiskEngine(config, grid) for one in IDS},
-            execution=ExecutionEngine(self.broker, account, MINUTE_MS),
-            funnel=Funnel(self.ledger.cancelled, self.ledger.dropped),
-            rows=rows,
-            decisions=self.decisions,
-        )
-
-    async def handle(self, event: Event) -> tuple[Intent, ...]:
-        known = len(self.fills), len(self.decisions)
-        await self.runtime.handle((event,))
-        intents = self.broker.take_intents()
-        new = self.fills[known[0] :], self.decisions[known[1] :]
-        self.digest = digest_of(self.digest, self.runtime, *new, intents)
-        return intents
-
-    def check(self) -> None:
-        """What holds after every event."""
-        account = self.account
-        realized = sum(fill.realized_pnl for fill in self.fills)
-        assert math.isclose(BALANCE + realized, account.balance, rel_tol=1e-9, abs_tol=1e-7)
-        assert not self.broker.strange, self.broker.strange
-        for line in account.closing:
-            assert line in account.positions, "a close order closes something"
-        for line in account.positions:
-            must_go = self.safety.killed or self.runtime.ending
-            assert not must_go or line in account.closing, f"{line} was to be closed, and nothing closes it"
-
-    def check_quiet(self, exchange: SlowExchange) -> None:
-        """What holds when everything that the exchange did was heard, and all that was asked for was done."""
-        for symbol in SYMBOLS:
-            held = sum(one.quantity for line, one in self.account.positions.items() if line.symbol == symbol)
-            dust = self.ledger.dust.get(symbol)
-            assert math.isclose(held + (dust.quantity if dust else 0.0), exchange.held[symbol], abs_tol=1e-9), symbol
-        for symbol in SYMBOLS:
-            own = [one for line, one in self.account.positions.items() if line.symbol == symbol]
-            if all(line not in self.account.closing for line in self.account.positions):
-                stops = {one.intent.stop for one in exchange.resting.values() if isinstance(one.intent, PlaceOco)}
-                wanted = {one.stop for one in self.account.positions.values()}
-                assert own == [] or stops <= wanted, "a stop rests where it was before it was moved"
-        for line, where in self.broker.protections().items():
-            waits = line in self.broker.lines.refused_ms
-            assert waits or where is StopPlace.EXCHANGE or line in self.account.closing, (line, where)
+def check_quiet(books: Books, exchange: SlowExchange) -> None:
+    """What holds when everything that the exchange did was heard, and all that was asked for was done."""
+    for symbol in SYMBOLS:
+        held = sum(one.quantity for line, one in books.account.positions.items() if line.symbol == symbol)
+        dust = books.ledger.dust.get(symbol)
+        assert math.isclose(held + (dust.quantity if dust else 0.0), exchange.held[symbol], abs_tol=1e-9), symbol
+    for symbol in SYMBOLS:
+        own = [one for line, one in books.account.positions.items() if line.symbol == symbol]
+        if all(line not in books.account.closing for line in books.account.positions):
+            stops = {one.intent.stop for one in exchange.resting.values() if isinstance(one.intent, PlaceOco)}
+            wanted = {one.stop for one in books.account.positions.values()}
+            assert own == [] or stops <= wanted, "a stop rests where it was before it was moved"
+    for line, where in books.broker.protections().items():
+        waits = line in books.broker.lines.refused_ms
+        assert waits or where is StopPlace.EXCHANGE or line in books.account.closing, (line, where)
 
 
 def candles(random: Random, number: int, closes: dict[str, float]) -> Slice:
@@ -161,9 +67,12 @@ class Play:
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
         self.exchange = SlowExchange(Random(self.seed + 1), base_fees=self.seed % 2 == 1)
-        self.books, self.tape = Books(self.seed), list[Event]()
+        self.books, self.tape = self.new_books(), list[Event]()
         self.prices = dict.fromkeys(SYMBOLS, 100.0)
         self.time_ms = START_MS
+
+    def new_books(self) -> Books:
+        return Books(lambda: Tossing(self.seed))
 
     async def handle(self, event: Event) -> None:
         self.tape.append(event)
@@ -183,12 +92,12 @@ class Play:
     async def restart(self) -> None:
         """kill -9: a new process knows the tape, or the state that was kept after the last event."""
         if self.random.random() < 0.5:
-            again = Books(self.seed)
+            again = self.new_books()
             for event in self.tape:
                 await again.handle(event)
             assert again.digest == self.books.digest, "the tape with its executions replays to the same"
         else:
-            again = Books(self.seed)
+            again = self.new_books()
             state = msgspec.json.encode(runtime_state(self.books.runtime))
             memory = msgspec.json.encode(self.books.broker.memory())
             restore_runtime(msgspec.json.decode(state, type=type(runtime_state(self.books.runtime))), again.runtime)
@@ -212,7 +121,7 @@ class Play:
                 await self.handle(exchange.snapshot(BALANCE, self.time_ms + 1))
                 assert not self.books.broker.reconciliation.differences
                 await self.hear_all()
-                self.books.check_quiet(exchange)
+                check_quiet(self.books, exchange)
             if random.random() < 0.04:
                 halted = self.books.safety.halted
                 await self.handle(Resume("a test") if halted else random.choice((Kill, Halt))("a test"))

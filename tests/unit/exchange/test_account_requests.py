@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from app.errors import BlockedError, RateLimitError, RefusedError, UnavailableError
+from app.exchange.account_requests import AccountRequests
+from app.exchange.keys import Keys
 from app.exchange.limiter import RateLimiter
 from app.exchange.order_reports import Accepted, Refused
 from app.models.intents import Cancel, PlaceOrder
-from tests.signed_exchange import BTC, Asked, Said, SignedExchange, error, full
+from tests.signed_exchange import BTC, KEY, SECRET, Asked, Said, SignedExchange, error, full
 
 BUY = PlaceOrder("tag1-1-7-e", 7, BTC, True, 1.0, 0)
 CLOSE = PlaceOrder("tag1-1-7-c", 7, BTC, False, 1.0, 0)
@@ -195,3 +197,15 @@ async def test_the_clock_is_asked_after_the_wait_for_a_start(
     await api.open_orders()
     await api.close()
     assert order[:2] == ["waited", "asked"]
+
+
+@pytest.mark.parametrize(("exchange", "said"), [("binance", "true"), ("binance_demo", "true"), ("binanceus", None)])
+async def test_no_exchange_is_sent_a_parameter_that_it_does_not_know(
+    server: SignedExchange, exchange: str, said: str | None
+) -> None:
+    keys, limiter = Keys(KEY, SECRET), RateLimiter(None)
+    requests = AccountRequests(exchange, server.url, keys, limiter, recv_window_ms=5000, answer_s=10.0)
+    assert await requests.account() == {"balances": []}
+    await requests.rest.close()
+    (asked,) = server.of("GET", "account")
+    assert asked.params.get("omitZeroBalances") == said

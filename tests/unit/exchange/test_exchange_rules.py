@@ -47,13 +47,21 @@ def test_what_is_absent_is_no_rule() -> None:
     assert flags.number("NOTIONAL", "applyMinToMarket") == 1
 
 
+def test_filters_of_tomorrow_and_of_other_orders_are_left_out() -> None:
+    others = [{"filterType": "OF_TOMORROW", "x": "soon", "y": [1]}, {"filterType": "ICEBERG_PARTS", "limit": 10}]
+    limits = [{"rateLimitType": "ORDERS", "interval": "WEEK", "intervalNum": 1, "limit": 5}]
+    row = info(filters=[*INFO["filters"], *others])
+    rules = read_rules({"symbols": [row], "exchangeFilters": others, "rateLimits": limits}, NAMES)
+    assert list(rules.symbols[BTC].filters) == ["PRICE_FILTER", "LOT_SIZE"]
+    assert (rules.filters, rules.order_limits) == ({}, [])
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         None, [], {}, {"symbols": 5}, {"symbols": [None]}, {"symbols": [{"symbol": "BTCUSDT"}]},
         {"symbols": [info(filters=[{"filterType": "LOT_SIZE", "stepSize": "x"}])]},
         {"symbols": [info(filters=[{}])]},
-        {"symbols": [], "rateLimits": [{"rateLimitType": "ORDERS", "interval": "WEEK", "intervalNum": 1, "limit": 5}]},
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_no_answer(answer: Any) -> None:

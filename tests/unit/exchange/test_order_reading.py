@@ -108,6 +108,17 @@ def test_an_order_found_by_an_id_has_that_id() -> None:
     assert reader().order(row("x", symbol="LTCBTC")).symbol == "LTCBTC", "another's keeps the exchange's name"
 
 
+def test_an_open_order_in_a_state_of_tomorrow_is_open() -> None:
+    """Somebody else's order must not make all of them unreadable."""
+    read = reader()
+    read.algo[9] = None
+    orders = read.open_orders([row("x", "OF_TOMORROW", symbol="LTCBTC"), row("t-1-1-s", type="STOP_LOSS", orderId=2)])
+    assert [one.state for one in orders] == [OrderState.ACCEPTED, OrderState.ACCEPTED]
+    assert list(read.algo) == [2]
+    with pytest.raises(UNREADABLE):
+        read.order(row("x", "OF_TOMORROW"))
+
+
 def test_a_trade_of_the_history() -> None:
     trade = reader().trade(
         {

@@ -8,6 +8,7 @@ import pytest
 
 from app.testnet.api_keys import TEST_ACCOUNT, TEST_KEY
 from app.testnet.server import Testnet
+from app.testnet.symbol_rules import ExchangeRules
 from tests.testnets import get
 from tests.trading_nets import NOON_MS, Socket, ask, buy, pass_ms, rest_limit, socket_of, trading_net
 
@@ -64,6 +65,15 @@ async def test_over_the_weight_limit_nothing_is_executed() -> None:
         reply = await buy(net)
         assert (reply.status, reply.json["code"], placed(net)) == (429, -1003, [])
         assert int(reply.headers["Retry-After"]) >= 1
+
+
+async def test_too_many_unfilled_orders() -> None:
+    rules = ExchangeRules(order_limits=(2, 100))
+    async with trading_net(trading={"rules": rules}) as net:
+        replies = [await rest_limit(net, f"s-1-{number}-t") for number in range(3)]
+        assert [reply.status for reply in replies] == [200, 200, 429]
+        assert [reply.headers["X-MBX-ORDER-COUNT-10S"] for reply in replies[:2]] == ["1", "2"]
+        assert replies[2].json["code"] == -1015 and int(replies[2].headers["Retry-After"]) >= 1
 
 
 async def test_in_maintenance_nothing_is_executed() -> None:

@@ -55,8 +55,10 @@ async def test_what_happened_is_kept_whatever_becomes_of_it(passed_s: list[float
     heard.stream.publish(EVENTS[:1])
     assert heard.kinds == []
     assert heard.stream.history == [
-        {"real_s": 1.5, "now_ms": END_MS + 1_500, "account": "one", "event": EVENTS[0][1]},
-    ]
+        {
+            "real_s": 1.5, "now_ms": END_MS + 1_500, "fault": "events_lost", "account": "one", "event": EVENTS[0][1],
+        },
+    ]  # fmt: skip
 
 
 async def test_a_fault_meets_one_batch() -> None:
