@@ -121,7 +121,7 @@ def test_reconcile_names_what_differs_and_changes_nothing(tmp_path: Path) -> Non
         assert status == 1
         told = " ".join(content["differences"])
         assert "USDT: the exchange holds " in told
-        assert "is open in the ledger and not at the exchange" in told
+        assert "rests in the ledger and is not open at the exchange" in told
         assert content["balances"]["BTC"]["exchange"] == pytest.approx(sum(map(float, bought[1].values())))
 
         assert (session.run / "tape/000001.jsonl").read_bytes() == tape
