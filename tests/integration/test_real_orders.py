@@ -204,6 +204,28 @@ def test_what_is_refused_before_anything_is_traded(tmp_path: Path) -> None:
         assert "fill: close is for simulations" in refused("Poor", "--set", "fill=close")
 
 
+def test_a_disk_that_fills_up_while_orders_are_open_leaves_their_stops(tmp_path: Path) -> None:
+    with running_testnet("--trade", *SERVED) as url:
+        session = RealSession(tmp_path, url, body=HOLDS)
+        session.start()
+        session.wait_for(lambda: session.stops() == ["on the exchange"] * 2)
+        session.ended(signal.SIGKILL)
+        size = (session.run / "tape/000001.jsonl").stat().st_size
+        session.start(largest_file=size + 2_000)
+        assert session.process is not None
+        out, err = session.process.communicate(timeout=PATIENCE_S)
+        session.said += [out, err]
+        assert session.process.returncode == 2, err
+        assert "nothing is traded without it" in err.splitlines()[-1]
+        assert "Traceback" not in err
+        assert len(session.open_orders()) == 4
+        session.start()
+        session.wait_for(lambda: session.stops() == ["on the exchange"] * 2)
+        assert session.ended(signal.SIGINT)[0] == 0
+        assert session.open_orders() == []
+        assert_same_as_the_exchange(session)
+
+
 def test_a_session_of_another_mode_is_not_continued(tmp_path: Path) -> None:
     with running_testnet("--trade", *SERVED) as url:
         session = RealSession(tmp_path, url)

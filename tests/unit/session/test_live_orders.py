@@ -220,6 +220,35 @@ async def test_a_stop_waits_for_the_exchange_until_all_is_closed(tmp_path: Path)
     assert desk.balances["X"] == pytest.approx(made.recorded.runtime.account.balance)
 
 
+async def test_a_session_that_cannot_close_gives_up_says_what_is_left_and_goes_on_closing(tmp_path: Path) -> None:
+    made, desk = session(tmp_path / "run")
+
+    def stop() -> bool:
+        if not made.recorded.runtime.account.positions:
+            return False
+        desk.is_silent = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+    script = [step for one in steps(made, desk, market()) for step in (one, stop)]
+    assert await made.run(*script, desk=desk, closing_s=0.1) == "gave_up"
+    assert not (tmp_path / "run/results.json").exists(), "the next start goes on"
+    status = made.view.status()
+    assert status["closing"]
+    assert len(status["positions"]) == 1
+    assert made.results["status"] == "gave_up"
+
+    again, desk = session(tmp_path / "run", again=True)
+    await again.recorded.replay(read_tape(tmp_path / "run"))
+    again.recorded.go_on()
+    broker: Any = again.recorded.runtime.broker
+    desk.balances = {"X": 0.0}
+    desk.take_up(broker.open_intents())
+    assert await again.run(wait_for_ever, desk=desk) == "finished"
+    assert not again.recorded.runtime.account.positions
+    assert [record.event for record in records(tmp_path / "run")].count(Stop("SIGTERM")) == 1
+
+
 def test_the_desk_of_a_test_is_one() -> None:
     desk: Desk = ScriptedDesk({}, lambda symbol: 1.0)
     assert asyncio.iscoroutinefunction(desk.run)
