@@ -297,9 +297,16 @@ async def test_a_new_epoch_knows_all_orders_of_the_ones_before(tmp_path: Path) -
 
 async def test_no_epoch_begins_before_orders_that_were_sent(tmp_path: Path) -> None:
     """The state that knows of them is not there: the power went, or the disk took it no more."""
-    await stopped_with_a_position(
-        tmp_path / "run", lambda made, seq: b"" if made.recorded.runtime.account.pending else made.view.state(seq)
-    )
+    place, kept = tmp_path / "run/tape", dict[str, bytes]()
+
+    def keep(made: Live, seq: int) -> bytes:
+        if made.recorded.runtime.account.pending and not kept:
+            kept.update({path.name: path.read_bytes() for path in place.glob("state.*")})
+        return made.view.state(seq)
+
+    await stopped_with_a_position(tmp_path / "run", keep)
+    for name, content in kept.items():
+        (place / name).write_bytes(content)
     tape = read_tape(tmp_path / "run")
     sent = next(record.seq for record in tape.records if record.intents)
     rewritten(tmp_path / "run", lambda lines: [

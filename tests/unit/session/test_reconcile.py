@@ -101,6 +101,13 @@ async def test_each_difference_has_its_name(
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
+def test_a_trade_of_an_order_that_the_ledger_has_long_forgotten_is_named() -> None:
+    snapshot = AccountSnapshot(2, 1, {}, trades=(SeenTrade("5", 7, "e", 1.0, 2.0),))
+    assert list(reconciling._other_trades([], snapshot)) == [
+        "trade 5 of order 7 (1.00000000 at 2.00000000) is in the exchange's history and not in the ledger"
+    ]
+
+
 async def test_a_session_on_paper_has_no_account(tmp_path: Path) -> None:
     made = live(tmp_path / "run")
     await made.run(*market()[:8])
