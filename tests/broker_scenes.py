@@ -225,6 +225,13 @@ class Scene:
         self.later(1)
         return self.handle(AccountSnapshot(self.time_ms, since_ms, **(told | more)))
 
+    def history(self, trades: tuple[SeenTrade, ...]) -> list[Intent]:
+        """A snapshot with all trades from the beginning of the session on."""
+        expected = self.books.broker.reconciliation.expected()
+        balances = {asset: least for asset, (least, _) in expected.items()}
+        self.later(1)
+        return self.handle(AccountSnapshot(self.time_ms, 0, balances, tuple(_resting(self.books.broker)), trades))
+
     # What is so.
 
     @property

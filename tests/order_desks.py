@@ -97,6 +97,7 @@ def at_the_desk(
     *,
     open_before: Sequence[Intent] = (),
     unsent: Collection[str] = (),
+    goes_on: bool = False,
     waits: OrderTimes | None = None,
     since_ms: int = BEGIN_MS,
     prepare: Callable[[ScriptedSpot], None] | None = None,
@@ -113,7 +114,8 @@ def at_the_desk(
             jitter=lambda failures, base_s, longest_s: min(longest_s, base_s * 2.0 ** min(failures - 1, 16)),
         )  # fmt: skip
         table = Table(exchange, desk, told)
-        desk.take_up(open_before, unsent)
+        if open_before or unsent or goes_on:
+            desk.take_up(open_before, unsent)
         queue: EventQueue = asyncio.Queue(QUEUE_BURSTS)
         running = [asyncio.create_task(desk.run(queue)), asyncio.create_task(table.collect(queue))]
         scripted = asyncio.ensure_future(script(table))

@@ -22,6 +22,7 @@ COMMANDS = {
     "kill": ("operator.order_parser", "trip the kill switch: close everything, accept no entry until resumed"),
     "halt": ("operator.order_parser", "accept no entry until resumed; positions and their protection stay"),
     "resume": ("operator.order_parser", "release the kill switch; the peak becomes the equity of that moment"),
+    "reconcile": ("reconcile.reconcile_parser", "a session's ledger against its account at the exchange"),
     "status": ("operator.status_parser", "where a session stands"),
     "keys": ("keys.keys_parser", "what the API key of this environment may do at the exchange"),
     "compare": ("compare.compare_parser", "where two runs part, and why"),

@@ -77,12 +77,12 @@ def status_lines(content: dict[str, Any]) -> Iterator[str]:
         yield f"HALTED      {content['halts'][-1]['why']}; `python -m app resume RUN --why ...` releases it"
     if content.get("closing"):
         left = f"{len(content['positions'])} positions, {len(content['pending'])} entries"
-        orders = "" if real is None else f", {len(sent)} orders at the exchange"
-        yield f"CLOSING     still open: {left}{orders}"
+        there = "" if real is None else f", {len(sent)} orders at the exchange"
+        yield f"CLOSING     still open: {left}{there}"
     if real is not None:
         yield from _account_lines(real)
-    for one in content["positions"]:
-        yield f"position    {_position(one)}{_stop_place(one, real)}"
+    for held in content["positions"]:
+        yield f"position    {_position(held)}{_stop_place(held, real)}"
     for record in sent:
         if not record["unknown"]:
             yield f"order       {_real_order(record)}"

@@ -58,7 +58,10 @@ class Answer(NamedTuple):
 def read_answer(status: int, headers: Mapping[str, str], text: str, keys: Keys) -> Answer:
     """`headers` by lower-case names. What the exchange wrote is scrubbed before it becomes a message."""
     content = _json(text)
-    code, said = _code(content), _short(keys.scrubbed(_message(content, text)[:_READ]))
+    code = _code(content)
+    if 200 <= status < 300 and not code and isinstance(content, (dict, list)):
+        return Answer(Verdict.DONE, content)
+    said = _short(keys.scrubbed(_message(content, text)[:_READ]))
     wait_s = retry_after_s(headers.get("retry-after"))
     if code in _MAINTENANCE:
         return Answer(Verdict.PASSING, None, code, said)
@@ -73,8 +76,6 @@ def read_answer(status: int, headers: Mapping[str, str], text: str, keys: Keys) 
     if code:
         return Answer(Verdict.REFUSED, None, code, said)
     if 200 <= status < 300:
-        if isinstance(content, (dict, list)):
-            return Answer(Verdict.DONE, content)
         return Answer(Verdict.UNKNOWN, None, 0, f"an answer that cannot be read: {said!r}")
     if status == _FORBIDDEN:
         return Answer(Verdict.TURNED_AWAY, None, 0, f"turned away by the exchange's firewall ({status})")

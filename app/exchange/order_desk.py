@@ -57,7 +57,8 @@ class OrderDesk:
         tell: Tell | None = None,
         jitter: Jitter = jittered_s,
     ) -> None:
-        self._api, self._lines = api, RepeatedLines(tell)
+        self._api, self._lines, self._again_s = api, RepeatedLines(tell), times.again_s
+        self._goes_on = False
         self._questions = Questions(self._lines, times.answer_s + times.ask_s, times.longest_s, jitter)
         self._link = UserLink()
         self._said = asyncio.Queue[Said]()
@@ -76,11 +77,13 @@ class OrderDesk:
 
     def take_up(self, intents: Sequence[Intent], unsent: Collection[str] = ()) -> None:
         """Before `run`: what was open when the process before ended. `unsent`: client ids of intents that never
-        reached the tape, so they were never sent.
+        reached the tape, so they were never sent. Whoever goes on calls it, also where nothing is open: a position may
+        lie there whose protection was refused a moment before that process ended.
 
         Where an order and its cancellation are both open, one client id cannot say which of them was not sent: then
         the exchange is asked.
         """
+        self._goes_on = True
         cancelled = {intent.client_id for intent in intents if isinstance(intent, Cancel)}
         for intent in intents:
             if isinstance(intent, Cancel):
@@ -120,6 +123,8 @@ class OrderDesk:
             tasks.create_task(self._hear())
             tasks.create_task(self._watch.run())
             tasks.create_task(self._watch.fill_gaps())
+            if self._goes_on:
+                tasks.create_task(self._snapshot_again())
             while True:
                 intent, is_earlier = await self._to_do.get()
                 if isinstance(intent, Cancel):
@@ -128,6 +133,11 @@ class OrderDesk:
                     tasks.create_task(self._placements.resolve(self._placements.earlier(intent)))
                 else:
                     tasks.create_task(self._placements.place(intent))
+
+    async def _snapshot_again(self) -> None:
+        """For the broker, which hears the time from events: what was refused before is due for another try."""
+        await asyncio.sleep(self._again_s)
+        self._watch.ask(snapshot=True)
 
     async def _put(self, queue: "EventQueue") -> None:
         while True:

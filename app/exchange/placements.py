@@ -108,10 +108,12 @@ class Placements:
         try:
             wait_s = self._waits.ask_s if not placement.is_answered else 0.0
             while not await self._until_answered_or_settled(placement, wait_s):
+                was_answered = placement.is_answered
                 await self._ask(placement)
                 wait_s = min(2.0 * wait_s or self._waits.ask_s, self._waits.poll_s)
-                if (left_s := self._until_deadline_s(placement)) > 0.0:
-                    wait_s = min(wait_s, left_s + self._waits.gap_s)
+                left_s = self._until_deadline_s(placement)
+                if left_s > 0.0 or placement.is_answered > was_answered:
+                    wait_s = min(wait_s, max(0.0, left_s) + self._waits.gap_s)
         finally:
             self.unresolved.remove(placement)
         self._say_list(placement)

@@ -227,8 +227,8 @@ class HeldRange(msgspec.Struct, gc=False):
 class Position(msgspec.Struct, frozen=True):
     """An open position. `entry_price` is after slippage, `entry_commission` what the OPEN fill cost.
 
-    `signed_quantity` is side * quantity. `floor` and `ceiling` are the lower and the upper one of the stop and of the
-    next leg or the target: a candle strictly between them cannot touch either. `quantity` and `entry_commission` are
+    `signed_quantity` is side * quantity. `floor` and `ceiling` are the stop and the next leg or the target, of a short
+    the other way round: a candle strictly between them cannot touch either. `quantity` and `entry_commission` are
     those that are left; `first_*` those of the entry. `risk` is R, the distance from the entry to the first stop.
     `moved_by` is what moved the stop last.
     """

@@ -91,6 +91,8 @@ class TradingRuntime:
                     await self._handle_other(event)
                     if self.ended:
                         return
+                    if self.ending is not None:
+                        strategies = []
                     continue
             time_ms = event.close_time_ms
             if account.positions or account.pending:
@@ -123,6 +125,8 @@ class TradingRuntime:
                         signal = await one[0](candle, one[1])
                         if signal is not FLAT:
                             await self._act(one[1].line, own.check(signal, candle), event)
+            if not strategies and await self._go_on_ending():
+                return
 
     async def _handle_other(self, event: Event) -> None:
         """Everything but a slice of the run."""
@@ -139,6 +143,7 @@ class TradingRuntime:
             await self._hear(event)
         elif isinstance(event, AccountSnapshot):
             await self.broker.on_snapshot(event)
+            await self._go_on_ending()
         elif isinstance(event, Reallocate):
             if self.allocator is not None:
                 self.allocator.apply(event)
@@ -224,35 +229,44 @@ class TradingRuntime:
             self.safety.resume()
         elif isinstance(event, GiveUp):
             self.gave_up, self.ended = event.why, True
+            self.ending = None if self._keeps else self.ending
         elif isinstance(event, EndOfData) or self._flatten_on_stop:
             await self.flatten(Reason.SHUTDOWN if isinstance(event, Stop) else Reason.END_OF_DATA)
         else:
-            self.ended = True
+            self.ending = self.ending or Reason.SHUTDOWN
+            await self._go_on_ending()
+
+    @property
+    def _keeps(self) -> bool:
+        return self.ending is Reason.SHUTDOWN and not self._flatten_on_stop
 
     async def flatten(self, reason: Reason) -> None:
         """The end of a session begins: entries cancelled, positions closed; it has ended when nothing is left."""
         self.funnel.cancelled["session_end"] += 0  # named also where there was none
         self.ending = self.ending or reason
-        await self.broker.close_all_positions(self.ending)
+        await self._go_on_ending()
         self._rewrite_last_row()
-        self._end_if_flat()
 
     async def _hear(self, execution: Execution) -> None:
         """What a broker says of an order. What was filled after all must be closed after all."""
         halts = await self.broker.on_execution(execution)
         if halts is not None:
             await self._halt(halts)
-        if self.ending is not None:
-            await self.broker.close_all_positions(self.ending)
-        elif self.safety.killed:
+        if self.safety.killed and self.ending is None:
             await self._close_everything()
+        await self._go_on_ending()
         self._rewrite_last_row()
-        self._end_if_flat()
 
-    def _end_if_flat(self) -> None:
-        is_flat = not self.account.positions and not self.account.pending
-        if self.ending is not None and is_flat and self.broker.is_settled:
-            self.ended = True
+    async def _go_on_ending(self) -> bool:
+        """In the closing phase: what was filled meanwhile is closed, too. Whether nothing is left to wait for."""
+        account, broker = self.account, self.broker
+        if self._keeps:
+            self.ended = await broker.leave()
+            self.ending = None if self.ended else self.ending  # what is kept goes on with the next start
+        elif self.ending is not None:
+            await broker.close_all_positions(self.ending)
+            self.ended = broker.is_settled and not account.positions and not account.pending
+        return self.ended
 
     async def _halt(self, why: str) -> None:
         """Entries halt; positions and their protection stay."""

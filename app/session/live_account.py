@@ -80,7 +80,7 @@ class LiveAccount:
         What the account holds besides is somebody else's: it is said, and never touched.
         """
         live, mode = settings.live, settings.trading_mode
-        balances, foreign = await _asked(self.api.balances), await _asked(self.api.open_orders)
+        balances = await _asked(self.api.balances)
         quote = live.symbols[0].rpartition("/")[2]
         held = balances.get(quote, 0.0)
         for line in self._plan(settings, held, quote):
@@ -94,10 +94,8 @@ class LiveAccount:
         others = {asset: amount for asset, amount in balances.items() if asset != quote}
         bases = [symbol.partition("/")[0] for symbol in live.symbols]
         own = ", ".join(f"{others[asset]:.8g} {asset}" for asset in bases if asset in others)
-        if own or foreign:
-            self.tell(f"the account has {own or 'no coin'} and {len(foreign)} open orders of its own: not touched")
-        if halted := await _asked(self.api.not_trading):
-            self.tell(f"{', '.join(halted)} is not trading now: no entry until it is")
+        if own:
+            self.tell(f"the account has {own} of its own, which this session does not touch")
 
     def desk(self, view: SessionView) -> OrderDesk:
         """What sends the orders of this session, with all that an earlier start left open; the view looks at it."""

@@ -15,7 +15,7 @@ from typing import Literal
 from app import times
 from app.candles.cache import CandleCache
 from app.errors import ConfigError, DataError
-from app.exchange.history import HistoricalDataProvider
+from app.exchange.history import WEIGHT_A_SECOND, HistoricalDataProvider
 from app.feeds.tape import Tape, has_tape, read_tape
 from app.feeds.websocket import FeedTimes, LiveStart, WebsocketFeed
 from app.models.events import Event
@@ -58,6 +58,7 @@ from app.strategies.loader import check_settings, startup_candles
 from app.times import file_time, iso_ms, timeframe_ms
 
 _ROOTS = {"paper": Path("logs/paper"), "live": Path("logs/live")}
+_RATES = {"paper": WEIGHT_A_SECOND, "live": 5 * WEIGHT_A_SECOND}  # an account is asked much at once, then little
 _CLOSING_S = {"paper": 60.0, "live": 120.0}  # until all is flat at the end
 
 
@@ -91,7 +92,9 @@ class PaperRunner:
         if self.mode == "live":
             settings = live_settings(settings, check_settings(settings))
         cache = CandleCache(Path(self.cache))
-        provider = HistoricalDataProvider(cache, settings.live.exchange, url=self.exchange_url, tell=self.tell)
+        provider = HistoricalDataProvider(
+            cache, settings.live.exchange, url=self.exchange_url, rate=_RATES[self.mode], tell=self.tell
+        )
         async with provider, AsyncExitStack() as opened:
             if self.mode == "live":
                 account = LiveAccount.opened(settings, provider, self.exchange_url, self._say)

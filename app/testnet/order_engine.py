@@ -297,7 +297,7 @@ class OrderEngine:
             position = payloads.account_position(account, account.touched, now_ms)
             self._change.append((account.name, position))
             account.touched.clear()
-        kinds = ("executionReport", "balanceUpdate", "listStatus", "outboundAccountPosition")
+        kinds = ("executionReport", "balanceUpdate", "externalLockUpdate", "listStatus", "outboundAccountPosition")
         first = _FIRST[self._variants.event_order]
         self._change.sort(key=lambda event: (event[1]["e"] != first, kinds.index(event[1]["e"])))
         self.events += self._change

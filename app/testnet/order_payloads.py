@@ -153,8 +153,12 @@ def account_position(account: TradingAccount, assets: Iterable[str], now_ms: int
 
 def balance_update(asset: str, amount: Decimal, now_ms: int) -> Body:
     """A balanceUpdate: a deposit, or a withdrawal."""
-    signed = text_of(amount) if amount >= 0 else f"-{text_of(-amount)}"
-    return {"e": "balanceUpdate", "E": now_ms, "a": asset, "d": signed, "T": now_ms}
+    return {"e": "balanceUpdate", "E": now_ms, "a": asset, "d": text_of(amount), "T": now_ms}
+
+
+def external_lock_update(asset: str, amount: Decimal, now_ms: int) -> Body:
+    """An externalLockUpdate: another system of the exchange locked some of the balance, or unlocked it."""
+    return {"e": "externalLockUpdate", "E": now_ms, "a": asset, "d": text_of(amount), "T": now_ms}
 
 
 def _head(order: Order, group: OrderGroup) -> Body:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from app.errors import ConfigError
 from app.testnet import order_payloads as payloads
 from app.testnet.account_queries import AccountQueries
-from app.testnet.amounts import exact, text_of
+from app.testnet.amounts import ZERO, exact, plus, text_of
 from app.testnet.book_matching import Book, BookMatching
 from app.testnet.commissions import Commissions, Fees
 from app.testnet.exchange_variants import Variants
@@ -167,6 +167,19 @@ class SpotExchange:
         held.move(asset, free=change)
         held.adjustments.append((now_ms, asset, change))
         self._engine.tell(held, payloads.balance_update(asset, change, now_ms), now_ms)
+
+    def lock(self, account: str, asset: str, amount: float, now_ms: int) -> None:
+        """Another system of the exchange locks so much, or unlocks it where it is below zero; an `externalLockUpdate`
+        event says it. ConfigError for more than there is.
+        """
+        self.advance(now_ms)
+        held, change = self._account(account), exact(float(amount))
+        locked = held.external_locks.get(asset, ZERO)
+        if plus(locked, change) < 0 or change > held.free(asset):
+            raise ConfigError(f"{account} has {held.free(asset)} {asset} free; {amount} of it cannot be locked")
+        held.external_locks[asset] = plus(locked, change)
+        held.move(asset, free=change.copy_negate(), locked=change)
+        self._engine.tell(held, payloads.external_lock_update(asset, change, now_ms), now_ms)
 
     def set_status(self, symbol: str, status: str) -> None:
         """TRADING, HALT, BREAK, CANCEL_ONLY or END_OF_DAY, of a symbol by its name on the wire; ConfigError for

@@ -60,6 +60,7 @@ class TradingAccount:
     trades: list[Trade] = field(default_factory=list)
     trades_of: dict[int, list[Trade]] = field(default_factory=dict)  # by order id
     adjustments: list[tuple[int, str, Decimal]] = field(default_factory=list)
+    external_locks: dict[str, Decimal] = field(default_factory=dict)
     updated_ms: int = 0
     touched: dict[str, None] = field(default_factory=dict)  # assets changed since balances were last sent, in order
     _counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # interval: (its number, orders in it)

@@ -10,7 +10,6 @@ INSUFFICIENT = "Account has insufficient balance for requested action."
 WOULD_MATCH = "Order would immediately match and take."
 BAD_PRICES = "The relationship of the prices for the orders is not correct."
 CLOSED = "Market is closed."
-ORDER_LISTS_TOGETHER = "Combination of optional parameters invalid."
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _ASKED = (
     'orders: write one of {"place": {"symbol": ..}}, {"list": {..}}, {"cancel": {..}}, '
-    '{"adjust": {"asset": "USDT", "amount": -5}}, {"status": {"symbol": "BTCUSDT", "status": "HALT"}}, '
+    '{"adjust": {"asset": "USDT", "amount": -5}}, {"lock": {..}}, {"status": {"symbol": "BTCUSDT", "status": "HALT"}}, '
     '{"expire": "client order id"}, each with "account" where there is more than one'
 )
 _REQUESTS = {"place": ("POST", "order"), "list": ("POST", "orderList/oco"), "cancel": ("DELETE", "order")}
@@ -61,7 +61,8 @@ class TradingPages:
             reply = self._trading.own_request(account, *_REQUESTS[what], params)
             return reply.body, reply.status
         acts: Mapping[str, Callable[[], bool]] = {
-            "adjust": lambda: self._adjusted(account, value),
+            "adjust": lambda: self._moved(self._trading.engine.adjust, account, value),
+            "lock": lambda: self._moved(self._trading.engine.lock, account, value),
             "status": lambda: self._status_set(value),
             "expire": lambda: self._trading.engine.expire(account, str(value), self._clock.now_ms()),
         }
@@ -72,10 +73,10 @@ class TradingPages:
         self._trading.publish()
         return {"done": done}, 200
 
-    def _adjusted(self, account: str, value: Any) -> bool:
+    def _moved(self, move: Callable[[str, str, float, int], None], account: str, value: Any) -> bool:
         if not isinstance(value, dict) or not isinstance(value.get("amount"), int | float):
             raise ConfigError(_ASKED)
-        self._trading.engine.adjust(account, str(value["asset"]), float(value["amount"]), self._clock.now_ms())
+        move(account, str(value["asset"]), float(value["amount"]), self._clock.now_ms())
         return True
 
     def _status_set(self, value: Any) -> bool:

@@ -13,17 +13,7 @@ import msgspec
 from app.models.events import AccountSnapshot, Execution
 from app.models.intents import LIST, TARGET, Intent
 from app.models.market import Candle, Slice
-from app.models.orders import (
-    NOT_THERE,
-    CloseOrder,
-    EntryOrder,
-    Line,
-    Order,
-    Position,
-    Reason,
-    Refusal,
-    Side,
-)  # fmt: skip
+from app.models.orders import NOT_THERE, CloseOrder, EntryOrder, Line, Order, Position, Reason, Refusal, Side
 from app.times import DAY_MS
 from app.trading.exchange_lines import ExchangeLines, StopPlace
 from app.trading.exit_rules import FillRules, exits_of
@@ -31,8 +21,6 @@ from app.trading.ledger import Dust, Ledger
 from app.trading.order_book import OrderRecord
 from app.trading.reconciliation import Reconciliation, ReconciliationMemory
 from app.trading.risk import RiskOutput
-
-_TRIGGERS, _MATCHES = "trigger immediately", "immediately match"  # why an OCO is refused, in the exchange's words
 
 _AFTER_FEES = 0.998  # of what was bought, so much is there at least where the fee was taken out of it
 
@@ -120,6 +108,13 @@ class ExchangeBroker:
             self.lines.cancel_entry(line, "session_end")
         for line in list(self._account.positions):
             self.lines.close(line, reason)
+
+    async def leave(self) -> bool:
+        """Nobody is going to protect what an entry fills, so it is cancelled; True once each stop rests."""
+        for line in list(self._account.pending):
+            self.lines.cancel_entry(line, "session_end")
+        is_open = any(record.entry is not None for record in self.book.open.values())
+        return not is_open and all(place is StopPlace.EXCHANGE for place in self.protections().values())
 
     async def on_execution(self, execution: Execution) -> str | None:
         """What the exchange says of an order; why entries must halt, if they must."""
@@ -250,24 +245,11 @@ class ExchangeBroker:
         if record.close is not None or (record.entry is None and execution.is_passing):
             self.lines.refused_ms[line] = self.lines.now_ms
         elif record.entry is None and record.cancel is None:
-            self._close_what_cannot_be_protected(record, execution.why.lower())
+            self.lines.close_unprotected(record, execution.why.lower())
         if self._refusals < self._limits.refusals_in_a_row:
             return None
         refusals, self._refusals = self._refusals, 0  # once resumed, a new row begins
         return f"{refusals} orders in a row were refused, the last: {execution.why}"
-
-    def _close_what_cannot_be_protected(self, record: OrderRecord, why: str) -> None:
-        position = self._account.positions.get(record.line)
-        if position is None or self.lines.stop_place(position) is StopPlace.EXCHANGE:
-            return
-        if _TRIGGERS in why:
-            self.lines.close(record.line, record.stop_reason)
-        elif _MATCHES not in why:
-            self.lines.close(record.line, Reason.UNPROTECTED)
-        elif record.target_reason is Reason.PARTIAL_TARGET:
-            self.lines.sell_leg(position, min(record.intent.quantity, position.quantity))
-        else:
-            self.lines.close(record.line, Reason.TAKE_PROFIT)
 
     def _fill(self, record: OrderRecord, execution: Execution, *, was_over: bool) -> str | None:
         """A fill into the ledger; why entries must halt, if it should not have been."""
@@ -300,6 +282,8 @@ class ExchangeBroker:
             self._held_from_ms[line] = order.signal_time_ms
         else:
             self._held_from_ms.pop(line, None)
+        if record.cancel_why in (Reason.SIGNAL_EXIT, Reason.KILL_SWITCH):  # it was filled before it was cancelled
+            self.lines.close(line, Reason(record.cancel_why))
         return True
 
     def _exit(self, record: OrderRecord, execution: Execution) -> bool:

@@ -16,6 +16,7 @@ from app.trading.order_book import OrderBook, OrderRecord, legs_of_intent
 
 _RETRY_MS = 10_000  # after a refusal that may pass, so long until the same is tried again
 _MOST_OCOS = 2  # of a position without legs: an exchange allows few stops a symbol (Binance five)
+_TRIGGERS, _MATCHES = "trigger immediately", "immediately match"  # why an OCO is refused, in the exchange's words
 
 
 class StopPlace(StrEnum):
@@ -63,9 +64,21 @@ class ExchangeLines:
             self._account.closing[line] = self._close_order(line, reason)
         self.tend(line)
 
-    def sell_leg(self, position: Position, quantity: float) -> None:
-        """A leg whose price is past before an OCO could rest there: it is sold, and the rest stays as it is."""
-        self._sell(position, self._close_order(position.line, Reason.PARTIAL_TARGET), quantity)
+    def close_unprotected(self, record: OrderRecord, why: str) -> None:
+        """An OCO was refused for what it is: what it was to protect is sold, of a leg that is past only the leg."""
+        line = record.line
+        position = self._account.positions.get(line)
+        if position is None or self.stop_place(position) is StopPlace.EXCHANGE:
+            return
+        if _TRIGGERS in why:
+            self.close(line, record.stop_reason)
+        elif _MATCHES not in why:
+            self.close(line, Reason.UNPROTECTED)
+        elif record.target_reason is Reason.PARTIAL_TARGET:
+            quantity = min(record.intent.quantity, position.quantity)
+            self._sell(position, self._close_order(line, Reason.PARTIAL_TARGET), quantity)
+        else:
+            self.close(line, Reason.TAKE_PROFIT)
 
     def tend(self, line: Line) -> None:
         """Sends what is missing between what the line should have at the exchange and what it has there."""

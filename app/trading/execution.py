@@ -60,6 +60,9 @@ class Broker(Protocol):
     async def close_all_positions(self, reason: Reason) -> None:
         """Cancel pending entries and close every position, or ask for it: the session ends when none is left."""
 
+    async def leave(self) -> bool:
+        """The session is to end with its positions open: whether it may now; asked again until it may."""
+
 
 class ExecutionEngine:
     """Creates, validates and routes orders."""

@@ -263,7 +263,7 @@ class Ledger:
     def _replace(self, position: Position, **changes: object) -> Position:
         changed = msgspec.structs.replace(position, **changes)
         nearest = changed.legs[0].price if changed.legs else changed.target
-        floor, ceiling = min(changed.stop, nearest), max(changed.stop, nearest)
+        floor, ceiling = (changed.stop, nearest) if changed.side > 0 else (nearest, changed.stop)
         changed = self.account.positions[position.line] = msgspec.structs.replace(changed, floor=floor, ceiling=ceiling)
         return changed
 

@@ -164,6 +164,13 @@ class OrderBook:
         """Whether it was over long ago, with all its fills counted."""
         return order_id <= self.forgotten and self.find(order_id) is None
 
+    def has_counted(self, order_id: int, leg: str, fill_id: str) -> bool:
+        """Whether a fill was heard of."""
+        record = self.find(order_id)
+        if record is None:
+            return self.has_forgotten(order_id)
+        return leg in record.legs and fill_id in record.legs[leg].fill_ids
+
     def reopen(self, record: OrderRecord) -> bool:
         """Moves one back that was over and is not; whether it was so."""
         order_id = record.intent.order_id

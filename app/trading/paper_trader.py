@@ -185,6 +185,10 @@ class PaperTrader:
             why = reason if order is None else order.reason
             self._close_at_market(position, account.marks[position.symbol], account.time_ms, order, reason=why)
 
+    async def leave(self) -> bool:
+        """What is open goes on with the next epoch, and nothing fills until then."""
+        return True
+
     def _open_at_market(self, order: EntryOrder, price: float, time_ms: int, candle: Candle | None = None) -> None:
         fill_price = price * (1.0 + order.side * self._slippage_rate)
         commission = self._commission_rate * fill_price * order.quantity

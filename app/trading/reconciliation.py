@@ -1,16 +1,16 @@
 """Reconciliation: what the exchange says of the account, held against what the fills say. Nothing is ever corrected.
 
-Less at the exchange than in the ledger, a fill that only one of the two knows, an order that is open there and over
-here: each is a difference, has a name and numbers, and no entry is accepted while there is one. More at the exchange
-than in the ledger is somebody else's.
+Less at the exchange than in the ledger, a fill that only one of the two knows, an order that is open only there or
+rests only here: each is a difference, has a name and numbers, and no entry is accepted while there is one. More at
+the exchange than in the ledger is somebody else's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from app.models.events import AccountSnapshot, Execution
-from app.models.intents import LIST, read_client_id
+from app.models.intents import LIST, PlaceOco, read_client_id
 from app.trading.account import Account
 from app.trading.instruments import Instrument
 from app.trading.order_book import OrderBook
@@ -75,7 +75,7 @@ class Reconciliation:
         """Holds a snapshot against what is known."""
         self.differences = [
             *self._balances(snapshot.balances),
-            *self._trades(snapshot),
+            *self._trades(snapshot, book),
             *_orders(snapshot.open_orders, book),
         ]
         self.not_trading = frozenset(snapshot.not_trading)
@@ -117,14 +117,13 @@ class Reconciliation:
                 found.append(f"{asset}: the exchange holds {held:.8f}, the ledger {least:.8f}, {least - held:.8f} less")
         return found
 
-    def _trades(self, snapshot: AccountSnapshot) -> Sequence[str]:
-        known = {(fill.order_id, fill.leg, fill.fill_id) for fill in self._fills}
+    def _trades(self, snapshot: AccountSnapshot, book: OrderBook) -> Sequence[str]:
         told = {(trade.order_id, trade.leg, trade.fill_id): trade for trade in snapshot.trades}
         found = [
             f"trade {trade.fill_id} of order {trade.order_id} ({trade.quantity:.8f} at {trade.price:.8f}) is in the "
             "exchange's history and not in the ledger"
-            for key, trade in told.items()
-            if key not in known
+            for trade in told.values()
+            if not book.has_counted(trade.order_id, trade.leg, trade.fill_id)
         ]
         for fill in self._fills:
             is_due = snapshot.since_ms <= fill.time_ms < snapshot.time_ms
@@ -135,10 +134,14 @@ class Reconciliation:
         return found
 
 
-def _orders(open_orders: Sequence[str], book: OrderBook) -> Sequence[str]:
-    found = []
+def _orders(open_orders: Sequence[str], book: OrderBook) -> Iterator[str]:
     for text in open_orders:
         client_id = read_client_id(text)
         if client_id is not None and client_id.leg != LIST and client_id.order_id not in book.open:
-            found.append(f"order {text} is open at the exchange and over in the ledger")
-    return found
+            yield f"order {text} is open at the exchange and over in the ledger"
+    for record in book.open.values():
+        own, intent = {record.intent.client_id}, record.intent
+        if isinstance(intent, PlaceOco):
+            own = {intent.target_id, intent.stop_id}
+        if record.rests and record.cancel is None and own.isdisjoint(open_orders):
+            yield f"order {intent.client_id} rests in the ledger and is not open at the exchange"

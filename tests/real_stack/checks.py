@@ -5,13 +5,18 @@ The rule: nothing here asks the stack what it believes but its ledger, its trade
 
 import math
 from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from app.models.events import Execution
 from app.models.intents import read_client_id
 from app.models.orders import OrderState
 from app.testnet.spot import wire_name
 from tests.exchange_books import BALANCE, SYMBOLS
+from tests.real_stack.exchange import Gap
 from tests.real_stack.session import TAG, RealSession, _decode
+
+REACH_S = 40.0  # what happened so long before a gap may have led to it
 
 
 def check(session: RealSession, *, is_flat: bool = True) -> None:
@@ -90,7 +95,32 @@ def never_arrived_stays_away(session: RealSession) -> None:
                 assert all(word in event.why for word in ("server time", "deadline", "absent from")), event.why
 
 
-def longest_gap_s(session: RealSession) -> float:
-    """For how long at most something of ours lay there without a stop that rests."""
-    return max((one.ended_s - one.began_s for one in session.exchange.gaps), default=0.0)
+class Excess(NamedTuple):
+    """A gap in the protection: seconds that nothing but the stack itself accounts for, and how many faults it met."""
 
+    own_s: float
+    faults: int
+    gap: Gap
+
+
+def excesses(session: RealSession, faults: Sequence[tuple[float, float, str]]) -> list[Excess]:
+    """For how long something of ours lay at the exchange without a stop that rests, longest first.
+
+    Not counted is the time in which a fault lasted that makes protection impossible, as a halted symbol or a request
+    that is under way, and in which no process ran after a kill.
+    """
+    lasted = [*session.downtimes, *((began_s, ended_s) for began_s, ended_s, _ in faults)]
+    found = []
+    for gap in session.exchange.gaps:
+        not_ours = _union_s([(max(one, gap.began_s), min(two, gap.ended_s)) for one, two in lasted])
+        met = sum(gap.began_s - REACH_S <= began_s <= gap.ended_s for began_s, _, _ in faults)
+        found.append(Excess(gap.ended_s - gap.began_s - not_ours, met, gap))
+    return sorted(found, reverse=True, key=lambda one: one.own_s)
+
+
+def _union_s(spans: Sequence[tuple[float, float]]) -> float:
+    total_s, until_s = 0.0, 0.0
+    for began_s, ended_s in sorted(spans):
+        total_s += max(0.0, ended_s - max(began_s, until_s))
+        until_s = max(until_s, ended_s)
+    return total_s

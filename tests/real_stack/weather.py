@@ -17,6 +17,7 @@ from tests.real_stack.fates import Call, EventFate, Fate
 from tests.real_stack.session import RealSession
 
 BEGIN_S = 20.0  # a session begins in good weather
+MANY = ("GET", "an answer", "an event comes")  # moments that there are many of
 
 
 class Weather:
@@ -80,7 +81,8 @@ class Weather:
 
     def chance(self, moment: str) -> bool:
         """Whether the process is killed there."""
-        if not self._kills or self._is_clear or self.random.random() > self._kills:
+        often = self._kills if moment.startswith(MANY) else self._kills * 6.0
+        if not self._kills or self._is_clear or self.random.random() > often:
             return False
         self._begin(f"kill: {moment}")
         return True
@@ -99,7 +101,7 @@ class Weather:
         random, session = self.random, self._session
         assert session is not None
         while True:
-            await asyncio.sleep(random.uniform(20.0, 240.0))
+            await asyncio.sleep(random.uniform(10.0, 120.0))
             if not self._is_clear:
                 await random.choice(PHASES)(self, session)
 

@@ -240,3 +240,12 @@ def test_an_expected_fault_that_a_request_raises_is_unknown_and_no_end() -> None
     table = at_the_desk(script, Raising(stream_s=None))
     assert table.states(1) == ["sent", "unknown", "filled"]
     assert Unknown("cut").why in {one.why for one in table.of(1)}
+
+
+def test_a_process_that_goes_on_takes_a_second_snapshot_when_what_was_refused_is_due_again() -> None:
+    async def script(table: Table) -> None:
+        await asyncio.sleep(60.0)
+
+    goes_on, begins = (at_the_desk(script, goes_on=one).snapshots for one in (True, False))
+    assert 12.0 < goes_on[-1][0] < 14.0
+    assert begins[-1][0] < 12.0

@@ -62,6 +62,22 @@ def test_deposits_and_withdrawals() -> None:
     assert made.balance("USDT") == ("5999.75000000", "0.00000000")
 
 
+def test_another_system_locks_some_of_a_balance() -> None:
+    made = Venue([QUIET] * 3).at(1)
+    made.exchange.lock(ME, "USDT", 9_950.0, made.now_ms)
+    assert made.balance("USDT") == ("50.00000000", "9950.00000000")
+    assert made.refused("POST", "order", **limit_params("BUY", 1, 90))[1] == -2010
+    with pytest.raises(ConfigError, match=r"50.0 USDT free; 60 of it cannot be locked"):
+        made.exchange.lock(ME, "USDT", 60, made.now_ms)
+    made.exchange.lock(ME, "USDT", -9_950.0, made.now_ms)
+    with pytest.raises(ConfigError):
+        made.exchange.lock(ME, "USDT", -1.0, made.now_ms)
+    made.at(1, 1).limit("BUY", 1.0, 90.0)
+    assert [(one["a"], one["d"]) for one in made.heard("externalLockUpdate")] == [
+        ("USDT", "9950.00000000"), ("USDT", "-9950.00000000"),
+    ]  # fmt: skip
+
+
 def test_accounts_do_not_see_each_other() -> None:
     made = Venue([QUIET] * 3).at(1, 1)
     made.exchange.add_account("other", {"USDT": 500.0})

@@ -43,6 +43,8 @@ async def test_a_balance_a_status_and_an_order_are_changed_by_hand() -> None:
         await stream.subscribe()
         assert await post(net, {"adjust": {"asset": "USDT", "amount": -25}}) == (200, {"done": True})
         assert (await stream.event("balanceUpdate"))["a"] == "USDT"
+        assert await post(net, {"lock": {"asset": "USDT", "amount": 25}}) == (200, {"done": True})
+        assert (await stream.event("externalLockUpdate"))["a"] == "USDT"
         assert await post(net, {"status": {"symbol": "BTCUSDT", "status": "CANCEL_ONLY"}}) == (200, {"done": True})
         assert (await buy(net)).status == 400
         await post(net, {"status": {"symbol": "BTCUSDT", "status": "TRADING"}})

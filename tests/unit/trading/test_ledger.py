@@ -6,8 +6,10 @@ from app.models.exits import Exits, Partial, TimeExit
 from app.models.market import Candle
 from app.models.orders import Bound, EntryOrder, Fill, Line, Reason, Side
 from app.trading.account import Account, lines_of
+from app.trading.exit_rules import FillRules
 from app.trading.instruments import Instrument
 from app.trading.ledger import Ledger
+from app.trading.paper_trader import PaperTrader
 
 LINE = Line("main", "A/X")
 LEGS = Exits(partial=(Partial(0.5, 0.3), Partial(1.0, 0.3)), time=TimeExit(5))
@@ -47,6 +49,21 @@ def test_the_next_leg_is_what_a_candle_is_held_against() -> None:
     moved = ledger.move_stop(position, 95.0, Reason.TRAILING_STOP)
     assert (moved.floor, moved.ceiling, moved.risk) == (95.0, 105.0, 10.0), "R stays that of the entry"
     assert account.positions[LINE] is moved
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_stop_that_moved_past_the_target_is_looked_at_in_every_candle(side: Side) -> None:
+    """After a limit that was filled inside a candle its close may lie beyond the target, and the stop follows it."""
+    ledger, account, fills = opened(None)
+    if side is Side.SHORT:
+        ledger.close(account.positions[LINE], 100.0, 100.0, 0.0, 60_000, Reason.SIGNAL_EXIT)
+        order = EntryOrder(2, "A/X", side, 10.0, 100.0, 110.0, 80.0, Bound.RISK, "", 0)
+        ledger.open(order, 100.0, 100.0, 5.0, 60_000)
+    paper = PaperTrader(ledger, FillRules(commission_rate=0.0, slippage_rate=0.0))
+    ledger.move_stop(account.positions[LINE], 100.0 + side * 25.0, Reason.TRAILING_STOP)
+    between = [100.0 + side * distance for distance in (22.0, 23.0, 21.0)]  # target at 20, stop at 25
+    paper.update_positions(Candle("A/X", "1m", 60_000, between[0], max(between), min(between), between[0], 1.0))
+    assert (fills[-1].price, fills[-1].reason) == (between[0], Reason.TRAILING_STOP)
 
 
 def test_legs_that_are_none_are_counted() -> None:
