@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.fetching import running_testnet
 from tests.orders_storm.faults import FAULTS
-from tests.orders_storm.proof import problems_of, replay_problem, unprotected_s
+from tests.orders_storm.proof import problems_of, reconcile_problem, replay_problem, unprotected_s
 from tests.orders_storm.session import Kill, LiveSession, page_of
 from tests.orders_storm.steps import SPEED, START, STEPS, SYMBOL, T_S, write_market
 
@@ -51,11 +51,13 @@ class OrdersCase:
                 session = LiveSession(folder, url, step, fault, self.kill)
                 led = session.lead()
                 ledger, log = page_of(url, "ledger"), page_of(url, "log")
+                differs = "" if led.problem else reconcile_problem(session.run, url, session.environment)
             (folder / "seen.json").write_text(json.dumps({"ledger": ledger, "log": log, "down": led.down}))
             if led.problem:
                 return Outcome(led.problem, time.monotonic() - began_s)
             found = list(problems_of(session.run, ledger, log))
-            if not any(map(step.is_request, log["requests"])):
+            found.append(differs)
+            if self.kill is not Kill.INTENT and not any(map(step.is_request, log["requests"])):
                 found.append(NEVER_CAME)
             if fault.meets and not any(one["fault"] == fault.meets for one in log["requests"]):
                 found.append(f"the fault {fault.meets} met nobody")

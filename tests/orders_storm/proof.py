@@ -97,6 +97,15 @@ def replay_problem(run: Path, folder: Path) -> str:
     return "" if same else "the tape gives another trade log than the session"
 
 
+def reconcile_problem(run: Path, url: str, environment: dict[str, str]) -> str:
+    """Whether `reconcile`, asked while the exchange is there, finds a difference."""
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "reconcile", str(run), "--exchange-url", url], cwd=PROJECT, env=environment,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    return f"reconcile: {done.stdout[-600:]}{done.stderr[-300:]}" if done.returncode else ""
+
+
 def unprotected_s(ledger: Mapping[str, Any], down: list[tuple[float, float]]) -> float:
     """The longest time that something bought lay at the exchange without a stop, in real seconds of the exchange; the
     time that no session ran is not counted.

@@ -54,6 +54,7 @@ class LiveSession:
     def __init__(self, folder: Path, url: str, step: Step, fault: StepFault, kill: Kill) -> None:
         self.run = folder / "live"
         self._folder, self._url, self._step, self._fault, self._kill = folder, url, step, fault, kill
+        self.environment = {**os.environ, **ENVIRONMENT, "XDG_STATE_HOME": str(folder / "state")}
         config = write_profile(folder, step, fault.orders or {})
         self._command = [
             sys.executable, "-m", "app", "--mode", "live", "--config", str(config), "--exchange-url", url,
@@ -95,7 +96,7 @@ class LiveSession:
         self._requests = state_of(self._url)["requests"]
         with (self._folder / "errors.txt").open("w+") as errors:
             process = subprocess.Popen(
-                self._command, cwd=PROJECT, env={**os.environ, **ENVIRONMENT}, stdout=subprocess.DEVNULL, stderr=errors
+                self._command, cwd=PROJECT, env=self.environment, stdout=subprocess.DEVNULL, stderr=errors
             )
             try:
                 deadline_s = time.monotonic() + PATIENCE_S

@@ -13,7 +13,7 @@ from app.testnet.api_keys import TEST_KEY, TEST_SECRET
 from app.times import iso_ms, parse_time_ms
 
 SYMBOL = "BTC/USDT"
-START = "2026-03-01T12:00:20"
+START = "2026-03-01T12:00:50"
 FIRST_MS = parse_time_ms("2026-03-01T12:03")  # the first candle that a session decides on
 MINUTE_MS = 60_000
 SPEED = 20.0
