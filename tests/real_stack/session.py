@@ -90,9 +90,7 @@ class RealSession:
         self.books = self._new_books()
 
     def _new_books(self) -> Books:
-        return Books(
-            self.strategy, grid=dict.fromkeys(SYMBOLS, GRID), limits=self.limits, tag=TAG, ids=tuple(self.ids)
-        )
+        return Books(self.strategy, grid=dict.fromkeys(SYMBOLS, GRID), limits=self.limits, tag=TAG, ids=tuple(self.ids))
 
     async def run(self) -> "RealSession":
         """To its end."""
