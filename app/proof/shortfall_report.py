@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from app.proof.shortfall import Part, Shortfall, TradeShortfall
+from app.proof.shortfall import Shortfall, TradeShortfall
 from app.proof.traded import Trade
 from app.report.text_table import LISTED_MAX, text_table
 from app.runs.quotients import quantiles

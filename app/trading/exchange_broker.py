@@ -14,7 +14,16 @@ from app.models.events import AccountSnapshot, Execution
 from app.models.intents import LIST, TARGET, Intent
 from app.models.market import Candle, Slice
 from app.models.orders import (
-    NOT_THERE, CloseOrder, EntryOrder, Line, Order, OrderState, Position, Reason, Refusal, Side
+    NOT_THERE,
+    CloseOrder,
+    EntryOrder,
+    Line,
+    Order,
+    OrderState,
+    Position,
+    Reason,
+    Refusal,
+    Side,
 )  # fmt: skip
 from app.times import DAY_MS
 from app.trading.exchange_lines import ExchangeLines, StopPlace
