@@ -26,7 +26,7 @@ from app.models.orders import (
     Side,
 )  # fmt: skip
 from app.times import DAY_MS
-from app.trading.exchange_lines import ExchangeLines, StopPlace
+from app.trading.exchange_lines import ExchangeLines, OrderLimits, StopPlace
 from app.trading.exit_rules import FillRules, exits_of
 from app.trading.ledger import Dust, Ledger
 from app.trading.order_book import OrderRecord
@@ -34,14 +34,6 @@ from app.trading.reconciliation import Reconciliation, ReconciliationMemory
 from app.trading.risk import RiskOutput
 
 _AFTER_FEES = 0.998  # of what was bought, so much is there at least where the fee was taken out of it
-
-
-class OrderLimits(msgspec.Struct, frozen=True):
-    """The operator's limits on what is sent; None for none. Notional in quote currency."""
-
-    max_order_notional: float | None = 50.0
-    max_daily_orders: int | None = 20
-    refusals_in_a_row: int = 5
 
 
 class BrokerMemory(msgspec.Struct, frozen=True):

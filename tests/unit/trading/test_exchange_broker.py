@@ -7,8 +7,7 @@ from app.models.intents import STOP, TARGET, PlaceOrder
 from app.models.orders import MAIN, Line, OrderState, Refusal, Side
 from app.strategies.base import exit_position, long, short
 from app.times import DAY_MS
-from app.trading.exchange_broker import OrderLimits
-from app.trading.exchange_lines import StopPlace
+from app.trading.exchange_lines import OrderLimits, StopPlace
 from app.trading.instruments import Instrument
 from app.trading.ledger import Dust
 from tests.broker_scenes import BALANCE, LINE_A, LINE_B, A, B, Scene, cancels, entry_of, ocos, sale_of
