@@ -135,7 +135,7 @@ def test_a_halt_closes_nothing_and_a_kill_is_closing_until_all_is_flat(made: Liv
     asyncio.run(made.recorded.handle(Halt("a look")))
     status = made.view.status()
     assert (status["halted"], status["killed"], status["closing"]) == (True, False, False)
-    assert made.recorded.intents == ()
+    assert len(made.recorded.intents) == 0
     asyncio.run(made.recorded.handle(Kill("enough")))
     status = made.view.status()
     assert (status["killed"], status["closing"]) == (True, True)
