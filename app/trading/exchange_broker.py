@@ -13,7 +13,18 @@ import msgspec
 from app.models.events import AccountSnapshot, Execution
 from app.models.intents import LIST, TARGET, Intent
 from app.models.market import Candle, Slice
-from app.models.orders import NOT_THERE, CloseOrder, EntryOrder, Line, Order, Position, Reason, Refusal, Side
+from app.models.orders import (
+    NOT_THERE,
+    CloseOrder,
+    EntryOrder,
+    Line,
+    Order,
+    OrderState,
+    Position,
+    Reason,
+    Refusal,
+    Side,
+)  # fmt: skip
 from app.times import DAY_MS
 from app.trading.exchange_lines import ExchangeLines, StopPlace
 from app.trading.exit_rules import FillRules, exits_of
@@ -125,6 +136,8 @@ class ExchangeBroker:
         if record is None or execution.leg not in (*record.legs, LIST):
             return self._halt_for("an execution of an order that this session never placed", execution)
         was_over = execution.order_id not in self.book.open
+        if was_over and execution.state is OrderState.REFUSED and not execution.is_passing:
+            self.lines.refused_ms.pop(record.line, None)  # told once more: it is time to try again
         halts = None
         if record.note(execution):
             halts = self._fill(record, execution, was_over=was_over)
