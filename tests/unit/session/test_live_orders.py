@@ -24,10 +24,9 @@ from app.session.building import OrderNames
 from app.session.epochs import epoch_start
 from app.session.order_watch import is_covered
 from app.session.recorded_runtime import RecordedRuntime, ReplayError
-from app.session.session import Desk
 from app.session.tape_replay import TapeRunner
 from app.strategies.base import FLAT, Candle, Signal, Strategy, View, exit_position, long
-from tests.golden.make_tape import CONFIG, WARMUP
+from tests.golden.make_tape import CONFIG
 from tests.live_sessions import Live, live, market, wait_for_ever
 from tests.scripted_desk import ScriptedDesk
 
@@ -314,9 +313,3 @@ async def test_no_epoch_begins_before_orders_that_were_sent(tmp_path: Path) -> N
     ])  # fmt: skip
     with pytest.raises(DataError, match="the state after its last event is not there"):
         epoch_start(read_tape(tmp_path / "run"))
-
-
-def test_the_desk_of_a_test_is_one() -> None:
-    desk: Desk = ScriptedDesk({}, lambda symbol: 1.0)
-    assert asyncio.iscoroutinefunction(desk.run)
-    assert WARMUP > 0

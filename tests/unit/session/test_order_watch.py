@@ -9,7 +9,7 @@ import pytest
 
 from app import times
 from app.models.events import AccountSnapshot, Execution, Halt, Kill
-from app.models.intents import PlaceOco, PlaceOrder
+from app.models.intents import Intent, PlaceOco, PlaceOrder
 from app.models.orders import OrderState
 from app.session.order_watch import OrderWatch, is_covered
 from tests.golden.make_tape import START_MS
@@ -65,6 +65,11 @@ def entered(made: Live, told: list[str]) -> PlaceOrder:
         raise AssertionError("no entry")
 
     return asyncio.run(trade())
+
+
+def asked(made: Live) -> tuple[Intent, ...]:
+    """Of the exchange, because of the newest event."""
+    return made.recorded.intents
 
 
 def say(made: Live, order_id: int, state: OrderState, leg: str, **more: object) -> None:
@@ -135,13 +140,13 @@ def test_a_halt_closes_nothing_and_a_kill_is_closing_until_all_is_flat(made: Liv
     asyncio.run(made.recorded.handle(Halt("a look")))
     status = made.view.status()
     assert (status["halted"], status["killed"], status["closing"]) == (True, False, False)
-    assert made.recorded.intents == ()
+    assert not asked(made)
     asyncio.run(made.recorded.handle(Kill("enough")))
     status = made.view.status()
     assert (status["killed"], status["closing"]) == (True, True)
     for leg in ("t", "s"):
         say(made, oco.order_id, OrderState.CANCELLED, leg, filled=0.0)
-    (sale,) = made.recorded.intents
+    (sale,) = asked(made)
     assert isinstance(sale, PlaceOrder)
     assert made.view.status()["closing"]
     say(made, sale.order_id, OrderState.FILLED, "c", fill_id="2", quantity=sale.quantity, price=900.0,

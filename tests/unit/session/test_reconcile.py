@@ -22,8 +22,11 @@ from tests.unit.session.test_live_orders import session, steps
 async def traded(run: Path) -> AccountSnapshot:
     """A session that stands with positions, and its account as its desk has it."""
     made, desk = session(run, "on_stop=keep")
-    script = [*steps(made, desk, market()[:10]), lambda: made.session and setattr(made.recorded.runtime, "ended", True)]
-    assert await made.run(*script, desk=desk) == "finished"
+
+    def end() -> None:
+        made.recorded.runtime.ended = True
+
+    assert await made.run(*steps(made, desk, market()[:10]), end, desk=desk) == "finished"
     events = [record.event for record in read_tape(run).records]
     fills = [one for one in events if isinstance(one, Execution) and one.quantity > 0.0]
     trades = tuple(SeenTrade(one.fill_id, one.order_id, one.leg, one.quantity, one.price) for one in fills)
