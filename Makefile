@@ -10,7 +10,7 @@ LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 -
 	--no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev backtest test test-busy check bench paper storm middle soak lock clean
+.PHONY: help install install-dev backtest test test-busy check bench paper storm orders-storm middle soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -58,6 +58,9 @@ paper: $(INSTALLED) ## a rehearsal offline: a paper session on the testnet, then
 
 storm: $(DEVELOPING) ## storms and kills, of fetches and paper sessions, against the truth; resumes where it was stopped
 	$(BIN)/python -m tests.storm.run
+
+orders-storm: $(DEVELOPING) ## real orders over sockets: each step x each fault x kill -9, and the table; resumes likewise
+	$(BIN)/python -m tests.orders_storm.run
 
 middle: $(DEVELOPING) ## a man in the middle damages frames, handshakes and REST of paper sessions in some 420 ways; resumes likewise
 	$(BIN)/python -m tests.faults.middle_run

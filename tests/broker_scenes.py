@@ -19,8 +19,8 @@ from app.runtime.runtime import TradingRuntime
 from app.session.state import RuntimeState, restore_runtime, runtime_state
 from app.strategies.base import Strategy, View
 from app.trading.account import Account, SliceRows, lines_of
-from app.trading.exchange_broker import BrokerMemory, ExchangeBroker, OrderLimits
-from app.trading.exchange_lines import StopPlace
+from app.trading.exchange_broker import BrokerMemory, ExchangeBroker
+from app.trading.exchange_lines import OrderLimits, StopPlace
 from app.trading.execution import ExecutionEngine
 from app.trading.instruments import Instrument
 from app.trading.ledger import Ledger
@@ -218,19 +218,13 @@ class Scene:
         since_ms = broker.reconciliation.checked_ms
         fills = [one for one in broker.reconciliation._fills if since_ms <= one.time_ms < self.time_ms + 1]
         told: dict[str, Any] = {
+            "since_ms": since_ms,
             "balances": {asset: least for asset, (least, _) in broker.reconciliation.expected().items()},
             "trades": tuple(SeenTrade(one.fill_id, one.order_id, one.leg, 1.0, 1.0) for one in fills),
             "open_orders": tuple(_resting(broker)),
         }
         self.later(1)
-        return self.handle(AccountSnapshot(self.time_ms, since_ms, **(told | more)))
-
-    def history(self, trades: tuple[SeenTrade, ...]) -> list[Intent]:
-        """A snapshot with all trades from the beginning of the session on."""
-        expected = self.books.broker.reconciliation.expected()
-        balances = {asset: least for asset, (least, _) in expected.items()}
-        self.later(1)
-        return self.handle(AccountSnapshot(self.time_ms, 0, balances, tuple(_resting(self.books.broker)), trades))
+        return self.handle(AccountSnapshot(self.time_ms, **(told | more)))
 
     # What is so.
 

@@ -215,9 +215,7 @@ class SlowExchange:
         self, order_id: int, leg: str, state: OrderState, time_ms: int, *, filled: float | None = None, code: int = 0,
         why: str = "", is_passing: bool = False,
     ) -> Execution:  # fmt: skip
-        return Execution(
-            order_id, state, time_ms, filled=filled, leg=leg, code=code, why=why, is_passing=is_passing
-        )
+        return Execution(order_id, state, time_ms, filled=filled, leg=leg, code=code, why=why, is_passing=is_passing)
 
     def _tell(self, told: list[Execution], *, in_order: bool = False) -> None:
         if self.random.random() < 0.4 and not in_order:

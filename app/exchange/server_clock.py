@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 _REAL_PACE = 0.9998  # what this machine's clock may run fast by: a request signed too early is harmless
 _PACE_S = 0.05  # two answers closer together say nothing of the pace
-_OLD_S, _TESTNET_OLD_S = 300.0, 5.0  # asked again after so long
+_OLD_S, _TESTNET_OLD_S = 300.0, 2.0  # asked again after so long
 _VAGUE_MS = 500.0  # or when the pace of a testnet leaves so much open
 
 

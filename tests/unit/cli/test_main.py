@@ -46,7 +46,10 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (("data",), "the following arguments are required: COMMAND; see `python -m app data --help`"),
         (("data", "improt"), "invalid choice: 'improt'"),
         (("data", "list", "--cach", "x"), "unrecognized arguments: --cach x"),
-        (("--mode", "live"), "to binanceus, with real money: add --i-know-this-is-real-money, or try exchange: binance"),
+        (
+            ("--mode", "live"),
+            "to binanceus, with real money: add --i-know-this-is-real-money, or try exchange: binance",
+        ),
         (("live",), "--mode live sends real orders for BTC/USDT, ETH/USDT to binanceus, with real money"),
         (("live", "--offline"), "--mode live needs the exchange; --offline belongs to a backtest"),
         (("live", "--tape", "x"), "--tape belongs to --mode backtest; a live session is continued with --out RUN"),

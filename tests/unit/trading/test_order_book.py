@@ -1,116 +1,147 @@
-"""The orders of a broker that answers later: each answer by itself."""
+"""The orders at an exchange: what each message says of a leg, in whatever order they come."""
 
+from itertools import permutations
+
+import msgspec
 import pytest
 
 from app.models.events import Execution
-from app.models.orders import Bound, CloseOrder, EntryOrder, Fill, Line, OrderState, Reason, Side
-from app.trading.account import Account, lines_of
-from app.trading.ledger import Ledger
-from app.trading.order_book import OrderBook
+from app.models.intents import ENTRY, LIST, STOP, TARGET, Cancel, PlaceOco, PlaceOrder
+from app.models.orders import Bound, EntryOrder, Line, OrderState, Side
+from app.trading.order_book import OrderBook, OrderRecord, legs_of_intent
 
 LINE = Line("main", "A/X")
 S = OrderState
 
 
-class Booked:
-    """A book with one entry of 4 at 100, sent."""
-
-    def __init__(self) -> None:
-        self.fills: list[Fill] = []
-        self.account = Account(1_000.0, lines_of({"main": ["A/X"]}, ["A/X"]))
-        self.account.marks["A/X"] = 100.0
-        self.ledger = Ledger(self.account, self.fills.append, 60_000)
-        self.book = OrderBook(self.ledger)
-        order_id = self.account.next_order_id()
-        self.entry = EntryOrder(order_id, "A/X", Side.LONG, 4.0, 100.0, 90.0, 120.0, Bound.RISK, "", 0)
-        self.record = self.book.place(self.entry)
-
-    def hear(self, state: OrderState, quantity: float = 0.0, fill_id: str = "", *, price: float = 100.0,
-             filled: float | None = None, order_id: int = 1) -> None:  # fmt: skip
-        self.book.apply(Execution(order_id, state, 1, fill_id, quantity, price, 0.1 * quantity, filled))
-
-    def place_close(self) -> CloseOrder:
-        order = CloseOrder(self.account.next_order_id(), "A/X", Reason.SIGNAL_EXIT, 1, "")
-        self.book.place(order)
-        return order
+def entry(number: int = 1) -> OrderRecord:
+    """Buys 4."""
+    intent = PlaceOrder(f"test-1-{number}-e", number, "A/X", True, 4.0, 0)
+    order = EntryOrder(number, "A/X", Side.LONG, 4.0, 100.0, 90.0, 120.0, Bound.RISK, "", 0)
+    return OrderRecord(intent, LINE, legs_of_intent(intent, is_entry=True), entry=order)
 
 
-def test_parts_are_one_position_at_their_mean_price() -> None:
-    booked = Booked()
-    booked.hear(S.ACCEPTED)
-    booked.hear(S.PARTLY_FILLED, 1.0, "a", price=100.0)
-    assert LINE in booked.account.pending
-    booked.hear(S.FILLED, 3.0, "b", price=104.0)
-    position = booked.account.positions[LINE]
-    assert (position.quantity, position.entry_price, position.first_quantity) == (4.0, 103.0, 4.0)
-    assert position.entry_commission == pytest.approx(0.4)
-    assert [fill.trade_id for fill in booked.fills] == [1, 1]
-    assert not booked.account.pending and not booked.book.open
+def oco(number: int = 2) -> OrderRecord:
+    """Sells 4."""
+    names = [f"test-1-{number}-{leg}" for leg in (LIST, TARGET, STOP)]
+    intent = PlaceOco(*names, number, "A/X", 4.0, 120.0, 90.0, 0)
+    return OrderRecord(intent, LINE, legs_of_intent(intent, is_entry=False), trade_id=1)
 
 
-def test_a_fill_that_is_told_twice_counts_once() -> None:
-    booked = Booked()
-    for _ in range(3):
-        booked.hear(S.PARTLY_FILLED, 1.0, "a")
-    assert booked.account.positions[LINE].quantity == 1.0
+def note(
+    record: OrderRecord, state: S, leg: str, quantity: float = 0.0, fill_id: str = "", filled: float | None = None
+) -> bool:
+    """One message."""
+    return record.note(Execution(record.intent.order_id, state, 1, fill_id, quantity, 100.0, 0.0, filled, leg=leg))
 
 
-def test_the_last_word_before_the_fills_keeps_the_order_open_until_they_come() -> None:
-    booked = Booked()
-    booked.hear(S.FILLED, filled=4.0)
-    assert LINE in booked.account.pending, "its fills have not come"
-    booked.hear(S.PARTLY_FILLED, 1.0, "a")
-    booked.hear(S.PARTLY_FILLED, 3.0, "b")
-    assert LINE not in booked.account.pending and booked.record.state is S.FILLED
+def test_it_is_over_when_its_last_state_and_all_its_fills_have_come_in_any_order() -> None:
+    told = [(S.FILLED, 0.0, "", 4.0), (S.PARTLY_FILLED, 1.0, "a", None), (S.PARTLY_FILLED, 3.0, "b", None)]
+    for messages in permutations(told):
+        record = entry()
+        assert [note(record, state, ENTRY, *more) for state, *more in messages] == [one[1] > 0 for one in messages]
+        assert record.is_over and (record.filled, record.remaining, record.state) == (4.0, 0.0, S.FILLED)
+        for place in range(2):
+            early = entry()
+            for state, *more in messages[: place + 1]:
+                note(early, state, ENTRY, *more)
+            assert not early.is_over
 
 
-def test_a_cancellation_that_was_too_late_for_a_part() -> None:
-    booked = Booked()
-    booked.record.cancel_why = "kill_switch"
-    booked.hear(S.CANCELLED, filled=1.5)
-    assert LINE in booked.account.pending
-    booked.hear(S.PARTLY_FILLED, 1.5, "a")
-    assert LINE not in booked.account.pending and booked.account.positions[LINE].quantity == 1.5
-    assert booked.ledger.cancelled == {}, "it was filled in part"
+def test_a_fill_counts_once_by_its_id() -> None:
+    record = entry()
+    assert [note(record, S.PARTLY_FILLED, ENTRY, 1.0, "a") for _ in range(3)] == [True, False, False]
+    assert record.filled == 1.0 and record.remaining == 3.0
 
 
-@pytest.mark.parametrize(("state", "why"), [(S.REFUSED, "refused"), (S.EXPIRED, "expired"), (S.CANCELLED, "cancelled")])
-def test_an_order_of_which_nothing_came_is_counted(state: OrderState, why: str) -> None:
-    booked = Booked()
-    booked.hear(state, filled=0.0)
-    booked.hear(state, filled=0.0)
-    assert booked.ledger.cancelled == {why: 1} and not booked.account.pending
+def test_a_cancellation_that_was_too_late_for_a_part_waits_for_it() -> None:
+    record = entry()
+    note(record, S.CANCELLED, ENTRY, filled=1.5)
+    assert not record.is_over
+    note(record, S.PARTLY_FILLED, ENTRY, 1.5, "a")
+    assert record.is_over and record.state is S.CANCELLED
 
 
-def test_a_state_never_goes_back_but_the_unknown_may_become_known() -> None:
-    booked, states = Booked(), []
-    for state, filled in (
-        (S.UNKNOWN, None), (S.ACCEPTED, None), (S.PARTLY_FILLED, None), (S.ACCEPTED, None), (S.CANCELLED, 1.0),
-        (S.PARTLY_FILLED, None),
+def test_a_state_never_goes_back() -> None:
+    for before, told, after in (
+        (S.PARTLY_FILLED, S.ACCEPTED, S.PARTLY_FILLED), (S.CANCEL_SENT, S.ACCEPTED, S.CANCEL_SENT),
+        (S.CANCELLED, S.ACCEPTED, S.CANCELLED), (S.FILLED, S.CANCELLED, S.FILLED), (S.ACCEPTED, S.SENT, S.ACCEPTED),
+        (S.UNKNOWN, S.ACCEPTED, S.ACCEPTED), (S.UNKNOWN, S.CANCEL_SENT, S.UNKNOWN), (S.REFUSED, S.SENT, S.REFUSED),
+        (S.UNKNOWN, S.CANCEL_UNKNOWN, S.UNKNOWN), (S.REFUSED, S.ACCEPTED, S.ACCEPTED),
     ):  # fmt: skip
-        booked.hear(state, 1.0 if state is S.PARTLY_FILLED else 0.0, "a", filled=filled)
-        states.append(booked.record.state)
-    assert states == [S.UNKNOWN, S.ACCEPTED, S.PARTLY_FILLED, S.PARTLY_FILLED, S.CANCELLED, S.CANCELLED]
+        record = entry()
+        note(record, before, ENTRY)
+        note(record, told, ENTRY)
+        assert record.state is after, (before, told)
 
 
-def test_a_close_in_parts_is_one_trade_and_its_rest_is_closed_again() -> None:
-    booked = Booked()
-    booked.hear(S.FILLED, 4.0, "a")
-    order = booked.place_close()
-    booked.hear(S.PARTLY_FILLED, 1.0, "b", order_id=order.order_id, price=110.0)
-    booked.hear(S.CANCELLED, order_id=order.order_id, filled=1.0)
-    assert [fill.reason for fill in booked.fills[1:]] == [Reason.PARTIAL_FILL]
-    again = booked.book.close_again()
-    assert [(one.reason, one.order_id) for one in again] == [(Reason.SIGNAL_EXIT, order.order_id + 1)]
-    booked.book.place(again[0])
-    booked.hear(S.FILLED, 3.0, "c", order_id=again[0].order_id, price=110.0)
-    assert [fill.reason for fill in booked.fills[1:]] == [Reason.PARTIAL_FILL, Reason.SIGNAL_EXIT]
-    assert booked.book.close_again() == []
-    # 4 * (110 - 100) - entry 0.4 - exits 0.1 and 0.3
-    assert booked.account.balance == pytest.approx(1_000.0 + 40.0 - 0.8)
+def test_what_is_said_of_a_list_is_said_of_both_its_legs_but_not_its_end() -> None:
+    record = oco()
+    for state in (S.SENT, S.UNKNOWN, S.ACCEPTED):
+        note(record, state, LIST)
+        assert {leg.state for leg in record.legs.values()} == {state}
+        assert record.is_unknown is (state is S.UNKNOWN) and record.rests is (state is S.ACCEPTED)
+    note(record, S.CANCELLED, LIST)
+    assert not record.is_over, "the legs tell what of them was filled"
+    refused = oco()
+    note(refused, S.REFUSED, LIST)
+    assert refused.is_over and refused.is_refused
 
 
-def test_what_is_not_ours_is_counted_and_changes_nothing() -> None:
-    booked = Booked()
-    booked.hear(S.FILLED, 4.0, "a", order_id=99)
-    assert booked.book.strange == {"orders of nobody": 1} and not booked.account.positions
+@pytest.mark.parametrize(
+    ("target", "stop", "rests", "lost", "triggered"),
+    [
+        (S.ACCEPTED, S.ACCEPTED, True, False, False), (S.PARTLY_FILLED, S.EXPIRED, False, True, False),
+        (S.EXPIRED, S.ACCEPTED, True, False, True), (S.EXPIRED, S.PARTLY_FILLED, True, False, True),
+        (S.EXPIRED, S.EXPIRED, False, False, False), (S.UNKNOWN, S.ACCEPTED, True, False, False),
+    ],
+)  # fmt: skip
+def test_what_the_two_legs_of_an_oco_say_together(target: S, stop: S, rests: bool, lost: bool, triggered: bool) -> None:
+    record = oco()
+    note(record, target, TARGET)
+    note(record, stop, STOP)
+    assert (record.rests, record.has_lost_its_stop, record.has_triggered) == (rests, lost, triggered)
+    record.cancel = Cancel(record.intent.client_id, 2, "A/X", 0, is_list=True)
+    assert not record.has_triggered, "what becomes of it is known once it is cancelled"
+
+
+def test_the_book_moves_what_is_over_and_what_is_not_over_after_all() -> None:
+    book, record = OrderBook(), entry()
+    book.add(record)
+    note(record, S.REFUSED, ENTRY)
+    assert book.settle(record) and not book.settle(record) and not book.open and book.find(1) is record
+    assert not book.reopen(record)
+    note(record, S.ACCEPTED, ENTRY)
+    assert book.reopen(record) and not book.reopen(record) and book.entry_of(LINE) is record and not book.over
+
+
+def test_the_book_forgets_and_knows_that_it_did() -> None:
+    book = OrderBook()
+    for number in range(1, 503):
+        book.add(entry(number))
+        note(book.open[number], S.PARTLY_FILLED, ENTRY, 4.0, f"{number}")
+        note(book.open[number], S.FILLED, ENTRY, filled=4.0)
+        book.settle(book.open[number])
+    assert (len(book.over), book.forgotten) == (500, 2)
+    assert [book.has_forgotten(number) for number in (2, 3, 503)] == [True, False, False]
+    counted = [(2, "2"), (3, "3"), (3, "x"), (503, "503")]
+    assert [book.has_counted(number, ENTRY, fill) for number, fill in counted] == [True, True, False, False]
+    assert not book.has_counted(3, STOP, "3")
+
+
+def test_what_a_line_may_still_sell_and_what_is_open_as_it_was_asked_for() -> None:
+    book = OrderBook()
+    for record in (entry(), oco()):
+        book.add(record)
+    note(book.open[2], S.PARTLY_FILLED, TARGET, 1.0, "a")
+    book.open[2].cancel = Cancel("test-1-2-l", 2, "A/X", 0, is_list=True)
+    assert book.to_be_sold(LINE) == 3.0 and book.close_of(LINE) is None and book.brackets(LINE) == [book.open[2]]
+    assert book.intents() == [book.open[1].intent, book.open[2].intent, book.open[2].cancel]
+
+
+def test_a_record_survives_its_memory() -> None:
+    for record in (entry(), oco()):
+        note(record, S.PARTLY_FILLED, next(iter(record.legs)), 1.0, "a")
+        assert msgspec.json.decode(msgspec.json.encode(record), type=OrderRecord) == record
+    with pytest.raises(TypeError, match="order 1 is no OCO"):
+        _ = entry().oco

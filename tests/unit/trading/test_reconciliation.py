@@ -117,17 +117,18 @@ def test_the_first_snapshot_of_a_new_process_tells_the_whole_history() -> None:
         scene.later(1_000)
         scene.snapshot()
     assert not scene.books.broker.reconciliation._fills, "the last comparison has settled them"
-    scene.history(told)
+    scene.snapshot(since_ms=0, trades=told)
     assert not scene.books.broker.reconciliation.differences
-    scene.history((*told, SeenTrade("3", oco.order_id, TARGET, 1.0, 120.0)))
+    scene.snapshot(since_ms=0, trades=(*told, SeenTrade("3", oco.order_id, TARGET, 1.0, 120.0)))
     assert len(scene.books.broker.reconciliation.differences) == 1
 
 
-def test_orders_long_over_are_known_in_the_history() -> None:
+def test_orders_long_over_are_known_in_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.trading.order_book._KEPT", 5)
     scene, oco = held()
-    for _ in range(510):
+    for _ in range(8):
         (oco,) = ocos(scene.gone(oco, OrderState.EXPIRED))
     scene.accept(oco)
     scene.snapshot()
-    scene.history((SeenTrade("1", 1, "e", 10.0, 100.0),))
+    scene.snapshot(since_ms=0, trades=(SeenTrade("1", 1, "e", 10.0, 100.0),))
     assert not scene.books.broker.reconciliation.differences and scene.books.broker.book.find(1) is None
