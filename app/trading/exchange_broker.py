@@ -175,6 +175,10 @@ class ExchangeBroker:
         """Everything that is not over, for whoever must find out what became of it."""
         return self.book.intents()
 
+    def accepted_ids(self) -> set[str]:
+        """Client ids of those that the exchange has told of: whatever is not found later, they arrived."""
+        return self.book.accepted_ids()
+
     def protections(self) -> Mapping[Line, StopPlace]:
         """Of each open position, where its stop is."""
         return {line: self.lines.stop_place(position) for line, position in self._account.positions.items()}
@@ -235,7 +239,8 @@ class ExchangeBroker:
             return None
         self._refusals += 1
         if execution.is_passing:
-            self.lines.refused_ms[line] = self.lines.now_ms
+            if record.entry is None:  # what protects the next entry does not wait for this one
+                self.lines.refused_ms[line] = self.lines.now_ms
         elif isinstance(record.intent, PlaceOco) and record.cancel is None:
             self._close_what_cannot_be_protected(record, execution.why.lower())
         elif record.close is not None:

@@ -159,6 +159,18 @@ class OrderBook:
         """The line's OCOs that are not over."""
         return [record for record in self.of(line) if isinstance(record.intent, PlaceOco)]
 
+    def accepted_ids(self) -> set[str]:
+        """Client ids of orders that the exchange has told to rest there, and no end of them."""
+        found = set()
+        for record in self.open.values():
+            intent = record.intent
+            names = {ENTRY: intent.client_id, CLOSE: intent.client_id}
+            if isinstance(intent, PlaceOco):
+                names = {TARGET: intent.target_id, STOP: intent.stop_id}
+            rests = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
+            found |= {names[name] for name, leg in record.legs.items() if leg.state in rests}
+        return found
+
     def intents(self) -> list[Intent]:
         """All that is not over as it was asked for, cancellations after what they cancel."""
         asked: list[Intent] = []
