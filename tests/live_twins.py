@@ -5,11 +5,12 @@ spread, parts, fees in another asset, refusals. What it says goes onto the tape 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.feeds.tape import read_tape
 from app.models.events import AccountSnapshot, EndOfData, Event, Execution
 from app.models.intents import CLOSE, ENTRY, LIST, STOP, TARGET, Cancel, Intent, PlaceOco, PlaceOrder
 from app.models.market import Candle, Slice
@@ -43,7 +44,7 @@ class Minutes(Strategy):
     async def on_candle(self, candle: Candle, view: View) -> Signal:
         minute = candle.open_time_ms // MINUTE_MS
         if minute % 10 == 0:
-            return long(stop=candle.close * 0.99, target=candle.close * 1.015)
+            return long(stop=candle.close * 0.975, target=candle.close * 1.03)
         return exit_position() if minute % 7 == 0 else FLAT
 
 
@@ -203,9 +204,11 @@ class Twin:
             )  # fmt: skip
 
     def _open(self, symbol: str, time_ms: int) -> float:
-        found = self._candles.get((symbol, time_ms // MINUTE_MS * MINUTE_MS))
-        if found is not None:
-            return found.open
+        open_ms = time_ms // MINUTE_MS * MINUTE_MS
+        while (found := self._candles.get((symbol, open_ms))) is not None:
+            if found.volume > 0.0:
+                return found.open
+            open_ms += MINUTE_MS
         return self._candles[symbol, self.market[-1].close_time_ms - MINUTE_MS].close
 
     def _reach(self, slice_: Slice) -> None:
@@ -236,20 +239,30 @@ def live(
     return asyncio.run(twin.trade(end=end))
 
 
-def paper(
-    folder: Path, name: str, *overrides: str, market: Sequence[Slice] | None = None, config: Any = None
-) -> Path:
+def paper(folder: Path, name: str, *overrides: str, market: Sequence[Slice] | None = None, config: Any = None) -> Path:
     """The same on paper, with a tape of its own."""
     return asyncio.run(_paper(folder / name, market or slices(), overrides, config or CONFIG))
 
 
-async def _paper(run: Path, market: Sequence[Slice], overrides: Sequence[str], config: Any) -> Path:
+def paper_of(live_run: Path, run: Path) -> Path:
+    """On paper what a live session heard of the market, by the settings of its tape."""
+    tape = read_tape(live_run)
+    heard = (Execution, AccountSnapshot, EndOfData)
+    events = [record.event for record in tape.records if not isinstance(record.event, heard)]
+    return asyncio.run(_paper(run, events, (), tape.header["settings"], tape.header))
+
+
+async def _paper(
+    run: Path, market: Sequence[Event], overrides: Sequence[str], config: Any, header: Mapping[str, Any] | None = None
+) -> Path:
     settings = load_settings(config, overrides)
     strategies = check_settings(settings)
     assert timeframe_ms(settings.live.timeframe) == MINUTE_MS
+    ends = [event.close_time_ms for event in market if isinstance(event, Slice)]
+    begins = header or {"start_ms": START_MS, "warmup": WARMUP, "warmup_start_ms": START_MS - WARMUP * MINUTE_MS}
     plan = RunPlan(
-        settings, strategies, Period(START_MS, market[-1].close_time_ms, "a test"), WARMUP,
-        START_MS - WARMUP * MINUTE_MS, mode="paper",
+        settings, strategies, Period(begins["start_ms"], max(ends), "a test"), begins["warmup"],
+        begins["warmup_start_ms"], mode="paper",
     )  # fmt: skip
     run.mkdir(parents=True)
     folder = RunFolder(run, "paper_test")

@@ -14,7 +14,8 @@ from app.candles.manifest_candles import Series
 from app.errors import DataError
 from app.models.orders import Reason, Refusal
 from app.proof.differences import NAMES, Cause, Difference, InputComparison
-from app.proof.shortfall import Shortfall, shortfall_of
+from app.proof.shortfall import Shortfall
+from app.proof.shortfall_trades import shortfall_of
 from app.proof.static_causes import static_differences
 from app.report.pairing import LEVEL_EXITS, Divergence, Kind, Outputs, compare_outputs
 from app.runs.reader import FillRow, Run

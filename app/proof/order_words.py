@@ -1,4 +1,7 @@
-"""The life of an order in words: sections of lines, and the same facts as plain values for programs."""
+"""The life of an order in words: sections of lines, and the same facts as plain values for programs.
+
+Nothing is computed here; an event of the tape is a line, and what it did to the ledger the line below it.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -24,7 +27,10 @@ def life_sections(life: OrderLife, decided: Sequence[Section]) -> list[Section]:
     told = [
         Section("Order", list(_order(life))),
         *decided,
-        Section("Life (event of the tape, exchange's time)", [line for one in life.happenings for line in _lines(life, one)]),
+        Section(
+            "Life (event of the tape, exchange's time)",
+            [line for one in life.happenings for line in _lines(life, one)],
+        ),
         Section("Outcome", list(_outcome(life))),
     ]  # fmt: skip
     return [section for section in told if section.lines]
@@ -52,8 +58,8 @@ def _cause_words(life: OrderLife) -> str:
 def _event_words(event: Event | None, order_id: int) -> str:
     if isinstance(event, Execution):
         whose = "this order" if event.order_id == order_id else f"order {event.order_id}"
-        code = f" {event.code}" if event.code else ""
-        return f"{whose} ({_LEGS.get(event.leg, event.leg)}) was {event.state}{code}{f': {event.why}' if event.why else ''}"
+        code, why = f" {event.code}" if event.code else "", f": {event.why}" if event.why else ""
+        return f"{whose} ({_LEGS.get(event.leg, event.leg)}) was {event.state}{code}{why}"
     if isinstance(event, Slice):
         return f"the slice that closes {iso_ms(event.close_time_ms)}"
     if isinstance(event, (Kill, Halt, Stop)):

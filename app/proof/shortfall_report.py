@@ -1,4 +1,7 @@
-"""The shortfall of real orders against paper, as text and as JSON: the sums, then trade by trade."""
+"""The shortfall of real orders against paper, as text and as JSON: the sums, then trade by trade.
+
+The text leaves out what is nothing, the JSON has everything to the last digit.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,8 +14,6 @@ from app.report.text_table import LISTED_MAX, text_table
 from app.runs.quotients import quantiles
 from app.times import iso_ms
 
-_WIDTH = 19
-
 
 def shortfall_blocks(shortfall: Shortfall) -> list[list[str]]:
     """Blocks of lines: the sums, and the trades that differ."""
@@ -22,7 +23,7 @@ def shortfall_blocks(shortfall: Shortfall) -> list[list[str]]:
 
 def _sums(shortfall: Shortfall) -> Iterator[str]:
     other = "B" if shortfall.live_name == "A" else "A"
-    yield f"Real orders against paper, in quote currency (live is {shortfall.live_name}, paper {other}; + is live ahead):"
+    yield f"Real orders ({shortfall.live_name}) against paper ({other}), in quote currency; + is where live is ahead:"
     yield _row("PnL live", shortfall.live_pnl)
     yield _row("PnL paper", shortfall.paper_pnl)
     yield _row("difference", shortfall.difference)
@@ -59,7 +60,8 @@ def _trades(shortfall: Shortfall) -> Iterator[str]:
         for one in shown[:LISTED_MAX]
     ]
     header = ("decided", "line", "to fill, ms", "difference")
-    for line, one in zip(text_table(header, rows, numbers=2).splitlines(), [None, *shown]):
+    lines = text_table(header, rows, numbers=2).splitlines()
+    for line, one in zip(lines, [None, *shown[:LISTED_MAX]], strict=True):
         yield f"  {line}" if one is None else f"  {line}   {_parts(one)}"
     if len(shown) > LISTED_MAX:
         yield f"  and {len(shown) - LISTED_MAX:,} more; --json lists all"
@@ -77,7 +79,7 @@ def _ms(value: int | None) -> str:
 
 def _latency(shortfall: Shortfall) -> dict[str, float | None]:
     values = [one.latency_ms for one in shortfall.trades if one.latency_ms is not None]
-    return quantiles(np.sort(np.array(values, float)), (0.5, 0.99)) if values else {"p50": None, "p99": None}
+    return quantiles(np.array(values, float), (0.5, 0.99))
 
 
 def shortfall_json(shortfall: Shortfall) -> dict[str, Any]:

@@ -5,8 +5,8 @@ how much of what was bought was kept as the fee. Nothing is computed that a fill
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from app.feeds.tape import Record
 from app.models.events import Execution
@@ -19,19 +19,22 @@ Key = tuple[Line, int]  # of an entry: its line, and the close of the slice that
 
 @dataclass(frozen=True)
 class Entry:
-    """A part of an entry; `held` is what is left of `quantity` where a part of it was kept as the fee."""
+    """A part of an entry; `held` is what is left of `quantity` where a part of it was kept as the fee. `is_inside`: on
+    paper it was stamped with the close of its candle.
+    """
 
     time_ms: int
     price: float
     quantity: float
     held: float
     commission: float
+    is_inside: bool = False
 
 
 @dataclass(frozen=True)
 class Exit:
-    """A part of an exit; `entry_price` is the mean of what was held then. `level` is where it would have been made, for
-    a stop or a target that was met.
+    """A part of an exit; `entry_price` is the mean of what was held then. `is_inside` as of an entry; `is_sale`: by
+    an order at the market, not by what rested.
     """
 
     time_ms: int
@@ -40,7 +43,8 @@ class Exit:
     entry_price: float
     reason: str
     realized_pnl: float
-    is_at_level: bool
+    is_inside: bool
+    is_sale: bool
 
 
 @dataclass
@@ -104,7 +108,7 @@ class Trade:
         self.exits.append(
             Exit(
                 time_ms, float(row["price"]), quantity, self._mean, row["reason"], float(row["realized_pnl"]),
-                _is_at_level(row, self.side),
+                _is_inside(row, self.side), bool(row["order_id"]),
             )
         )  # fmt: skip
 
@@ -116,7 +120,6 @@ class Told:
     fills: dict[tuple[str, int, str, str], deque[Execution]] = field(default_factory=lambda: defaultdict(deque))
     ends: dict[int, Execution] = field(default_factory=dict)  # of each entry that is over
     limits: set[int] = field(default_factory=set)
-    opens: dict[tuple[str, int], float] = field(default_factory=dict)
 
 
 def told_by(records: Iterable[Record]) -> Told:
@@ -176,7 +179,9 @@ def _entry(fill: FillRow, trade: Trade, told: Told | None) -> Entry:
     execution = _note_fee(fill, trade, told)
     base = row["symbol"].partition("/")[0]
     kept = execution.fee if execution is not None and execution.fee_asset == base else 0.0
-    return Entry(fill.time_ms, float(row["price"]), quantity, quantity - kept, float(row["commission"]))
+    # A limit that was met inside a candle has no slippage; every other entry on paper has, or nobody can tell.
+    is_inside = told is None and float(row["slippage"]) == 0.0 and fill.time_ms > fill.decided_ms
+    return Entry(fill.time_ms, float(row["price"]), quantity, quantity - kept, float(row["commission"]), is_inside)
 
 
 def _note_fee(fill: FillRow, trade: Trade, told: Told | None) -> Execution | None:
@@ -203,7 +208,7 @@ def _of_another_size(row: Row, time_ms: int, told: Told) -> "deque[Execution] | 
     return None
 
 
-def _is_at_level(row: Row, side: Side) -> bool:
+def _is_inside(row: Row, side: Side) -> bool:
     """Whether a stop or a target was met at its price, inside the candle."""
     quantity = float(row["quantity"])
     before = float(row["price"]) + side * float(row["slippage"]) / quantity
@@ -219,13 +224,4 @@ def _name_parts(trade: Trade) -> None:
         if one.reason not in GOES_ON:
             last = one.reason
         elif one.reason == "partial_fill" and last:
-            trade.exits[place] = Exit(
-                one.time_ms, one.price, one.quantity, one.entry_price, last, one.realized_pnl, one.is_at_level
-            )  # fmt: skip
-
-
-def needed_opens(trades: Mapping[Key, Trade], length_ms: int) -> Iterator[tuple[str, int]]:
-    """The candles in which something was filled."""
-    for trade in trades.values():
-        for one in (*trade.entries, *trade.exits):
-            yield trade.line.symbol, one.time_ms // length_ms * length_ms
+            trade.exits[place] = replace(one, reason=last)
