@@ -45,8 +45,8 @@ def minutes(rows: Mapping[int, Row], count: int) -> CandleColumns:
     for place in range(count):
         made.append(rows.get(place, (last, last, last, last)))
         last = made[-1][3]
-    prices = [np.array([row[place] for row in made]) for place in range(4)]
-    return CandleColumns(times, *prices, np.full(count, 500.0))
+    opens, highs, lows, closes = (np.array([row[place] for row in made]) for place in range(4))
+    return CandleColumns(times, opens, highs, lows, closes, np.full(count, 500.0))
 
 
 def fate_of(**fates: Fate) -> Callable[[Call], Fate]:

@@ -157,7 +157,7 @@ class RealSession:
                 task.cancel()
             await asyncio.gather(*running, dead, return_exceptions=True)
             await api.close()
-        if not books.runtime.ended or self._dead.is_set():
+        if self._dead.is_set():
             began_s = loop.time()
             await asyncio.sleep(self.down_s())
             self.downtimes.append((began_s, loop.time()))
