@@ -220,7 +220,7 @@ class Placements:
         missing = placement.missing
         # Of a list that is over a leg may be known no longer: one that was cancelled before it did anything.
         is_gone = all(order.is_cancelled for order in missing) or any(order.is_over for order in placement.orders)
-        is_there = placement.is_accepted or any(order.is_heard for order in placement.orders)
+        is_there = placement.is_accepted or any(order.is_heard or order.was_accepted for order in placement.orders)
         if not missing or any(order.traded for order in missing) or (is_there and not is_gone):
             return
         sent_ms = placement.sent_ms or 0
