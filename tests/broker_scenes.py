@@ -19,8 +19,8 @@ from app.runtime.runtime import TradingRuntime
 from app.session.state import RuntimeState, restore_runtime, runtime_state
 from app.strategies.base import Strategy, View
 from app.trading.account import Account, SliceRows, lines_of
-from app.trading.exchange_broker import BrokerMemory, ExchangeBroker, OrderLimits
-from app.trading.exchange_lines import StopPlace
+from app.trading.exchange_broker import BrokerMemory, ExchangeBroker
+from app.trading.exchange_lines import OrderLimits, StopPlace
 from app.trading.execution import ExecutionEngine
 from app.trading.instruments import Instrument
 from app.trading.ledger import Ledger

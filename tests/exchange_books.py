@@ -22,7 +22,8 @@ from app.runtime.host import HostedStrategy, StrategyHost
 from app.runtime.runtime import TradingRuntime
 from app.strategies.base import Strategy, View, exit_position, long
 from app.trading.account import Account, SliceRows, lines_of
-from app.trading.exchange_broker import ExchangeBroker, OrderLimits
+from app.trading.exchange_broker import ExchangeBroker
+from app.trading.exchange_lines import OrderLimits
 from app.trading.execution import ExecutionEngine
 from app.trading.instruments import Instrument
 from app.trading.ledger import Ledger

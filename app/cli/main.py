@@ -124,9 +124,7 @@ def _mode_parser(first: str = "") -> Parser:
     parser.add_argument(
         "--new-epoch", action="store_true", help="paper, live: go on with the session in --out after a change"
     )
-    parser.add_argument(
-        "--i-know-this-is-real-money", action="store_true", help="live: orders go to a real account"
-    )
+    parser.add_argument("--i-know-this-is-real-money", action="store_true", help="live: orders go to a real account")
     parser.add_argument("--max-missing", type=whole(0), metavar="N", help="fail (status 2) if more candles are missing")
     parser.add_json("print results.json alone")
     parser.add_argument("--no-report", action="store_true", help="make no report.html")

@@ -50,6 +50,7 @@ class TimeWatch:
         self._look_s = min(times.grace_s, times.silence_s / 4)
         self._advanced_s = 0.0  # when the exchange's time went on, by the local monotonic clock
         self._turn_s = 0.0
+        self._is_rest_up = False  # it has answered since the last question of the time
         self._in_doubt = asyncio.Event()  # of the time, by a frame
         self._asked_s = float("-inf")
         self._in_vain = 0  # questions in a row
@@ -77,6 +78,10 @@ class TimeWatch:
         """A frame has told the time."""
         self._advanced_s = now_s
 
+    def rest_answered(self) -> None:
+        """REST has shown candles, so it can be asked for the time, too, although it failed before."""
+        self._is_rest_up = True
+
     def doubt(self) -> None:
         """A frame claims what only the exchange can say."""
         self._in_doubt.set()
@@ -99,10 +104,12 @@ class TimeWatch:
                         await self._in_doubt.wait()
 
     async def catch_up(self) -> None:
-        """After a sleep of the whole process frames that waited tell an old time: the exchange is asked first."""
+        """After a sleep of the whole process, or an outage, what was told may be an old time: the exchange is asked."""
         now_s = times.monotonic_s()
-        away_s, self._turn_s = now_s - self._turn_s, now_s
-        if away_s > self._look_s + self._times.silence_s:
+        old_s, self._turn_s = now_s - self._turn_s, now_s
+        if self._is_rest_up:  # frames that wait, or are shown again, keep this awake and tell no time
+            old_s = max(old_s, (self.clock.latest_ms(now_s) - self.clock.candle_ms) / 1000.0)
+        if old_s > self._look_s + self._times.silence_s:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ASK_S):
                     await self.ask()
@@ -110,6 +117,7 @@ class TimeWatch:
     async def ask(self) -> None:
         """Once; an answer that cannot be had or believed is asked for again later."""
         self._in_doubt.clear()
+        self._is_rest_up = False
         is_believed = False
         try:
             is_believed = self.clock.note_answer(await self._provider.server_time(self._symbols, self._timeframe))

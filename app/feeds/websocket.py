@@ -264,6 +264,7 @@ class WebsocketFeed:
 
     def _answered(self, news: int) -> None:
         self.state.backfilled += news
+        self._time.rest_answered()
         self._wake.set()
 
     def _time_asked(self, is_believed: bool) -> None:

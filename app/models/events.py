@@ -81,8 +81,9 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True, tag="execution"
     `fill_id` names the fill, so one that is told twice counts once. `quantity`, `price` and `commission` (in quote
     currency) are those of this fill; `fee` is what was charged, in `fee_asset`. `filled` is the order's quantity that
     was filled so far, where the broker tells it: an order that is over waits for the fills that it still lacks. `code`
-    is the exchange's own for a refusal, `why` its words, or the evidence for what is said; a refusal that `is_passing`
-    says nothing against the order: a limit, maintenance, a clock.
+    is the exchange's own for a refusal, `why` its words, or the evidence for what is said. `is_passing`: a refusal by
+    maintenance, a limit, a closed market or a clock, so the same may be accepted later; a refusal that is told once
+    more, without it, says that it is time to try.
     """
 
     order_id: int

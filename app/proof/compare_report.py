@@ -11,6 +11,7 @@ from typing import Any
 from app.models.orders import MAIN
 from app.proof.comparison import Comparison
 from app.proof.differences import Difference
+from app.proof.shortfall_report import shortfall_blocks, shortfall_json
 from app.report.formats import counts_text
 from app.report.pairing import Divergence, Kind
 from app.report.text_table import text_table
@@ -48,6 +49,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "later": _counts(comparison.later),
         "inputs": [_difference_json(one) for one in comparison.differences],
         "notes": comparison.notes,
+        **({} if comparison.shortfall is None else {"shortfall": shortfall_json(comparison.shortfall)}),
     }
 
 
@@ -56,6 +58,8 @@ def render_comparison(comparison: Comparison) -> str:
     blocks = [list(_head(comparison))]
     if not comparison.is_same:
         blocks += [list(_first(comparison)), list(_verdict(comparison))]
+    if comparison.shortfall is not None:
+        blocks += shortfall_blocks(comparison.shortfall)
     blocks.append(list(_inputs(comparison)))
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
@@ -93,7 +97,10 @@ def _verdict(comparison: Comparison) -> Iterator[str]:
     yield _line("Evidence", comparison.evidence)
     yield _line("Also before it", counts_text(comparison.also_before) or _NOTHING)
     yield _line("Later, by itself", counts_text(comparison.later) or _NOTHING)
-    yield _line("Explained", "yes" if comparison.is_explained else "NO: something has no cause in what went in")
+    why_not = "NO: something has no cause in what went in"
+    if comparison.shortfall is not None:
+        why_not = "NO: something has no cause in what went in or in what the exchange did"
+    yield _line("Explained", "yes" if comparison.is_explained else why_not)
 
 
 def _inputs(comparison: Comparison) -> Iterator[str]:

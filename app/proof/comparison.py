@@ -14,6 +14,8 @@ from app.candles.manifest_candles import Series
 from app.errors import DataError
 from app.models.orders import Reason, Refusal
 from app.proof.differences import NAMES, Cause, Difference, InputComparison
+from app.proof.shortfall import Shortfall
+from app.proof.shortfall_trades import shortfall_of
 from app.proof.static_causes import static_differences
 from app.report.pairing import LEVEL_EXITS, Divergence, Kind, Outputs, compare_outputs
 from app.runs.reader import FillRow, Run
@@ -45,6 +47,7 @@ class Comparison:
     is_first_explained: bool = True
     also_before: Counter[Cause] = field(default_factory=Counter)
     later: Counter[Cause] = field(default_factory=Counter)
+    shortfall: Shortfall | None = None  # where the orders of one of them were real
 
     @property
     def is_same(self) -> bool:
@@ -54,7 +57,11 @@ class Comparison:
     @property
     def is_explained(self) -> bool:
         """Whether nothing is left that no difference of the inputs explains."""
-        return self.is_same or (self.is_first_explained and not self.later[Cause.FILL])
+        if self.is_same:
+            return True
+        if self.shortfall is not None:
+            return self.shortfall.is_explained
+        return self.is_first_explained and not self.later[Cause.FILL]
 
 
 def compare(a: Run, b: Run, caches: Sequence[CandleCache]) -> Comparison:
@@ -66,8 +73,10 @@ def compare(a: Run, b: Run, caches: Sequence[CandleCache]) -> Comparison:
     differences = sorted([*static, *timed], key=lambda one: -1 if one.time_ms is None else one.time_ms)
     comparison = Comparison(a, b, outputs, differences, notes)
     if not outputs.are_same:
+        comparison.shortfall = shortfall_of(a, b, differences)
         _explain(comparison)
-        comparison.later[Cause.FILL] += later_fills.after(outputs.first)
+        if comparison.shortfall is None:
+            comparison.later[Cause.FILL] += later_fills.after(outputs.first)
     return comparison
 
 
@@ -79,7 +88,10 @@ def _explain(comparison: Comparison) -> None:
         return
     before = [one for one in comparison.differences if _precedes(one, first)]
     chosen = _nearest(before, first)
-    if chosen is None:
+    if chosen is None and comparison.shortfall is not None:
+        comparison.cause = Cause.REAL_ORDERS
+        comparison.evidence = f"the orders of {comparison.shortfall.live_name} were real; what that came to is below"
+    elif chosen is None:
         comparison.cause, comparison.is_first_explained = _symptom(first), False
         comparison.evidence = "; ".join(_no_cause(comparison))
     else:

@@ -29,6 +29,7 @@ class Cause(StrEnum):
     TIMING = "timing"
     SAFETY = "safety"
     FILL = "fill"
+    REAL_ORDERS = "real orders"
     UNEXPLAINED = "unexplained"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from app.errors import ConfigError, DataError, StrategyError
-from app.models.events import Event, LateCandle
+from app.models.events import Event, Execution, LateCandle
 from app.models.market import Candle, Slice
 from app.models.orders import Action, Decision, EntryOrder, Fill, Line, Position, Reason, Signal
 from app.proof.rebuild import Source, candle_of, find
@@ -114,7 +114,7 @@ class _Watch:
         account, line = self._runtime.account, seen.line
         decisions = (one for one in self._recorder.decisions if (one.strategy, one.symbol) == line)
         seen.decision = next(decisions, None)
-        seen.fills = self._filled(self._recorder.new_fills, line, seen.candle)
+        seen.fills = self._filled(self._recorder.new_fills, line, seen.candle, seen.event)
         seen.after = account.positions.get(line)
         if seen.after is not None and seen.after.trade_id in self._opened:
             seen.first_stop = self._opened[seen.after.trade_id].stop
@@ -141,7 +141,7 @@ class _Watch:
             fills, decisions = await self.handle(event)
             for seen in found:
                 candle = candle_of(event, seen.symbol)
-                for one in self._filled(fills, seen.line, candle):
+                for one in self._filled(fills, seen.line, candle, event):
                     if waiting.get(one.fill.order_id or 0) is seen:
                         seen.later = one
                         del waiting[one.fill.order_id or 0]
@@ -202,8 +202,11 @@ class _Watch:
         seen.losses, seen.halted, seen.taken = safety.losses(seen.equity), safety.halted, safety.taken
         seen.pauses, seen.decided_ms = safety.pauses(seen.line), self._runtime.account.time_ms
 
-    def _filled(self, fills: Sequence[Fill], line: Line, candle: Candle | None) -> list[Filled]:
-        """Those of a line; exits of one trade in their order, each with the rule that held."""
+    def _filled(self, fills: Sequence[Fill], line: Line, candle: Candle | None, event: Event) -> list[Filled]:
+        """Those of a line; exits of one trade in their order, each with the rule that held, or the exchange's word."""
+        if isinstance(event, Execution):
+            own = (fill for fill in fills if (fill.strategy, fill.symbol) == line)
+            return [Filled(fill, candle, execution=event) for fill in own]
         found: list[Filled] = []
         exits: dict[int, list[Exit]] = {}
         for fill in fills:
@@ -255,7 +258,7 @@ async def _runtime(source: Source) -> AsyncIterator[_Watch]:
 
         recorder.on_fill = on_fill
         state = None if source.state is None else source.state.runtime
-        runtime = build_runtime(source.settings, source.strategies, recorder, state)
+        runtime = build_runtime(source.settings, source.strategies, recorder, state, orders=source.orders)
         try:
             yield _Watch(runtime, recorder, opened, fill_rules(source.settings.trading_mode))
         finally:

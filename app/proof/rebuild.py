@@ -16,7 +16,8 @@ from app.models.events import EndOfData, Event, LateCandle
 from app.models.market import Candle, Slice
 from app.runs.reader import Run
 from app.runs.run_inputs import Inputs, inputs_of, named, replayed_tape
-from app.session.epochs import state_of
+from app.session.building import OrderNames
+from app.session.epochs import orders_of, state_of
 from app.session.state import SessionState
 from app.settings.profile import Settings, load_settings
 from app.strategies.loader import LoadedStrategies, check_settings
@@ -38,6 +39,11 @@ class Source:
     def state(self) -> SessionState | None:
         """What it goes on from, if it is a later epoch of a session."""
         return state_of(self.recorded) if isinstance(self.recorded, Epoch) else None
+
+    @property
+    def orders(self) -> OrderNames | None:
+        """Of a session whose orders are real: an exchange filled them, no simulator."""
+        return orders_of(self.recorded) if isinstance(self.recorded, Epoch) else None
 
     def events(self) -> Iterator[Event]:
         """All of them, from the start each time; the end of the data last, where it is not on the tape already."""
@@ -72,6 +78,11 @@ def source_of(folder: Path, caches: Sequence[CandleCache], time_ms: int | None =
             "--cache names another"
         )
     return _source(folder, run.manifest, inputs)
+
+
+def source_of_epoch(folder: Path, epoch: Epoch) -> Source:
+    """The same for an epoch that was chosen already."""
+    return _source(folder, epoch.header, epoch)
 
 
 def candles_of(event: Event) -> Sequence[Candle]:

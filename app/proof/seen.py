@@ -6,7 +6,7 @@ Everything is what a stage of the runtime held or made; it was noted while the r
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from app.models.events import LateCandle, MarkedSlice
+from app.models.events import Execution, LateCandle, MarkedSlice
 from app.models.market import Candle, Slice
 from app.models.orders import CloseOrder, Decision, EntryOrder, Fill, Line, Position, Signal
 from app.models.protections import Protection
@@ -72,7 +72,7 @@ class Filled:
     """A fill, the candle that made it (None: at the last mark), which exit rule held in it, and which entry it filled.
 
     `exit` is None where none did; `order` is None where the entry waited for no candle. `had_legs`: its position had
-    legs before the candle.
+    legs before the candle. `execution`: what the exchange said of it, where the order was real.
     """
 
     fill: Fill
@@ -80,3 +80,4 @@ class Filled:
     exit: Exit | None = None
     order: EntryOrder | None = None
     had_legs: bool = False
+    execution: Execution | None = None

@@ -16,7 +16,8 @@ from app.settings.profile import InstrumentSettings
 from app.times import iso_ms, parse_time_ms
 
 # The feed's patience ends up on the tape, as marks and late candles; the others name places.
-_INERT = ("live.exchange", "live.feed.", "trading_mode.safety.kill_switch_file")
+# The limits of real orders mean nothing on paper; with real orders each refusal has its name.
+_INERT = ("live.exchange", "live.feed.", "trading_mode.safety.kill_switch_file", "trading_mode.orders")
 _WARM_UP = "live.startup_candles"
 _MEANINGS = {
     "code_sha256": "the code of Onetape differs",

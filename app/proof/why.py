@@ -47,6 +47,13 @@ _TOLD = {
     Refusal.LOSING_STREAK: "there were as many losing trades in a row as allowed",
     Refusal.LATE: "it came too late to enter on",
     Refusal.STALE: "the symbol had no candle for too long",
+    Refusal.SHORT_ON_SPOT: "real orders on spot cannot go short",
+    Refusal.MAX_ORDER_NOTIONAL: "it would cost more than orders.max_order_notional allows",
+    Refusal.MAX_DAILY_ORDERS: "there were as many entries today as orders.max_daily_orders allows",
+    Refusal.ORDER_UNKNOWN: "nobody knows yet what became of an earlier order on the symbol",
+    Refusal.NOT_TRADING: "the exchange does not trade the symbol now",
+    Refusal.ACCOUNT_UNCHECKED: "the account has not been held against the ledger yet",
+    Refusal.ACCOUNT_DIFFERS: "the account differs from the ledger",
 }
 
 

@@ -5,9 +5,10 @@ The prices are those of the broker, the rules those that it went by; here they a
 
 from collections.abc import Iterator
 
+from app.models.events import Execution
 from app.models.exits import Exits
 from app.models.market import Candle
-from app.models.orders import CloseOrder, EntryOrder, Position, Reason, Side
+from app.models.orders import GOES_ON, CloseOrder, EntryOrder, Position, Reason, Side
 from app.proof.rebuild import Source
 from app.proof.seen import Filled, Seen
 from app.report.formats import exact
@@ -109,16 +110,31 @@ def fill_lines(source: Source, filled: Filled) -> Iterator[tuple[str, str]]:
     fill = filled.fill
     action = "OPEN" if fill.opens else "CLOSE"
     yield f"{action} {fill.side.name}", f"{iso_ms(fill.time_ms)}, {fill.reason}, trade {fill.trade_id}"
-    before, rule = _limit_rule(filled) or _rule(filled, source.settings.trading_mode.fill == "close")
-    yield "rule", rule
-    yield "price", _price(source, filled, before)
+    if filled.execution is not None:
+        yield "by the exchange", execution_words(filled.execution)
+    else:
+        yield from _simulated(source, filled)
     yield "commission", f"of {exact(fill.price)} x {exact(fill.quantity)}: {exact(fill.commission)}"
     if fill.opens:
         return
     costs = "both commissions included"
-    if fill.reason is Reason.PARTIAL_TARGET:
+    if fill.reason in GOES_ON:
         costs = f"of {exact(fill.quantity)} of the position, its share of both commissions included"
     yield "realized PnL", f"{exact(fill.realized_pnl)}, {costs}; balance {exact(fill.balance)}"
+
+
+def _simulated(source: Source, filled: Filled) -> Iterator[tuple[str, str]]:
+    before, rule = _limit_rule(filled) or _rule(filled, source.settings.trading_mode.fill == "close")
+    yield "rule", rule
+    yield "price", _price(source, filled, before)
+
+
+def execution_words(one: Execution) -> str:
+    """A fill as the exchange told it."""
+    fee = f"fee {exact(one.fee)} {one.fee_asset}" if one.fee_asset else "no fee told"
+    side = "maker" if one.is_maker else "taker"
+    what = f"{exact(one.quantity)} at {exact(one.price)}, {fee}, {side}, trade {one.fill_id} of the exchange"
+    return f"{what}; {one.why}" if one.why else what
 
 
 def _price(source: Source, filled: Filled, before: str) -> str:

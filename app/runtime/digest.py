@@ -29,12 +29,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def digest_of(
-    previous: str,
-    runtime: TradingRuntime,
-    fills: Sequence[Fill],
-    decisions: Sequence[Decision],
+    previous: str, runtime: TradingRuntime, fills: Sequence[Fill], decisions: Sequence[Decision],
     intents: Sequence[Intent] = (),
-) -> str:
+) -> str:  # fmt: skip
     """16 hex digits over the digest before, the event's fills, decisions and intents, and the state after it."""
     account, safety = runtime.account, runtime.safety
     state = (

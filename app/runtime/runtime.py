@@ -37,20 +37,10 @@ class TradingRuntime:
     """Handles events; `ended` is True once no further event may be handled."""
 
     def __init__(
-        self,
-        *,
-        account: Account,
-        broker: Broker,
-        safety: SafetyMonitor,
-        host: StrategyHost,
-        risks: Mapping[str, RiskEngine],
-        execution: ExecutionEngine,
-        funnel: Funnel,
-        rows: SliceRows,
-        decisions: list[Decision] | None = None,
-        flatten_on_stop: bool = True,
-        allocator: Allocator | None = None,
-    ) -> None:
+        self, *, account: Account, broker: Broker, safety: SafetyMonitor, host: StrategyHost,
+        risks: Mapping[str, RiskEngine], execution: ExecutionEngine, funnel: Funnel, rows: SliceRows,
+        decisions: list[Decision] | None = None, flatten_on_stop: bool = True, allocator: Allocator | None = None,
+    ) -> None:  # fmt: skip
         self.account = account
         self.broker = broker
         self.safety = safety
@@ -229,16 +219,12 @@ class TradingRuntime:
             self.safety.resume()
         elif isinstance(event, GiveUp):
             self.gave_up, self.ended = event.why, True
-            self.ending = None if self._keeps else self.ending
+            self.ending = self.ending if self._flatten_on_stop else None
         elif isinstance(event, EndOfData) or self._flatten_on_stop:
             await self.flatten(Reason.SHUTDOWN if isinstance(event, Stop) else Reason.END_OF_DATA)
         else:
             self.ending = self.ending or Reason.SHUTDOWN
             await self._go_on_ending()
-
-    @property
-    def _keeps(self) -> bool:
-        return self.ending is Reason.SHUTDOWN and not self._flatten_on_stop
 
     async def flatten(self, reason: Reason) -> None:
         """The end of a session begins: entries cancelled, positions closed; it has ended when nothing is left."""
@@ -260,7 +246,7 @@ class TradingRuntime:
     async def _go_on_ending(self) -> bool:
         """In the closing phase: what was filled meanwhile is closed, too. Whether nothing is left to wait for."""
         account, broker = self.account, self.broker
-        if self._keeps:
+        if self.ending is Reason.SHUTDOWN and not self._flatten_on_stop:
             self.ended = await broker.leave()
             self.ending = None if self.ended else self.ending  # what is kept goes on with the next start
         elif self.ending is not None:

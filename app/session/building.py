@@ -106,7 +106,8 @@ def build_runtime(
 
 
 def _exchange_broker(ledger: Ledger, mode: TradingModeSettings, orders: OrderNames) -> Broker:
-    from app.trading.exchange_broker import ExchangeBroker, OrderLimits  # a backtest does without
+    from app.trading.exchange_broker import ExchangeBroker  # a backtest does without
+    from app.trading.exchange_lines import OrderLimits
 
     own = mode.orders or OrderSettings()
     limits = OrderLimits(own.max_order_notional, own.max_daily_orders, own.refusals_in_a_row)

@@ -80,6 +80,11 @@ def mode_of(header: Mapping[str, Any]) -> str:
     return str(header.get("mode", "paper"))
 
 
+def orders_of(epoch: Epoch) -> OrderNames | None:
+    """What its client ids begin with; None where its orders are not real."""
+    return OrderNames(epoch.header["tag"], epoch.number) if mode_of(epoch.header) == "live" else None
+
+
 def plan_of_epoch(tape: Tape, epoch: Epoch, run: Path, mode: str | None = None) -> tuple[RunPlan, RunFolder]:
     """What an epoch's header says of its session, and the files of the run folder. `mode`: None for the session's."""
     header = epoch.header
@@ -87,10 +92,9 @@ def plan_of_epoch(tape: Tape, epoch: Epoch, run: Path, mode: str | None = None) 
     strategies = check_settings(settings)
     period = Period(tape.header["start_ms"], UNENDED_MS, "on the exchange's stream")
     warmup_start_ms = header["warmup_start_ms"]
-    orders = OrderNames(header["tag"], epoch.number) if mode_of(header) == "live" else None
     plan = RunPlan(
         settings, strategies, period, header["warmup"], warmup_start_ms, mode=mode or mode_of(header),
-        epochs=epoch_notes(tape), orders=orders,
+        epochs=epoch_notes(tape), orders=orders_of(epoch),
     )  # fmt: skip
     return plan, RunFolder(run, header["trades"])
 

@@ -23,6 +23,10 @@ def live_settings(settings: Settings, strategies: LoadedStrategies) -> Settings:
     if len(quotes) > 1:
         source, told = sources.of("live", ("symbols",)), ", ".join(quotes)
         raise ConfigError(f"{source}: symbols: a session has one balance, and these are paid for in {told}")
+    with_bnb = [symbol for symbol in live.symbols if "BNB" in symbol.split("/")]
+    if with_bnb:
+        source, told = sources.of("live", ("symbols",)), ", ".join(with_bnb)
+        raise ConfigError(f"{source}: symbols: fees may be taken from BNB, so real orders do not trade it: {told}")
     for spec, loaded in strategies.of:
         if may_short(loaded):
             name = ".".join((*spec.path, "params.allow_short"))

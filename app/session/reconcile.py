@@ -22,7 +22,7 @@ from app.exchange.spot_api import BinanceSpotApi
 from app.feeds.base import EventQueue
 from app.feeds.tape import Tape, read_tape
 from app.models.events import AccountSnapshot, Execution
-from app.models.intents import ENTRY, Cancel, PlaceOco
+from app.models.intents import ENTRY, STOP, TARGET, Cancel, PlaceOco
 from app.models.orders import OrderState
 from app.runs.run_folder import RunFolder
 from app.session.epochs import mode_of, plan_of_epoch, state_of
@@ -40,7 +40,7 @@ _RESTS = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
 
 @dataclass(frozen=True)
 class Fill:
-    """A fill of the tape."""
+    """A fill of the tape, with the symbol of its order."""
 
     symbol: str
     execution: Execution
@@ -96,7 +96,8 @@ async def reconcile(run: Path, url: str | None, tell: Tell) -> Reconciled:
     for fill in fills:
         own.note_fill(fill.symbol, fill.execution, buys=fill.execution.leg == ENTRY)
     own.compare(snapshot, broker.book)
-    differences = [*own.differences, *_other_figures(fills, snapshot), *_gone(broker, snapshot), *_held(broker, own)]
+    named = [*own.differences, *_other_trades(fills, snapshot), *_gone(broker, snapshot), *_held(broker, own)]
+    differences = list(dict.fromkeys(named))
     expected = {asset: least for asset, (least, _) in own.expected().items()}
     return Reconciled(snapshot, len(fills), expected, differences)
 
@@ -154,11 +155,11 @@ def _fills(tape: Tape) -> Iterator[Fill]:
                 yield Fill(symbols.get(event.order_id, ""), event)
 
 
-def _other_figures(fills: Sequence[Fill], snapshot: AccountSnapshot) -> Iterator[str]:
+def _other_trades(fills: Sequence[Fill], snapshot: AccountSnapshot) -> Iterator[str]:
     told = {(trade.order_id, trade.leg, trade.fill_id): trade for trade in snapshot.trades}
     for fill in fills:
         own = fill.execution
-        trade = told.get((own.order_id, own.leg, own.fill_id))
+        trade = told.pop((own.order_id, own.leg, own.fill_id), None)
         if trade is None:
             continue
         for name, ours, theirs in (("quantity", own.quantity, trade.quantity), ("price", own.price, trade.price)):
@@ -167,17 +168,24 @@ def _other_figures(fills: Sequence[Fill], snapshot: AccountSnapshot) -> Iterator
                     f"fill {own.fill_id} of order {own.order_id}: its {name} is {ours:.10g} in the ledger and "
                     f"{theirs:.10g} in the exchange's history"
                 )
+    for trade in told.values():
+        yield (
+            f"trade {trade.fill_id} of order {trade.order_id} ({trade.quantity:.8f} at {trade.price:.8f}) is in the "
+            "exchange's history and not in the ledger"
+        )
 
 
 def _gone(broker: ExchangeBroker, snapshot: AccountSnapshot) -> Iterator[str]:
+    """An OCO of which one leg is at the exchange and the other is not."""
     for record in broker.book.open.values():
         intent = record.intent
-        ids = dict.fromkeys(record.legs, intent.client_id)
-        if isinstance(intent, PlaceOco):
-            ids = dict(zip(record.legs, (intent.target_id, intent.stop_id), strict=True))
-        for leg, one in record.legs.items():
-            if one.state in _RESTS and ids[leg] not in snapshot.open_orders:
-                yield f"order {ids[leg]} is open in the ledger and not at the exchange"
+        if not isinstance(intent, PlaceOco):
+            continue
+        ids = {TARGET: intent.target_id, STOP: intent.stop_id}
+        resting = [ids[leg] for leg, one in record.legs.items() if one.state in _RESTS]
+        gone = [client_id for client_id in resting if client_id not in snapshot.open_orders]
+        if len(gone) == 1:
+            yield f"order {gone[0]} rests in the ledger and is not open at the exchange"
 
 
 def _held(broker: ExchangeBroker, own: Reconciliation) -> Iterator[str]:

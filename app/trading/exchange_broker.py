@@ -13,9 +13,20 @@ import msgspec
 from app.models.events import AccountSnapshot, Execution
 from app.models.intents import LIST, TARGET, Intent
 from app.models.market import Candle, Slice
-from app.models.orders import NOT_THERE, CloseOrder, EntryOrder, Line, Order, Position, Reason, Refusal, Side
+from app.models.orders import (
+    NOT_THERE,
+    CloseOrder,
+    EntryOrder,
+    Line,
+    Order,
+    OrderState,
+    Position,
+    Reason,
+    Refusal,
+    Side,
+)  # fmt: skip
 from app.times import DAY_MS
-from app.trading.exchange_lines import ExchangeLines, StopPlace
+from app.trading.exchange_lines import ExchangeLines, OrderLimits, StopPlace
 from app.trading.exit_rules import FillRules, exits_of
 from app.trading.ledger import Dust, Ledger
 from app.trading.order_book import OrderRecord
@@ -23,14 +34,6 @@ from app.trading.reconciliation import Reconciliation, ReconciliationMemory
 from app.trading.risk import RiskOutput
 
 _AFTER_FEES = 0.998  # of what was bought, so much is there at least where the fee was taken out of it
-
-
-class OrderLimits(msgspec.Struct, frozen=True):
-    """The operator's limits on what is sent; None for none. Notional in quote currency."""
-
-    max_order_notional: float | None = 50.0
-    max_daily_orders: int | None = 20
-    refusals_in_a_row: int = 5
 
 
 class BrokerMemory(msgspec.Struct, frozen=True):
@@ -125,6 +128,8 @@ class ExchangeBroker:
         if record is None or execution.leg not in (*record.legs, LIST):
             return self._halt_for("an execution of an order that this session never placed", execution)
         was_over = execution.order_id not in self.book.open
+        if was_over and execution.state is OrderState.REFUSED and not execution.is_passing:
+            self.lines.refused_ms.pop(record.line, None)  # told once more: it is time to try again
         halts = None
         if record.note(execution):
             halts = self._fill(record, execution, was_over=was_over)

@@ -19,6 +19,14 @@ _MOST_OCOS = 2  # of a position without legs: an exchange allows few stops a sym
 _TRIGGERS, _MATCHES = "trigger immediately", "immediately match"  # why an OCO is refused, in the exchange's words
 
 
+class OrderLimits(msgspec.Struct, frozen=True):
+    """The operator's limits on what is sent; None for none. Notional in quote currency."""
+
+    max_order_notional: float | None = 50.0
+    max_daily_orders: int | None = 20
+    refusals_in_a_row: int = 5
+
+
 class StopPlace(StrEnum):
     """Where a position's stop is."""
 

@@ -75,18 +75,10 @@ class ExecutionEngine:
     def create_order_from_risk_output(self, output: RiskOutput, signal: Signal, signal_time_ms: int) -> EntryOrder:
         """The entry order for an approved signal; `signal_time_ms` is the close time of the slice decided on."""
         order = EntryOrder(
-            order_id=self._account.next_order_id(),
-            symbol=output.symbol,
-            side=output.side,
-            quantity=output.quantity,
-            reference=output.reference,
-            stop=output.stop,
-            target=output.target,
-            sized_by=output.sized_by,
-            tag=signal.tag,
-            signal_time_ms=signal_time_ms,
-            strategy=output.strategy,
-        )
+            order_id=self._account.next_order_id(), symbol=output.symbol, side=output.side, quantity=output.quantity,
+            reference=output.reference, stop=output.stop, target=output.target, sized_by=output.sized_by,
+            tag=signal.tag, signal_time_ms=signal_time_ms, strategy=output.strategy,
+        )  # fmt: skip
         if signal.limit is not None:
             until_ms = signal_time_ms + signal.valid_candles * self._timeframe_ms
             order = replace(order, limit=output.reference, valid_until_ms=until_ms)

@@ -36,12 +36,9 @@ class Ledger:
     """
 
     def __init__(
-        self,
-        account: Account,
-        on_fill: Callable[[Fill], None],
-        timeframe_ms: int,
+        self, account: Account, on_fill: Callable[[Fill], None], timeframe_ms: int,
         instruments: Mapping[str, Instrument] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.account = account
         self.last_trade_id = 0
         self.cancelled: Counter[str] = Counter()
@@ -67,19 +64,10 @@ class Ledger:
         self.account.balance += realized_pnl
 
     def open(
-        self,
-        order: EntryOrder,
-        price: float,
-        fill_price: float,
-        commission: float,
-        time_ms: int,
-        candle: Candle | None = None,
-        *,
-        quantity: float | None = None,
-        held: float | None = None,
-        entered_ms: int | None = None,
-        inside: FillRules | None = None,
-    ) -> Position:
+        self, order: EntryOrder, price: float, fill_price: float, commission: float, time_ms: int,
+        candle: Candle | None = None, *, quantity: float | None = None, held: float | None = None,
+        entered_ms: int | None = None, inside: FillRules | None = None,
+    ) -> Position:  # fmt: skip
         """An entry, or the first `quantity` of it, was filled at `fill_price`, which was `price` before slippage.
 
         `held` is what of it is in the account, where a part was kept as the fee; from `entered_ms` on a time exit
@@ -107,29 +95,28 @@ class Ledger:
             time_exit_ms=None if time_exit is None else (entered_ms or time_ms) + time_exit.candles * self.timeframe_ms,
         )  # fmt: skip
         is_ambiguous = inside is not None and candle is not None and reaches_a_limit(position, candle, inside)
+        self._tell_entry(position, order, price, fill_price, quantity, commission, time_ms, candle, is_ambiguous)
+        return position
+
+    def _tell_entry(
+        self, position: Position, order: EntryOrder, price: float, fill_price: float, quantity: float,
+        commission: float, time_ms: int, candle: Candle | None = None, is_ambiguous: bool = False,
+    ) -> None:  # fmt: skip
         self._on_fill(
             Fill(
-                time_ms=time_ms, symbol=order.symbol, opens=True, side=side, price=fill_price, quantity=quantity,
-                commission=commission, slippage=abs(fill_price - price) * quantity, balance=account.balance,
-                equity=account.equity(), realized_pnl=0.0, reason=Reason.SIGNAL, trade_id=self.last_trade_id,
+                time_ms=time_ms, symbol=order.symbol, opens=True, side=order.side, price=fill_price, quantity=quantity,
+                commission=commission, slippage=abs(fill_price - price) * quantity, balance=self.account.balance,
+                equity=self.account.equity(), realized_pnl=0.0, reason=Reason.SIGNAL, trade_id=position.trade_id,
                 stop=order.stop, target=order.target, order_id=order.order_id, sized_by=order.sized_by,
                 both_levels=is_ambiguous, tag=order.tag, candle_volume=None if candle is None else candle.volume,
                 strategy=order.strategy,
             )
         )  # fmt: skip
-        return position
 
     def add(
-        self,
-        position: Position,
-        order: EntryOrder,
-        quantity: float,
-        price: float,
-        commission: float,
-        time_ms: int,
-        *,
+        self, position: Position, order: EntryOrder, quantity: float, price: float, commission: float, time_ms: int, *,
         held: float | None = None,
-    ) -> Position:
+    ) -> Position:  # fmt: skip
         """A further part of an entry was filled: the entry price is the mean of its parts. `held` as in `open`."""
         held = held or quantity
         instrument = self.instrument(position.symbol)
@@ -139,25 +126,12 @@ class Ledger:
         exits, target = position.exits, order.target
         legs = exits and legs_of(exits, position.side, entry_price, risk, target, first, instrument)
         changed = self._replace(
-            position,
-            quantity=whole,
-            signed_quantity=position.side * whole,
-            entry_price=entry_price,
-            entry_commission=position.entry_commission + commission,
-            first_quantity=first,
-            first_commission=position.first_commission + commission,
-            risk=risk,
+            position, quantity=whole, signed_quantity=position.side * whole, entry_price=entry_price,
+            entry_commission=position.entry_commission + commission, first_quantity=first,
+            first_commission=position.first_commission + commission, risk=risk,
             legs=legs if legs and position.quantity == position.first_quantity else position.legs,
-        )
-        self._on_fill(
-            Fill(
-                time_ms=time_ms, symbol=order.symbol, opens=True, side=order.side, price=price, quantity=quantity,
-                commission=commission, slippage=0.0, balance=self.account.balance, equity=self.account.equity(),
-                realized_pnl=0.0, reason=Reason.SIGNAL, trade_id=position.trade_id, stop=order.stop,
-                target=order.target, order_id=order.order_id, sized_by=order.sized_by, both_levels=False,
-                tag=order.tag, strategy=order.strategy,
-            )
         )  # fmt: skip
+        self._tell_entry(changed, order, price, price, quantity, commission, time_ms)
         return changed
 
     def move_stop(self, position: Position, stop: float, moved_by: Reason) -> Position:
@@ -165,21 +139,10 @@ class Ledger:
         return self._replace(position, stop=stop, moved_by=moved_by)
 
     def close(
-        self,
-        position: Position,
-        price: float,
-        fill_price: float,
-        commission: float,
-        time_ms: int,
-        reason: Reason,
-        *,
-        order: CloseOrder | None = None,
-        quantity: float | None = None,
-        both_levels: bool = False,
-        candle: Candle | None = None,
-        decided_ms: int | None = None,
-        dust: float = 0.0,
-    ) -> Position | None:
+        self, position: Position, price: float, fill_price: float, commission: float, time_ms: int, reason: Reason, *,
+        order: CloseOrder | None = None, quantity: float | None = None, both_levels: bool = False,
+        candle: Candle | None = None, decided_ms: int | None = None, dust: float = 0.0,
+    ) -> Position | None:  # fmt: skip
         """All that is left was closed, or `quantity` of it; what is left then. `dust` of all that is left stays.
 
         `decided_ms`: when the entry was decided on, where the candle that closes is the one that filled it.
@@ -243,12 +206,10 @@ class Ledger:
     def _without(self, position: Position, quantity: float, entry_commission: float, *, is_leg: bool) -> Position:
         rest = self.instrument(position.symbol).without_error(position.quantity - quantity)
         return self._replace(
-            position,
-            quantity=rest,
-            signed_quantity=position.side * rest,
+            position, quantity=rest, signed_quantity=position.side * rest,
             entry_commission=position.entry_commission - entry_commission,
             legs=self._legs_after(position, quantity) if is_leg else position.legs,
-        )
+        )  # fmt: skip
 
     def _legs_after(self, position: Position, quantity: float) -> tuple[Leg, ...]:
         # An exchange may have filled several as one: those that are too small for an order of their own.

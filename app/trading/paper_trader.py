@@ -195,15 +195,9 @@ class PaperTrader:
         self.ledger.open(order, price, fill_price, commission, time_ms, candle)
 
     def _close_at_market(
-        self,
-        position: Position,
-        price: float,
-        time_ms: int,
-        order: CloseOrder | None,
-        candle: Candle | None = None,
-        *,
+        self, position: Position, price: float, time_ms: int, order: CloseOrder | None, candle: Candle | None = None, *,
         reason: Reason | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         fill_price = price * (1.0 - position.side * self._slippage_rate)
         commission = self._commission_rate * fill_price * position.quantity
         why = reason or (order.reason if order is not None else Reason.SIGNAL_EXIT)

@@ -16,6 +16,7 @@ from app.session.tape_replay import TapeRunner
 
 FORMATS = sorted(Path(__file__).parent.glob("tape-format-*"))
 SHA256 = {
+    "tape-format-3": "3842045cd2278873f2587aa8c69571d247a4e1057edb314d33cc0e3dfc1a6c74",
     "tape-format-2": "3842045cd2278873f2587aa8c69571d247a4e1057edb314d33cc0e3dfc1a6c74",
     "tape-format-1": "d2f680ddd868080bffa980448fcd421373fec7ef056baffd72de89effe1bcfab",
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -67,12 +68,15 @@ class RealSession:
             "--cache", str(self.folder / "cache"), "--out", str(out or self.run), "--no-report",
         ]  # fmt: skip
 
-    def start(self, *more: str) -> None:
-        """Begin, or go on."""
+    def start(self, *more: str, largest_file: int | None = None) -> None:
+        """Begin, or go on; on a disk that takes no larger file."""
+        (self.run / "status.json").unlink(missing_ok=True)  # what the process before said
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app", *self.words(), *more], cwd=PROJECT, env=self.environment,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        if largest_file is not None:
+            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
     def once(self, *more: str, out: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """A start that is over soon."""

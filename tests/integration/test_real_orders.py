@@ -5,6 +5,8 @@ The testnet is calm here; what goes wrong with orders is the business of the sto
 
 import json
 import signal
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -14,7 +16,10 @@ from app.feeds.tape import read_tape
 from app.models.events import Execution
 from app.testnet.api_keys import TEST_KEY, TEST_SECRET
 from tests.fetching import run, running_testnet
+from tests.integration.processes import PATIENCE_S, PROJECT
 from tests.integration.real_sessions import SERVED, RealSession
+
+HOLDS = "return long(stop=candle.close * 0.9, target=candle.close * 1.1) if self.count > 8 else FLAT"
 
 
 def fills_of(session: RealSession) -> dict[str, float]:
@@ -78,6 +83,53 @@ def test_killed_continued_and_stopped_it_is_what_the_exchange_has(tmp_path: Path
         assert_no_key(session)
 
 
+def reconciled(session: RealSession, *words: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "reconcile", str(session.run), "--exchange-url", session.url, *words],
+        cwd=PROJECT, env=session.environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    session.said += [done.stdout, done.stderr]
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+def act(session: RealSession, what: str, value: object) -> None:
+    """Somebody else does something at the exchange."""
+    asked = urllib.request.Request(f"{session.url}/testnet/orders", json.dumps({what: value}).encode())
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.status == 200
+
+
+def test_reconcile_names_what_differs_and_changes_nothing(tmp_path: Path) -> None:
+    with running_testnet("--trade", *SERVED) as url:
+        session = RealSession(tmp_path, url, body=HOLDS)
+        session.start()
+        session.wait_for(lambda: session.stops() == ["on the exchange"] * 2)
+        session.ended(signal.SIGKILL)
+        tape = (session.run / "tape/000001.jsonl").read_bytes()
+        orders = session.open_orders()
+        status, said = reconciled(session)
+        assert (status, said.splitlines()[-1]) == (0, "no difference"), said
+        assert "fills       2 on the tape, 2 in the exchange's history" in said
+        assert "orders      4 open at the exchange" in said
+
+        bought = next(one for one in session.ledger()["balances"].items() if one[0] == "BTC")
+        act(session, "adjust", {"asset": "USDT", "amount": -9_500})
+        act(session, "expire", next(one for one in orders if one.endswith("-t")))
+        status, said = reconciled(session, "--json")
+        content = json.loads(said)
+        assert status == 1
+        told = " ".join(content["differences"])
+        assert "USDT: the exchange holds " in told
+        assert "rests in the ledger and is not open at the exchange" in told
+        assert content["balances"]["BTC"]["exchange"] == pytest.approx(sum(map(float, bought[1].values())))
+
+        assert (session.run / "tape/000001.jsonl").read_bytes() == tape
+        assert session.rows(), "its files are as they were"
+        paper = run("reconcile", str(tmp_path))
+        assert (paper.returncode, paper.stdout) == (2, "")
+
+
 def test_positions_that_are_kept_stay_protected(tmp_path: Path) -> None:
     with running_testnet("--trade", *SERVED) as url:
         session = RealSession(tmp_path, url, on_stop="keep")
@@ -100,8 +152,7 @@ def test_positions_that_are_kept_stay_protected(tmp_path: Path) -> None:
 
 def test_halt_keeps_what_is_there_and_kill_closes_it(tmp_path: Path) -> None:
     with running_testnet("--trade", *SERVED) as url:
-        session = RealSession(tmp_path, url, body="return long(stop=candle.close * 0.9, target=candle.close * 1.1)"
-                              " if self.count > 8 else FLAT")  # fmt: skip
+        session = RealSession(tmp_path, url, body=HOLDS)
         session.start()
         session.wait_for(lambda: session.stops() == ["on the exchange"] * 2)
         assert run("halt", str(session.run), "--why", "a look").stdout == "halt: given to the running session\n"
@@ -151,6 +202,28 @@ def test_what_is_refused_before_anything_is_traded(tmp_path: Path) -> None:
         assert "an entry in BTC/USDT may cost 1.2 USDT at most" in small
         assert "the smallest order of the exchange is " in small
         assert "fill: close is for simulations" in refused("Poor", "--set", "fill=close")
+
+
+def test_a_disk_that_fills_up_while_orders_are_open_leaves_their_stops(tmp_path: Path) -> None:
+    with running_testnet("--trade", *SERVED) as url:
+        session = RealSession(tmp_path, url, body=HOLDS)
+        session.start()
+        session.wait_for(lambda: session.stops() == ["on the exchange"] * 2)
+        session.ended(signal.SIGKILL)
+        size = (session.run / "tape/000001.jsonl").stat().st_size
+        session.start(largest_file=size + 2_000)
+        assert session.process is not None
+        out, err = session.process.communicate(timeout=PATIENCE_S)
+        session.said += [out, err]
+        assert session.process.returncode == 2, err
+        assert "nothing is traded without it" in err.splitlines()[-1]
+        assert "Traceback" not in err
+        assert len(session.open_orders()) == 4
+        session.start()
+        session.wait_for(lambda: session.stops() == ["on the exchange"] * 2)
+        assert session.ended(signal.SIGINT)[0] == 0
+        assert session.open_orders() == []
+        assert_same_as_the_exchange(session)
 
 
 def test_a_session_of_another_mode_is_not_continued(tmp_path: Path) -> None:

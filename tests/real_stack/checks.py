@@ -16,6 +16,7 @@ from tests.exchange_books import BALANCE, SYMBOLS
 from tests.real_stack.exchange import Gap
 from tests.real_stack.session import TAG, RealSession, _decode
 
+SHUT = ("HALT", "BREAK", "CANCEL_ONLY")
 REACH_S = 40.0  # what happened so long before a gap may have led to it
 
 
@@ -106,10 +107,10 @@ class Excess(NamedTuple):
 def excesses(session: RealSession, faults: Sequence[tuple[float, float, str]]) -> list[Excess]:
     """For how long something of ours lay at the exchange without a stop that rests, longest first.
 
-    Not counted is the time in which a fault lasted that makes protection impossible, as a halted symbol or a request
-    that is under way, and in which no process ran after a kill.
+    Not counted is the time in which nobody could protect anything: while symbols were shut, and while no process ran
+    after a kill.
     """
-    lasted = [*session.downtimes, *((began_s, ended_s) for began_s, ended_s, _ in faults)]
+    lasted = [*session.downtimes, *((began_s, ended_s) for began_s, ended_s, name in faults if name in SHUT)]
     found = []
     for gap in session.exchange.gaps:
         not_ours = _union_s([(max(one, gap.began_s), min(two, gap.ended_s)) for one, two in lasted])

@@ -26,7 +26,7 @@ from app.models.market import Candle, Slice
 from app.strategies.base import Strategy
 from app.testnet.spot import SpotMarket, wire_name
 from app.testnet.wire import exchange_info
-from app.trading.exchange_broker import OrderLimits
+from app.trading.exchange_lines import OrderLimits
 from app.trading.instruments import Instrument
 from app.trading.ledger import Dust
 from tests.candle_columns import MINUTE_MS, START_MS

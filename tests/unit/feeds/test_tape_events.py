@@ -10,9 +10,11 @@ from app.feeds import tape_events
 from app.feeds.tape import Tape, read_tape
 from app.feeds.tape_events import event_blocks
 from app.models.events import Event
+from app.models.intents import Cancel, PlaceOrder
 from app.session.journal import Journal
 from tests.unit.session.test_journal import EVENTS
 
+INTENTS = (PlaceOrder("tag1-1-1-e", 1, "A/B", True, 1.0, 5), Cancel("tag1-1-1-e", 1, "A/B", 6))
 MANY = EVENTS[:-1] * 20 + EVENTS[-1:]
 
 
@@ -20,6 +22,8 @@ def written(folder: Path, last_is_decided: bool = True, epoch: int = 1) -> Path:
     tape = Journal(folder, {"epoch": epoch})
     for number, event in enumerate(MANY, 1):
         seq = tape.write(event)
+        if number % 7 == 0:
+            tape.intents(seq, INTENTS)
         if last_is_decided or number < len(MANY):
             tape.done(seq, "d" * 32)
     tape.close()
@@ -45,7 +49,9 @@ def test_all_events_in_order(
 def test_a_tape_cut_by_a_crash_ends_there(tmp_path: Path, kept: int) -> None:
     path = written(tmp_path)
     path.write_bytes(path.read_bytes()[:-kept])
-    found = [record.event for record in read_tape(tmp_path).records]
+    records = list(read_tape(tmp_path).records)
+    found = [record.event for record in records]
+    assert records[6].intents == INTENTS
     assert read(tmp_path) == found and len(found) in (len(MANY), len(MANY) - 1, len(MANY) - 2)
 
 

@@ -1,6 +1,7 @@
 """The live feed put together, against a scripted exchange on a virtual clock: RULES.md, "Live", rule by rule."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from app.candles.cache import CandleCache
 from app.candles.month_file import CandleColumns
 from app.errors import UnavailableError
 from app.feeds.alignment import FeedEvent
+from app.feeds.link import Frame
 from app.feeds.websocket import FeedTimes, LinkState, LiveStart
 from app.models.events import LateCandle, MarkedSlice, RevisedCandle
 from app.models.market import Slice
@@ -113,6 +115,33 @@ def test_slices_after_a_long_outage_are_late_and_whole() -> None:
     events = run_feed(away)
     assert [one.candles for one in events if isinstance(one, Slice)] == [one.candles for one in history(away)]
     assert [minute(one) for one in events if isinstance(one, MarkedSlice) and one.late] == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("over_s", [335.0, 343.0, 351.0, 359.0])
+def test_candles_that_come_before_the_time_can_be_asked_again_are_late_by_the_true_time(over_s: float) -> None:
+    """REST is down for minutes, and in the end the stream shows nothing but an old frame, again and again."""
+    away = exchange(outages=[(125.0, over_s)], drops=[(250.0, 900.0)])
+    lose(away, ETH, range(12))
+    run_stream = away.run
+
+    async def run(on_frame: Callable[[Frame], None], on_link: Callable[[bool], None]) -> None:
+        async def again() -> None:
+            while True:
+                await asyncio.sleep(5.0)
+                on_frame(Frame(true_candle(BTC, START_MS), True, START_MS + MINUTE_MS + 10))
+
+        await asyncio.gather(run_stream(on_frame, on_link), again())
+
+    away.run = run  # type: ignore[method-assign]
+    lags_ms: dict[int, int] = {}
+
+    def look(state: LinkState) -> None:
+        if state.last_close_ms is not None:
+            lags_ms.setdefault(state.last_close_ms, away.now_ms - state.last_close_ms)
+
+    events = run_feed(away, on_state=look)
+    marked = [event.close_time_ms for event in events if isinstance(event, MarkedSlice) and event.late]
+    assert marked == [close_ms for close_ms, lag_ms in lags_ms.items() if lag_ms > 2 * MINUTE_MS] != []
 
 
 def test_in_an_outage_others_see_that_rest_fails() -> None:

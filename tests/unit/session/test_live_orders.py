@@ -5,23 +5,28 @@ import errno
 import os
 import signal
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.errors import OutputError
+from app.errors import DataError, OutputError
 from app.feeds.tape import Record, read_tape
-from app.models.events import Event, Execution, Stop
+from app.models.events import Event, Execution, Kill, Stop
 from app.models.intents import Cancel, Intent, PlaceOco, PlaceOrder
+from app.models.orders import OrderState
+from app.runs.run_folder import RunFolder
 from app.session import journal
 from app.session.building import OrderNames
-from app.session.recorded_runtime import ReplayError
-from app.session.session import Desk
+from app.session.epochs import epoch_start
+from app.session.order_watch import is_covered
+from app.session.recorded_runtime import RecordedRuntime, ReplayError
 from app.session.tape_replay import TapeRunner
 from app.strategies.base import FLAT, Candle, Signal, Strategy, View, exit_position, long
-from tests.golden.make_tape import CONFIG, WARMUP
+from tests.golden.make_tape import CONFIG
 from tests.live_sessions import Live, live, market, wait_for_ever
 from tests.scripted_desk import ScriptedDesk
 
@@ -220,7 +225,91 @@ async def test_a_stop_waits_for_the_exchange_until_all_is_closed(tmp_path: Path)
     assert desk.balances["X"] == pytest.approx(made.recorded.runtime.account.balance)
 
 
-def test_the_desk_of_a_test_is_one() -> None:
-    desk: Desk = ScriptedDesk({}, lambda symbol: 1.0)
-    assert asyncio.iscoroutinefunction(desk.run)
-    assert WARMUP > 0
+async def test_a_session_that_cannot_close_gives_up_says_what_is_left_and_goes_on_closing(tmp_path: Path) -> None:
+    made, desk = session(tmp_path / "run")
+
+    def stop() -> bool:
+        if not made.recorded.runtime.account.positions:
+            return False
+        desk.is_silent = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+    script = [step for one in steps(made, desk, market()) for step in (one, stop)]
+    assert await made.run(*script, desk=desk, closing_s=0.1) == "gave_up"
+    assert not (tmp_path / "run/results.json").exists(), "the next start goes on"
+    status = made.view.status()
+    assert status["closing"]
+    assert len(status["positions"]) == 1
+    assert made.results["status"] == "gave_up"
+
+    again, desk = session(tmp_path / "run", again=True)
+    await again.recorded.replay(read_tape(tmp_path / "run"))
+    again.recorded.go_on()
+    broker: Any = again.recorded.runtime.broker
+    desk.balances = {"X": 0.0}
+    desk.take_up(broker.open_intents())
+    assert await again.run(wait_for_ever, desk=desk) == "finished"
+    assert not again.recorded.runtime.account.positions
+    assert [record.event for record in records(tmp_path / "run")].count(Stop("SIGTERM")) == 1
+
+
+async def stopped_with_a_position(run: Path, keep_state: Callable[[Live, int], bytes]) -> Live:
+    made, desk = session(run, "on_stop=keep")
+
+    def stop() -> bool:
+        if not made.recorded.runtime.account.positions:
+            return False
+        os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+    script = [step for one in steps(made, desk, market()) for step in (one, stop)]
+    state = partial(keep_state, made)
+    assert (
+        await made.run(*script, desk=desk, state=state, may_stop=partial(is_covered, made.recorded.runtime))
+        == "stopped"
+    )
+    return made
+
+
+async def test_a_new_epoch_knows_all_orders_of_the_ones_before(tmp_path: Path) -> None:
+    made = await stopped_with_a_position(tmp_path / "run", lambda made, seq: made.view.state(seq))
+    before: Any = made.recorded.runtime.broker
+    start = epoch_start(read_tape(tmp_path / "run"))
+    assert start.number == 2
+    (tmp_path / "next").mkdir()
+    plan = replace(made.plan, orders=OrderNames(NAMES.tag, start.number))
+    recorded = RecordedRuntime.build(plan, RunFolder(tmp_path / "next", "live_test"), start.state)
+    broker: Any = recorded.runtime.broker
+    assert broker.memory() == before.memory()
+    assert broker.protections() == before.protections()
+    (oco,) = broker.open_intents()
+    assert isinstance(oco, PlaceOco)
+    assert oco.client_id.startswith("abc123-1-"), "the order keeps the epoch that it was sent in"
+    await recorded.handle(Kill("enough"))
+    for leg in ("t", "s"):
+        await recorded.handle(Execution(oco.order_id, OrderState.CANCELLED, oco.time_ms, leg=leg, filled=0.0))
+    (sale,) = recorded.intents
+    assert sale.client_id.startswith("abc123-2-")
+    recorded.recorder.close()
+
+
+async def test_no_epoch_begins_before_orders_that_were_sent(tmp_path: Path) -> None:
+    """The state that knows of them is not there: the power went, or the disk took it no more."""
+    place, kept = tmp_path / "run/tape", dict[str, bytes]()
+
+    def keep(made: Live, seq: int) -> bytes:
+        if made.recorded.runtime.account.pending and not kept:
+            kept.update({path.name: path.read_bytes() for path in place.glob("state.*")})
+        return made.view.state(seq)
+
+    await stopped_with_a_position(tmp_path / "run", keep)
+    for name, content in kept.items():
+        (place / name).write_bytes(content)
+    tape = read_tape(tmp_path / "run")
+    sent = next(record.seq for record in tape.records if record.intents)
+    rewritten(tmp_path / "run", lambda lines: [
+        line for line in lines if line.startswith(b'["head"') or int(line.split(b",")[1]) <= sent
+    ])  # fmt: skip
+    with pytest.raises(DataError, match="the state after its last event is not there"):
+        epoch_start(read_tape(tmp_path / "run"))

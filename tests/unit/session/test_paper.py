@@ -16,7 +16,7 @@ from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
 from app.feeds.tape import read_tape
 from app.feeds.websocket import LiveStart
-from app.models.events import Event, Kill, Resume, Stop
+from app.models.events import Event, Halt, Kill, Resume, Stop
 from app.models.market import Slice
 from app.runs.run_folder import owned
 from app.session import epochs, recorded_runtime
@@ -136,6 +136,25 @@ async def test_commands_given_while_nothing_ran_come_first(tmp_path: Path, monke
     assert taped(tmp_path / "run")[45:48] == [Stop("SIGTERM"), Kill("overnight"), market()[45]]
     assert views[0].recorded.runtime.safety.halted
     assert "kill_switch" in trades_of(tmp_path / "run")
+
+
+@pytest.mark.parametrize(("count", "positions"), [(24, 0), (45, 1)])
+async def test_a_halt_refuses_entries_and_closes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, positions: int
+) -> None:
+    stop_after(monkeypatch, count)
+    await trade(tmp_path / "run", "on_stop=keep")
+    assert len(json.loads((tmp_path / "run/status.json").read_text())["positions"]) == positions
+    killed, opened = (trades_of(tmp_path / "run").count(word) for word in ("kill_switch", ",OPEN,"))
+    send_command(tmp_path / "run", "halt", "a look")
+    stop_after(monkeypatch, None)
+    views: list[SessionView] = []
+    await trade(tmp_path / "run", "on_stop=keep", on_session=lambda view, _: views.append(view))
+    assert taped(tmp_path / "run")[count : count + 2] == [Stop("SIGTERM"), Halt("a look")]
+    status = views[0].status()
+    assert (status["halted"], status["killed"], status["halts"][-1]["why"]) == (True, False, "a look")
+    assert (status["funnel"]["refused_by_gate"].get("halted", 0) > 1) == (count == 24)
+    assert [trades_of(tmp_path / "run").count(word) for word in ("kill_switch", ",OPEN,")] == [killed, opened]
 
 
 async def test_a_kill_switch_file_halts_before_the_first_slice(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_the_limits_are_written_out() -> None:
         (["exchange=kraken"], {}, "exchange=kraken: exchange: real orders go to binanceus, binance, binance_demo, not"),
         (["fill=close"], {}, "--set fill=close: fill: close is for simulations; an exchange fills later: set fill: "),
         ([], {"symbols": ["A/B", "A/C"]}, "symbols: a session has one balance, and these are paid for in B, C"),
+        ([], {"symbols": ["A/B", "BNB/B"]}, "fees may be taken from BNB, so real orders do not trade it: BNB/B"),
         (["strategy.params.allow_short=true"], {}, "ScalpingEMARSI may go short, which spot cannot: set"),
         ([], {"strategy": {"name": "ScalpingEMARSI"}}, r"set strategy.params.allow_short: false"),
         ([], {"strategy": None, "strategies": [{"id": "x", **LONG_ONLY}, {"id": "y", "name": "ScalpingEMARSI"}]},

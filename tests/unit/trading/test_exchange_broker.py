@@ -7,8 +7,7 @@ from app.models.intents import STOP, TARGET, PlaceOrder
 from app.models.orders import MAIN, Line, OrderState, Refusal, Side
 from app.strategies.base import exit_position, long, short
 from app.times import DAY_MS
-from app.trading.exchange_broker import OrderLimits
-from app.trading.exchange_lines import StopPlace
+from app.trading.exchange_lines import OrderLimits, StopPlace
 from app.trading.instruments import Instrument
 from app.trading.ledger import Dust
 from tests.broker_scenes import BALANCE, LINE_A, LINE_B, A, B, Scene, cancels, entry_of, ocos, sale_of
@@ -122,13 +121,14 @@ def test_an_entry_ended_long_ago_takes_nothing_from_the_one_that_is_pending() ->
     assert LINE_A in scene.books.account.pending
 
 
-def test_trades_told_again_after_five_hundred_orders_are_no_strangers() -> None:
+def test_trades_told_again_long_after_are_no_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a restart the desk tells the whole history of the session once more."""
+    monkeypatch.setattr("app.trading.order_book._KEPT", 5)
     scene = Scene()
     (first,) = scene.protected(long(stop=90.0, target=120.0))
     scene.fill(first, 120.0, TARGET)
     (oco,) = scene.protected(LONG)
-    for _ in range(510):
+    for _ in range(8):
         (oco,) = ocos(scene.gone(oco, S.EXPIRED))
     scene.new.clear()
     assert scene.part(first, 10.0, 120.0, TARGET, fill_id="2") == []

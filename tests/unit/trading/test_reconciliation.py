@@ -123,9 +123,10 @@ def test_the_first_snapshot_of_a_new_process_tells_the_whole_history() -> None:
     assert len(scene.books.broker.reconciliation.differences) == 1
 
 
-def test_orders_long_over_are_known_in_the_history() -> None:
+def test_orders_long_over_are_known_in_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.trading.order_book._KEPT", 5)
     scene, oco = held()
-    for _ in range(510):
+    for _ in range(8):
         (oco,) = ocos(scene.gone(oco, OrderState.EXPIRED))
     scene.accept(oco)
     scene.snapshot()
