@@ -75,6 +75,7 @@ class Books:
     grid: Mapping[str, Instrument] = field(default_factory=lambda: GRID)
     limits: OrderLimits = LIMITS
     tag: str = "test"
+    flattens: bool = True  # at an operator's stop
     fills: list[Fill] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     digest: str = FIRST
@@ -97,6 +98,7 @@ class Books:
             funnel=Funnel(self.ledger.cancelled, self.ledger.dropped),
             rows=rows,
             decisions=self.decisions,
+            flatten_on_stop=self.flattens,
         )
 
     async def handle(self, event: Event) -> tuple[Intent, ...]:

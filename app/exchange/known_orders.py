@@ -3,11 +3,11 @@
 It forgets what has long been over. The broker's books, which the tape rebuilds, are not here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from app import times
 from app.exchange.order_reports import OrderReport
-from app.models.intents import ClientId, read_client_id
+from app.models.intents import ClientId, PlaceOco, PlaceOrder, read_client_id
 from app.models.orders import OrderState
 
 OVER = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUSED)
@@ -109,6 +109,14 @@ class KnownOrders:
             if len(self._orders) > _REMEMBERED:
                 self._forget()
         return order
+
+    def take_up(self, intent: PlaceOrder | PlaceOco, accepted: Collection[str]) -> None:
+        """Those of its orders rest, as far as is known, that a process before had heard of."""
+        ids = (intent.target_id, intent.stop_id) if isinstance(intent, PlaceOco) else (intent.client_id,)
+        for client_id in ids:
+            order = self.known(client_id, intent.symbol)
+            if order is not None and client_id in accepted:
+                order.state = OrderState.ACCEPTED
 
     def open(self) -> list[KnownOrder]:
         """Those that rest, as far as is known."""

@@ -75,10 +75,13 @@ class OrderDesk:
         )  # fmt: skip
         self._cancellations = Cancellations(api, self._executions, self._placements, times)
 
-    def take_up(self, intents: Sequence[Intent], unsent: Collection[str] = ()) -> None:
+    def take_up(
+        self, intents: Sequence[Intent], unsent: Collection[str] = (), accepted: Collection[str] = ()
+    ) -> None:
         """Before `run`: what was open when the process before ended. `unsent`: client ids of intents that never
         reached the tape, so they were never sent. Whoever goes on calls it, also where nothing is open: a position may
-        lie there whose protection was refused a moment before that process ended.
+        lie there whose protection was refused a moment before that process ended. `accepted`: client ids of orders that
+        the exchange had told of, so that they are never called never arrived.
 
         Where an order and its cancellation are both open, one client id cannot say which of them was not sent: then
         the exchange is asked.
@@ -90,6 +93,7 @@ class OrderDesk:
                 self._to_do.put_nowait((intent, intent.client_id not in unsent))
                 continue
             self._placements.note(intent)
+            self._executions.orders.take_up(intent, accepted)
             if intent.client_id in unsent and intent.client_id not in cancelled:
                 self._placements.refuse_unsent(intent)
             else:

@@ -108,7 +108,7 @@ class LiveAccount:
         left = broker.open_intents()
         if left:
             self.tell(f"{len(left)} orders are open or not known of since the last start: the exchange is asked")
-        desk.take_up(left, view.recorded.never_sent())
+        desk.take_up(left, view.recorded.never_sent(), broker.accepted_ids())
         view.orders = OrderWatch(desk, self.orders.protection_gap_s, self.tell)
         return desk
 

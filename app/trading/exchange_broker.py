@@ -186,6 +186,10 @@ class ExchangeBroker:
         """Everything that is not over, for whoever must find out what became of it."""
         return self.book.intents()
 
+    def accepted_ids(self) -> set[str]:
+        """Client ids of those that the exchange has told of: whatever is not found later, they arrived."""
+        return self.book.accepted_ids()
+
     def protections(self) -> Mapping[Line, StopPlace]:
         """Of each open position, where its stop is."""
         return {line: self.lines.stop_place(position) for line, position in self._account.positions.items()}

@@ -15,6 +15,7 @@ from app.models.orders import CloseOrder, EntryOrder, Line, OrderState, Reason
 
 _OVER: Final = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUSED)
 _CANCELLING: Final = (OrderState.CANCEL_SENT, OrderState.CANCEL_UNKNOWN)
+_RESTS: Final = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
 _EXISTS: Final = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED, *_OVER[:-1])
 _OF_A_LIST: Final = (OrderState.SENT, OrderState.UNKNOWN, OrderState.ACCEPTED, OrderState.REFUSED)
 _RANK: Final = {state: rank for rank, state in enumerate(OrderState)}
@@ -80,7 +81,7 @@ class OrderRecord(msgspec.Struct):
     def rests(self) -> bool:
         """Whether the exchange has it, as far as is known; of an OCO, its stop."""
         leg = self.legs.get(STOP) or next(iter(self.legs.values()))
-        return leg.state in (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
+        return leg.state in _RESTS
 
     @property
     def has_lost_its_stop(self) -> bool:
@@ -198,6 +199,17 @@ class OrderBook:
     def to_be_sold(self, line: Line) -> float:
         """What the line's OCOs and sales may still sell."""
         return sum(record.remaining for record in self.of(line) if record.entry is None)
+
+    def accepted_ids(self) -> set[str]:
+        """Client ids of orders that the exchange has told to rest there, and no end of them."""
+        found = set()
+        for record in self.open.values():
+            intent = record.intent
+            names = {ENTRY: intent.client_id, CLOSE: intent.client_id}
+            if isinstance(intent, PlaceOco):
+                names = {TARGET: intent.target_id, STOP: intent.stop_id}
+            found |= {names[name] for name, leg in record.legs.items() if leg.state in _RESTS}
+        return found
 
     def intents(self) -> list[Intent]:
         """All that is not over as it was asked for, cancellations after what they cancel."""

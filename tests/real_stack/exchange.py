@@ -74,6 +74,7 @@ class InProcessExchange:
         self._told_s = 0.0
         self._known_trades = 0
         self._held: dict[str, Decimal] = {}
+        self.now_ms_at_0 = START_MS + MINUTE_MS
 
     # The clock.
 
@@ -84,7 +85,7 @@ class InProcessExchange:
     @property
     def now_ms(self) -> int:
         """The matching's time; an hour before it the session has begun nothing."""
-        return START_MS + MINUTE_MS + int(self.loop.time() * 1000.0) + self.jumped_ms
+        return self.now_ms_at_0 + int(self.loop.time() * 1000.0) + self.jumped_ms
 
     @property
     def told_ms(self) -> int:
@@ -119,6 +120,8 @@ class InProcessExchange:
             self.loop.call_later(fate.travel_s, self._arrive, call, fate, answer)
         elif fate.answer == "lost":
             self.loop.call_later(fate.back_s, _fail, answer)
+        if fate.cut_s is not None:
+            self.loop.call_later(fate.cut_s, _fail, answer)
         try:
             async with asyncio.timeout(answer_s):
                 return await answer

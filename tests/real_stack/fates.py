@@ -43,6 +43,7 @@ class Fate:
 
     name: str = ""
     travel_s: float = 0.03
+    cut_s: float | None = None  # the connection breaks off so long after it was sent, wherever the request is then
     inside_s: float = 0.0
     back_s: float = 0.03
     arrives: bool = True
@@ -82,6 +83,11 @@ def late_before(seconds: float) -> Fate:
 def late_inside(seconds: float) -> Fate:
     """It arrives in time, and waits for the matching without being checked again."""
     return Fate("late inside", inside_s=seconds)
+
+
+def cut_while_inside(seconds: float) -> Fate:
+    """The same, and its sender hears that the connection broke off long before."""
+    return Fate("late inside, cut off", inside_s=seconds, cut_s=0.1)
 
 
 def late_after(seconds: float) -> Fate:

@@ -72,6 +72,7 @@ class RealSession:
     balances: Mapping[str, float] = field(default_factory=lambda: {"X": 2 * BALANCE, "BNB": 50.0})
     limits: OrderLimits = LIMITS
     waits: OrderTimes = DEFAULT_TIMES
+    flattens: bool = True  # at an operator's stop
     end: Event = field(default_factory=EndOfData)
     command: Callable[[int], Event | None] = lambda _number: None
     chance: Callable[[str], bool] = lambda _moment: False
@@ -90,7 +91,10 @@ class RealSession:
         self.books = self._new_books()
 
     def _new_books(self) -> Books:
-        return Books(self.strategy, grid=dict.fromkeys(SYMBOLS, GRID), limits=self.limits, tag=TAG, ids=tuple(self.ids))
+        return Books(
+            self.strategy, grid=dict.fromkeys(SYMBOLS, GRID), limits=self.limits, tag=TAG, ids=tuple(self.ids),
+            flattens=self.flattens,
+        )  # fmt: skip
 
     async def run(self) -> "RealSession":
         """To its end."""
@@ -133,7 +137,7 @@ class RealSession:
             last_price=books.account.marks.get,
         )  # fmt: skip
         desk = self.desk = OrderDesk(api, TAG, SYMBOLS, since_ms=START_MS, times=self.waits, tell=self.told.append)
-        desk.take_up(books.broker.open_intents(), unsent)
+        desk.take_up(books.broker.open_intents(), unsent, books.broker.accepted_ids())
         queue: EventQueue = asyncio.Queue(QUEUE_BURSTS)
         loop = asyncio.get_running_loop()
         running = [

@@ -118,6 +118,7 @@ CHANGES: Sequence[Draw] = (
     lambda _: fates.HTML,
     lambda random: fates.late_before(random.choice((1.0, 2.5, 5.0, 14.0))),
     lambda random: fates.late_inside(random.choice((1.0, 5.0, 9.5))),
+    lambda random: fates.cut_while_inside(random.choice((1.0, 5.0, 9.5))),
     lambda random: fates.late_after(random.choice((1.0, 4.0, 14.0, 20.0))),
     lambda random: fates.unknown(random.choice((-1000, -1001, -1006, -1007, 0)), 503, executed=random.random() < 0.5),
     lambda random: fates.unknown(random.choice((-1006, -1007)), 200, executed=random.random() < 0.5),
