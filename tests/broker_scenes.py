@@ -125,7 +125,6 @@ class Scene:
         return list(intents)
 
     def _twin(self) -> Books:
-        """A new process, from what is kept."""
         twin, books = self._make(), self.books
         state = msgspec.json.decode(msgspec.json.encode(runtime_state(books.runtime)), type=RuntimeState)
         restore_runtime(state, twin.runtime)
@@ -157,7 +156,6 @@ class Scene:
         return self.candle(close, symbol=line.symbol)
 
     def later(self, ms: int) -> None:
-        """Time passes between two messages."""
         self.time_ms += ms
 
     def tell(
@@ -240,7 +238,6 @@ class Scene:
 
     @property
     def reasons(self) -> list[str]:
-        """Of all that was closed."""
         return [fill.reason.value for fill in self.books.fills if not fill.opens]
 
     def stop_place(self, line: Line = LINE_A) -> StopPlace:
@@ -252,6 +249,9 @@ class Scene:
         """Entries, and only entries."""
         assert not self.books.safety.killed
         return self.books.safety.halted
+
+    def ended(self) -> bool:
+        return self.books.runtime.ended
 
     # What often happens.
 

@@ -14,6 +14,8 @@ from app.report.text_table import LISTED_MAX, text_table
 from app.runs.quotients import quantiles
 from app.times import iso_ms
 
+_SHOWN = 5e-7  # of the currency: less is no digit of the text
+
 
 def shortfall_blocks(shortfall: Shortfall) -> list[list[str]]:
     """Blocks of lines: the sums, and the trades that differ."""
@@ -28,7 +30,7 @@ def _sums(shortfall: Shortfall) -> Iterator[str]:
     yield _row("PnL paper", shortfall.paper_pnl)
     yield _row("difference", shortfall.difference)
     for part, value in shortfall.parts.items():
-        count = sum(1 for one in shortfall.trades if part in one.parts)
+        count = sum(1 for one in shortfall.trades if abs(one.parts.get(part, 0.0)) >= _SHOWN)
         yield f"{_row(part, value)}   {count:,} trades" if count else _row(part, value)
     yield _row("residual", 0.0 if abs(shortfall.residual) <= shortfall.tolerance else shortfall.residual)
     late = _latency(shortfall)
@@ -47,11 +49,11 @@ def _row(name: str, value: float) -> str:
 
 
 def _money(value: float) -> str:
-    return f"{value + 0.0:+,.6f}" if abs(value) >= 5e-7 else "0"
+    return f"{value + 0.0:+,.6f}" if abs(value) >= _SHOWN else "0"
 
 
 def _trades(shortfall: Shortfall) -> Iterator[str]:
-    shown = [one for one in shortfall.trades if abs(one.difference) >= 5e-7 or one.unexplained]
+    shown = [one for one in shortfall.trades if abs(one.difference) >= _SHOWN or one.unexplained]
     if not shown:
         return
     yield f"Trades that differ ({len(shown):,} of {len(shortfall.trades):,}):"
@@ -68,7 +70,7 @@ def _trades(shortfall: Shortfall) -> Iterator[str]:
 
 
 def _parts(one: TradeShortfall) -> str:
-    told = ", ".join(f"{part} {_money(value)}" for part, value in one.parts.items() if abs(value) >= 5e-7)
+    told = ", ".join(f"{part} {_money(value)}" for part, value in one.parts.items() if abs(value) >= _SHOWN)
     notes = "; ".join([*([one.unexplained] if one.unexplained else []), *one.notes])
     return f"{told} ({notes})" if notes else told
 

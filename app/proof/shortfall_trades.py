@@ -197,7 +197,8 @@ class _Matcher:
         outcome = None if row is None else row.row["outcome"]
         at = f"{line} at {iso_ms(decided_ms)}"
         if outcome == "order" and row is not None:
-            found.add(Part.REFUSALS, worth, f"{at}: its order in {name} was not filled{_ended(row, lacking)}")
+            part = Part.REFUSALS if lacking.told is not None else Part.TIMING  # paper takes every order, and may wait
+            found.add(part, worth, f"{at}: its order in {name} was not filled{_ended(row, lacking)}")
         elif outcome is not None and outcome not in _BUSY and outcome in set(Refusal):
             found.add(Part.REFUSALS, worth, f"{at}: refused in {name}: {outcome}")
         elif outcome is not None and outcome in _BUSY:

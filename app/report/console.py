@@ -13,6 +13,7 @@ from typing import Any
 from app.report.console_blocks import Block, Grid, Lines, Row, Summary, Table, plain_text
 from app.report.console_metrics import metric_tables
 from app.report.formats import counts_text, figure, money, percent, time_text
+from app.report.real_orders import real_order_rows
 
 _COUNT_WIDTH = 10
 Results = Mapping[str, Any]
@@ -40,6 +41,7 @@ def report_blocks(results: Results, folder: Path, elapsed_s: float | None = None
         Table("Signal funnel", tuple(_funnel(results))),
         *([Table("Exits by reason", tuple(_exits(results)))] if results["exits"] else []),
         Table("Costs", tuple(_costs(results))),
+        *([Table("Real orders", tuple(_real_orders(results["real_orders"])))] if results.get("real_orders") else []),
         *metric_tables(results),
         *([_per_symbol(results)] if len(results["per_symbol"]) > 1 else []),
         *_strategies(results),
@@ -53,6 +55,8 @@ def _head(results: Results, elapsed_s: float | None) -> Iterator[str]:
     if elapsed_s:
         speed = f"; {total / elapsed_s:,.0f} candles/s"
     yield f"Onetape {results['mode']}: {results['note']}{speed}"
+    if results["mode"] == "live":
+        yield f"LIVE: the orders of this session were real, at {results['exchange']}"
     kill_switch = results["kill_switch"]
     if kill_switch:
         yield (
@@ -130,6 +134,11 @@ def _costs(results: Results) -> Iterator[Row]:
             "shorts", short["total_trades"],
             f"PnL {money(short['realized_pnl'], '+')}; a spot exchange could not place these",
         )  # fmt: skip
+
+
+def _real_orders(real: Mapping[str, Any]) -> Iterator[Row]:
+    for label, value, detail in real_order_rows(real):
+        yield Row(label, value, detail)
 
 
 def _per_symbol(results: Results) -> Grid:

@@ -69,6 +69,9 @@ def _body(content: PageContent) -> Iterator[str]:
     yield _section(
         "", f'<div class="tiles">\n{"".join(map(_tile, sections.tiles(results)))}</div>', ' aria-label="Summary"'
     )
+    real = sections.real_orders(results)
+    if real:
+        yield _section("Real orders", table(real))
     has_equity = content.data["equity"] is not None
     equity = '<div id="equity" class="chart tall"></div>' if has_equity else _none("There is no equity to draw.")
     yield _section("Equity and drawdown", equity)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.report.formats import ABSENT, at, counts_text, label, money, time_text, tone, value_text
+from app.report.real_orders import real_order_rows
 from app.runs.run_on_disk import RunOnDisk
 
 Json = Mapping[str, Any]
@@ -95,6 +96,10 @@ def notices(run: RunOnDisk) -> list[Notice]:
         text = f"The kill switch tripped at {time_text(halt.get('time'))}: {halt.get('why')}."
         text += f" {untraded} of the period went untraded. Figures are over all of it; those until the halt are below."
         made.insert(0, Notice(text, is_alarm=True))
+    if results.get("mode") == "live":
+        made.insert(
+            0, Notice(f"LIVE: the orders of this session were real, at {results.get('exchange')}.", is_alarm=True)
+        )
     for shortfall in results.get("shortfalls") or ():
         made += [Notice(text) for text in _shortfall(shortfall)]
     made += [
@@ -119,6 +124,14 @@ def metrics(results: Json) -> list[tuple[str, Cell]]:
     """Every figure of `performance`, by its label."""
     names = results.get("performance") or {}
     return [(label(name), cell(results, f"performance.{name}")) for name in names]
+
+
+def real_orders(results: Json) -> Table | None:
+    """What became of them; None for a run on paper."""
+    real = results.get("real_orders")
+    if not real:
+        return None
+    return Table(("", "", ""), [[Cell(one) for one in row] for row in real_order_rows(real)])
 
 
 def halt_table(results: Json) -> Table | None:

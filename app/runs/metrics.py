@@ -20,7 +20,7 @@ from app.runs.ratios import monthly, risk_ratios
 from app.runs.strategy_days import correlation, strategy_days
 from app.runs.tally import TradeTotals
 from app.runs.trade_stats import excursions, exposed_ms, group_statistics, trade_statistics
-from app.runs.trade_table import Trades, among, read_fills, trades_of
+from app.runs.trade_table import Trades, among, entries_of, read_fills, trades_of
 from app.runs.uncertainty import turnover_before_slippage, uncertainty
 from app.times import iso_ms
 
@@ -124,7 +124,8 @@ def _scanned(files: RunFiles, blocks: Iterable[tuple[Ints, Floats]], until_ms: i
 
 
 def _performance(path: EquityPath, fills: Fills, trades: Trades) -> Block:
-    still_open = fills.only(fills.opens & ~among(fills.trade_id, trades.entry.trade_id))
+    entries = entries_of(fills)
+    still_open = entries.only(~among(entries.trade_id, trades.entry.trade_id))
     end_ms = int(path.times_ms[-1])
     held_ms = exposed_ms(trades, still_open.time_ms, end_ms)
     exposure = ratio(held_ms, path.duration_ms)

@@ -69,7 +69,7 @@ class Tally:
         self.slippage += fill.slippage
         self.both_levels += fill.both_levels
         if fill.opens:
-            self.opened += 1
+            self.opened = max(self.opened, fill.trade_id)  # trades count from 1; an entry may be filled in parts
             return
         realized_pnl, of_trade = fill.realized_pnl, None
         if fill.reason in GOES_ON:

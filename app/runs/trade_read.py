@@ -15,7 +15,7 @@ from app.errors import DataError
 from app.models.orders import Reason
 from app.runs.fill_columns import Fills
 from app.runs.quotients import Bools, Floats, Ints
-from app.runs.trade_table import fills_until_fault, legs_among, no_fills, with_legs
+from app.runs.trade_table import entries_of, fills_until_fault, legs_among, no_fills, with_legs
 
 
 @dataclass(frozen=True)
@@ -135,28 +135,28 @@ def read_trades(path: Path) -> TradeLogContent:
 
 def trade_table(fills: Fills) -> TradeTable:
     """Fills of which each CLOSE comes after its OPEN."""
-    is_leg = legs_among(fills)
-    opens, lasts = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens & ~is_leg)
-    exits = np.full(len(opens), -1, np.int64)
-    exits[_places(fills, opens, lasts)] = np.arange(len(lasts))
+    is_leg, entries = legs_among(fills), entries_of(fills)
+    lasts = np.flatnonzero(~fills.opens & ~is_leg)
+    exits = np.full(len(entries.price), -1, np.int64)
+    exits[_places(entries.trade_id, fills.trade_id[lasts])] = np.arange(len(lasts))
     closes = last = fills.only(~fills.opens)
     if is_leg.any():
         last = with_legs(fills.only(lasts), fills.only(is_leg))
-    exit_ = last.only(np.maximum(exits, 0)) if len(lasts) else fills.only(opens)
-    return TradeTable(fills.only(opens), exit_, exits >= 0, closes)
+    exit_ = last.only(np.maximum(exits, 0)) if len(lasts) else entries
+    return TradeTable(entries, exit_, exits >= 0, closes)
 
 
-def _places(fills: Fills, opens: Ints, closes: Ints) -> Ints:
-    # Which of the opens belongs to each close; one past the end, or another trade's, where none does.
-    order = np.argsort(fills.trade_id[opens], kind="stable")
-    places = np.searchsorted(fills.trade_id[opens][order], fills.trade_id[closes])
-    found: Ints = np.append(order, len(opens))[places]
+def _places(opened: Ints, closed: Ints) -> Ints:
+    # By trade ids: which of the opens belongs to each close; one past the end, or another trade's, where none does.
+    order = np.argsort(opened, kind="stable")
+    places = np.searchsorted(opened[order], closed)
+    found: Ints = np.append(order, len(opened))[places]
     return found
 
 
 def _first_unopened(fills: Fills) -> int | None:
     opens, closes = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens)
-    places = np.append(opens, len(fills.price))[_places(fills, opens, closes)]
+    places = np.append(opens, len(fills.price))[_places(fills.trade_id[opens], fills.trade_id[closes])]
     ids = np.append(fills.trade_id, -1)
     wrong = closes[(places > closes) | (ids[places] != fills.trade_id[closes])]
     return int(wrong[0]) if len(wrong) else None

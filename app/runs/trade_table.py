@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -122,10 +122,10 @@ def trades_of(fills: Fills, path: Path) -> Trades:
 
     DataError for a CLOSE whose OPEN is not there.
     """
-    is_leg = legs_among(fills)
-    opens, closes = np.flatnonzero(fills.opens), np.flatnonzero(~fills.opens & ~is_leg)
-    order = np.argsort(fills.trade_id[opens], kind="stable")
-    ids, wanted = fills.trade_id[opens][order], fills.trade_id[closes]
+    is_leg, entries = legs_among(fills), entries_of(fills)
+    closes = np.flatnonzero(~fills.opens & ~is_leg)
+    order = np.argsort(entries.trade_id, kind="stable")
+    ids, wanted = entries.trade_id[order], fills.trade_id[closes]
     found = among(wanted, ids)
     places = np.searchsorted(ids, wanted)
     if not found.all():
@@ -133,13 +133,52 @@ def trades_of(fills: Fills, path: Path) -> Trades:
     last, legs = fills.only(closes), fills.only(is_leg)
     exits = with_legs(last, legs) if is_leg.any() else last
     kept = legs.only(~among(legs.trade_id, last.trade_id))
-    return Trades(fills.only(opens[order[places]]), exits, last, kept)
+    return Trades(entries.only(order[places]), exits, last, kept)
+
+
+def entries_of(fills: Fills) -> Fills:
+    """A row for each trade that was opened: one whose entry was filled in parts has their mean price and their sums,
+    and the time of the first.
+    """
+    opens = fills.only(fills.opens)
+    ids = opens.trade_id
+    if (np.diff(ids) > 0).all():
+        return opens
+    place: dict[int, int] = {}
+    places = np.array([place.setdefault(trade_id, len(place)) for trade_id in ids.tolist()])
+    sums: dict[str, Any] = {name: np.zeros(len(place)) for name in ("quantity", "commission", "slippage")}
+    for name, total in sums.items():
+        np.add.at(total, places, getattr(opens, name))
+    paid = np.zeros(len(place))
+    np.add.at(paid, places, opens.price * opens.quantity)
+    first = np.full(len(place), len(ids))
+    np.minimum.at(first, places, np.arange(len(ids)))
+    return replace(opens.only(first), price=paid / sums["quantity"], **sums)
 
 
 def legs_among(fills: Fills) -> Bools:
     """Which rows closed a part of a trade that went on."""
     goes_on: Bools = np.logical_or.reduce([fills.reason.equal(reason) for reason in GOES_ON])
-    return goes_on & ~fills.opens
+    goes_on = goes_on & ~fills.opens
+    if goes_on.any():
+        goes_on[_written_off(fills, goes_on)] = False
+    return goes_on
+
+
+def _written_off(fills: Fills, goes_on: Bools) -> list[int]:
+    # The last row of a trade whose rest was too little to be sold: its line has one position, and opened another.
+    rows = np.flatnonzero(among(fills.trade_id, fills.trade_id[goes_on]) & ~fills.opens)
+    last = {int(fills.trade_id[row]): int(row) for row in rows.tolist()}
+    ends = [row for row in last.values() if goes_on[row]]
+    return [row for row in ends if _opens_again(fills, row)]
+
+
+def _opens_again(fills: Fills, row: int) -> bool:
+    later = slice(row + 1, None)
+    own = (fills.symbol.codes[later] == fills.symbol.codes[row]) & (
+        fills.strategy.codes[later] == fills.strategy.codes[row]
+    )
+    return bool((own & fills.opens[later] & (fills.trade_id[later] != fills.trade_id[row])).any())
 
 
 def with_legs(exits: Fills, legs: Fills) -> Fills:

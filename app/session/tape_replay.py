@@ -99,6 +99,7 @@ class TapeRunner:
         )
         series = list(view.coverage.series.values())
         results = ended.results("finished", note, series, recorded.runtime, recorded.recorder, folder)
+        results |= view.real_orders()
         write_json(folder.manifest, ended.manifest(folder))
         write_json(folder.results, results)
         return results

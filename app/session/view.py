@@ -17,6 +17,7 @@ from app.models.market import Candle, Slice
 from app.models.orders import Decision, Fill
 from app.runs.run_folder import RunFolder, write_json
 from app.session.control import write_status
+from app.session.order_tally import OrderTally
 from app.session.period import Period
 from app.session.plan import EventCoverage, RunPlan
 from app.session.recorded_runtime import RecordedRuntime
@@ -46,6 +47,7 @@ class SessionView:
     on_slow: Callable[[Event, float], None] | None = None
     on_failed: "Callable[[SessionView, str], None] | None" = None
     orders: "OrderWatch | None" = None  # of a session whose orders are real
+    tally: OrderTally = field(default_factory=OrderTally)  # of real orders
     coverage: EventCoverage = field(init=False)
     seen: dict[str, int] = field(default_factory=dict)
     last_close_ms: int | None = None
@@ -70,6 +72,8 @@ class SessionView:
             self.last_close_ms = event.close_time_ms
             self.stale = event.stale if isinstance(event, MarkedSlice) else ()
         self.last_fills = [*self.last_fills, *fills][-_FILLS_SHOWN:]
+        if self.plan.orders is not None:
+            self.tally.note(self.recorded.runtime, event, self.recorded.intents, fills)
         if self.orders is not None:
             self.orders.note(self.recorded.runtime, event)
         if self.on_event is not None:
@@ -188,6 +192,11 @@ class SessionView:
         if self.on_failed is not None:
             self.on_failed(self, why)
 
+    def real_orders(self) -> dict[str, Any]:
+        """For results.json: what became of them; nothing of a session on paper."""
+        runtime = self.recorded.runtime
+        return {} if self.plan.orders is None else {"real_orders": self.tally.as_dict(runtime)}
+
     def finish(self, status: str) -> dict[str, Any]:
         """The run's last files; a session that keeps its positions, or could not close them, stays open for the next
         start.
@@ -198,6 +207,7 @@ class SessionView:
         plan = replace(self.plan, period=Period(self.plan.period.start_ms, last_ms, self.plan.period.note))
         series = list(self.coverage.series.values())
         results = plan.results(status, "", series, self.recorded.runtime, recorder, self.folder)
+        results |= self.real_orders()
         write_json(self.folder.manifest, plan.manifest(self.folder))
         if status in ("kept", "gave_up"):
             with suppress(OSError):

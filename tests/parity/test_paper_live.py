@@ -13,12 +13,19 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from app.proof.comparison import compare
+from app.proof.shortfall import Part, Shortfall
+from app.runs.reader import Run
 from app.testnet.api_keys import TEST_KEY, TEST_SECRET
-from tests.fetching import running_testnet
+from app.times import parse_time_ms
+from tests.fetching import run, running_testnet
 from tests.integration.processes import PATIENCE_S, PROJECT, results_of
 from tests.made_trades import read_trade_log
 from tests.storm.live import hold_clock
 
+END, EXACT = "2026-03-01T12:24", 1e-6
 SYMBOLS = "BTC/USDT,ETH/USDT,SOL/USDT"
 # docs/real-orders.md, "Paper and live": what these columns have is not the same, and need not be.
 OF_THE_MOMENT = {"timestamp", "equity", "balance"}  # the exchange's time; what the account was worth at that moment
@@ -74,12 +81,12 @@ def profile(folder: Path) -> Path:
     return config / "live.yaml"
 
 
-def both(folder: Path, fees: str, end: str) -> dict[str, Path]:
-    """The folder of a finished session of each mode."""
+def both(folder: Path, fees: str, end: str, *more: str) -> dict[str, Path]:
+    """The folder of a finished session of each mode; `more` are words for the testnet."""
     config, runs = profile(folder), {mode: folder / mode for mode in ("paper", "live")}
     keys = {"ONETAPE_API_KEY": TEST_KEY, "ONETAPE_API_SECRET": TEST_SECRET, "XDG_STATE_HOME": str(folder / "state")}
     words = ("--generate", "3", "--symbols", SYMBOLS, "--start", "2026-03-01T12:00:20", "--speed", "15")
-    with running_testnet(*words, "--trade", "--fees", fees, "--no-limit") as url:
+    with running_testnet(*words, "--trade", "--fees", fees, "--no-limit", *more) as url:
         hold_clock(url, held=True)
         processes = [
             subprocess.Popen(
@@ -122,12 +129,60 @@ def rows_of(run: Path) -> dict[tuple[str, ...], list[Row]]:
     return rows
 
 
-def test_the_trade_logs_are_the_same_in_all_but_the_listed_columns(tmp_path: Path) -> None:
-    runs = both(tmp_path, "quote", "2026-03-01T12:24")
-    paper, live = rows_of(runs["paper"]), rows_of(runs["live"])
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return both(tmp_path_factory.mktemp("calm"), "quote", END)
+
+
+def test_the_trade_logs_are_the_same_in_all_but_the_listed_columns(calm: dict[str, Path]) -> None:
+    paper, live = rows_of(calm["paper"]), rows_of(calm["live"])
     assert {strategy for strategy, _ in paper} == {"shipped", "limits", "managed"}
     assert paper.keys() == live.keys()
     for line, rows in paper.items():
         for one, other in zip(rows, live[line], strict=True):
             differs = {name for name in one if one[name] != other[name]}
             assert differs <= LISTED, (line, {name: (one[name], other[name]) for name in differs - LISTED})
+
+
+def test_what_fees_in_the_base_asset_change_is_named_by_compare(tmp_path: Path) -> None:
+    runs = both(tmp_path, "received", "2026-03-01T12:16")
+    done = run("compare", str(runs["paper"]), str(runs["live"]), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shortfall = json.loads(done.stdout)["shortfall"]
+    parts = shortfall["parts"]
+    assert shortfall["explained"]
+    assert abs(shortfall["residual"]) < 1e-6
+    assert parts["fees in the base asset"] != 0.0
+    assert all(abs(parts[name]) < 1e-6 for name in ("slippage", "latency", "partial fills", "timing")), parts
+    assert shortfall["fees"].keys() == {"BTC", "ETH", "SOL", "USDT"}
+
+
+def shortfall(runs: dict[str, Path]) -> Shortfall:
+    """Of the live session against the one on paper; it is explained."""
+    comparison = compare(Run.open(runs["live"]), Run.open(runs["paper"]), ())
+    assert comparison.is_explained
+    assert comparison.shortfall is not None
+    assert len(comparison.shortfall.trades) > 10
+    return comparison.shortfall
+
+
+def test_calm_nothing_is_left_unexplained_and_nothing_needs_a_name(calm: dict[str, Path]) -> None:
+    """But for what an exchange fills of an entry of the last candle, which paper leaves."""
+    found = shortfall(calm)
+    assert abs(found.residual) < EXACT
+    named = {part: value for part, value in found.parts.items() if abs(value) >= EXACT}
+    assert named.keys() <= {Part.TIMING}
+    for one in found.trades:
+        assert abs(one.difference) < EXACT or one.key[1] == parse_time_ms(END), one.notes
+
+
+@pytest.mark.parametrize("fees", ["received", "bnb"])
+def test_with_a_book_latency_parts_and_faults_nothing_is_left_unexplained(tmp_path: Path, fees: str) -> None:
+    found = shortfall(both(tmp_path, fees, END, "--matching", "book", "--seed", "5", "--faults", "orders-storm:3"))
+    assert abs(found.residual) < 1e-6
+    assert found.parts[Part.SLIPPAGE] != 0.0
+    assert found.parts[Part.FEES] != 0.0
+    assert (found.parts[Part.BASE_FEES] != 0.0) == (fees == "received")
+    assert set(found.fees) - {"USDT"} == ({"BTC", "ETH", "SOL"} if fees == "received" else {"BNB"})
+    for one in found.trades:
+        assert abs(sum(one.parts.values()) - one.difference) < EXACT, one.notes

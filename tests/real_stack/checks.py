@@ -13,7 +13,7 @@ from app.models.intents import read_client_id
 from app.models.orders import OrderState
 from app.testnet.spot import wire_name
 from tests.exchange_books import BALANCE, SYMBOLS
-from tests.real_stack.exchange import Gap
+from tests.real_stack.protection import Gap
 from tests.real_stack.session import TAG, RealSession, _decode
 
 SHUT = ("HALT", "BREAK", "CANCEL_ONLY")
@@ -112,7 +112,7 @@ def excesses(session: RealSession, faults: Sequence[tuple[float, float, str]]) -
     """
     lasted = [*session.downtimes, *((began_s, ended_s) for began_s, ended_s, name in faults if name in SHUT)]
     found = []
-    for gap in session.exchange.gaps:
+    for gap in session.exchange.protection.gaps:
         not_ours = _union_s([(max(one, gap.began_s), min(two, gap.ended_s)) for one, two in lasted])
         met = sum(gap.began_s - REACH_S <= began_s <= gap.ended_s for began_s, _, _ in faults)
         found.append(Excess(gap.ended_s - gap.began_s - not_ours, met, gap))

@@ -10,30 +10,19 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from app.exchange.signed_rest import CutError, RawAnswer
 from app.testnet.spot import SpotMarket, wire_name
 from app.testnet.spot_exchange import PUBLIC, Reply, SpotExchange
-from app.testnet.spot_orders import STOP_TYPES
 from app.testnet.trading_account import TradingAccount
 from app.testnet.wire import exchange_info
 from tests.candle_columns import MINUTE_MS, START_MS
 from tests.real_stack.fates import GOOD, TOLD, Call, EventFate, Fate
+from tests.real_stack.protection import Protection, is_own
 
 ME, SOMEBODY = "me", "x"
 _AHEAD_MS = 1_000
-
-
-@dataclass
-class Gap:
-    """A time in which something that was bought lay unprotected at the exchange, in seconds of the loop."""
-
-    symbol: str
-    began_s: float
-    ended_s: float
-    most: float = 0.0
 
 
 @dataclass
@@ -66,14 +55,9 @@ class InProcessExchange:
         self.met: Counter[str] = Counter()
         self.placed: Counter[str] = Counter()  # client ids, by how often they were sent
         self.calls: list[tuple[float, Call, Fate]] = []
-        self.gaps: list[Gap] = []
-        self.dust: Callable[[str], float] = lambda _symbol: 0.0
-        self.least_worth = 0.0  # what is worth less cannot be protected
-        self._open_gaps: dict[str, Gap] = {}
         self._due: asyncio.TimerHandle | None = None
         self._told_s = 0.0
-        self._known_trades = 0
-        self._held: dict[str, Decimal] = {}
+        self.protection = Protection(symbols, self.engine._matching.reference)
         self.now_ms_at_0 = START_MS + MINUTE_MS
 
     # The clock.
@@ -235,7 +219,7 @@ class InProcessExchange:
 
     def _changed(self) -> None:
         self._publish()
-        self._measure()
+        self.protection.measure(self.account, self.now_ms)
         if self._due is not None:
             self._due.cancel()
             self._due = None
@@ -281,53 +265,10 @@ class InProcessExchange:
         for socket in list(self.line.sockets):
             socket.end(why)
 
-    # What is measured.
-
     def own_orders(self) -> dict[int, str]:
         """The session's orders: client ids by the exchange's number."""
         orders = self.account.orders.items()
-        return {number: one.client_order_id for number, one in orders if _is_own(one.client_order_id)}
-
-    def _measure(self) -> None:
-        account, now_s = self.account, self.loop.time()
-        while self._known_trades < len(account.trades):
-            trade = account.trades[self._known_trades]
-            self._known_trades += 1
-            if not _is_own(account.orders[trade.order_id].client_order_id):
-                continue
-            base = account.groups[trade.order_id].base
-            change = trade.quantity if trade.is_buyer else -trade.quantity
-            if trade.commission_asset == base:
-                change -= trade.commission
-            self._held[trade.symbol] = self._held.get(trade.symbol, Decimal(0)) + change
-        for symbol in self.symbols:
-            name = wire_name(symbol)
-            bare = float(self._held.get(name, 0)) - self.dust(symbol) - self._stops(name)
-            price = self.engine._matching.reference(symbol, self.now_ms) or 0.0
-            gap = self._open_gaps.get(symbol)
-            if bare * price > self.least_worth * 1.02 + 1e-6:
-                if gap is None:
-                    gap = self._open_gaps[symbol] = Gap(symbol, now_s, now_s)
-                    self.gaps.append(gap)
-                gap.most = max(gap.most, bare)
-            elif gap is not None:
-                del self._open_gaps[symbol]
-            if gap is not None:
-                gap.ended_s = now_s
-
-    def _stops(self, name: str) -> float:
-        """What the session's stops that rest would sell of a symbol."""
-        resting = [order for group in self.account.resting if group.symbol == name for order in group.open_orders]
-        stops = [one for one in resting if one.type in STOP_TYPES and not one.is_working]
-        return sum(float(one.left) for one in stops if _is_own(one.client_order_id))
-
-    def close_gaps(self) -> None:
-        """The end: what is bare still is so until now."""
-        self._measure()
-
-
-def _is_own(client_id: str) -> bool:
-    return client_id.count("-") == 3
+        return {number: one.client_order_id for number, one in orders if is_own(one.client_order_id)}
 
 
 def _fail(answer: "asyncio.Future[RawAnswer]") -> None:

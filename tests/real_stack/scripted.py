@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from app.candles.month_file import CandleColumns
+from app.models.events import Execution
 from app.models.market import Candle
 from app.models.orders import FLAT, Signal
 from app.strategies.base import Strategy, View
 from tests.candle_columns import MINUTE_MS, START_MS
 from tests.real_stack import checks
 from tests.real_stack.fates import GOOD, Call, Fate
-from tests.real_stack.session import RealSession
+from tests.real_stack.session import RealSession, _decode
 from tests.virtual_loop import run_virtual
 
 AAA, NAME = "AAA/X", "AAAX"
@@ -44,8 +45,8 @@ def minutes(rows: Mapping[int, Row], count: int) -> CandleColumns:
     for place in range(count):
         made.append(rows.get(place, (last, last, last, last)))
         last = made[-1][3]
-    prices = [np.array([row[place] for row in made]) for place in range(4)]
-    return CandleColumns(times, *prices, np.full(count, 500.0))
+    opens, highs, lows, closes = (np.array([row[place] for row in made]) for place in range(4))
+    return CandleColumns(times, opens, highs, lows, closes, np.full(count, 500.0))
 
 
 def fate_of(**fates: Fate) -> Callable[[Call], Fate]:
@@ -100,4 +101,15 @@ def sent(session: RealSession, leg: str, method: str = "POST") -> list[float]:
 
 def longest_gap_s(session: RealSession) -> float:
     """For how long something of ours lay there without a stop that rests."""
-    return max((gap.ended_s - gap.began_s for gap in session.exchange.gaps), default=0.0)
+    return max((gap.ended_s - gap.began_s for gap in session.exchange.protection.gaps), default=0.0)
+
+
+def executions(session: RealSession) -> list[Execution]:
+    """All that the tape has of orders."""
+    events = [_decode(record.event) for record in session.tape]
+    return [event for event in events if isinstance(event, Execution)]
+
+
+def buys(session: RealSession) -> list[int]:
+    """When something was bought at the exchange, by its clock."""
+    return [one.time_ms for one in session.exchange.account.trades if one.is_buyer]

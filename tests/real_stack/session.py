@@ -101,8 +101,8 @@ class RealSession:
         source = LimitedSource({(symbol, "1m"): rows for symbol, rows in self.candles.items()}, MARKET)
         exchange = self.exchange = InProcessExchange(SpotMarket(source), SYMBOLS, self.balances, **self.options)
         exchange.moment = self._moment
-        exchange.dust = lambda symbol: self.books.ledger.dust.get(symbol, Dust(0.0, 0.0)).quantity
-        exchange.least_worth = GRID.min_notional * len(self.ids)
+        exchange.protection.dust = lambda symbol: self.books.ledger.dust.get(symbol, Dust(0.0, 0.0)).quantity
+        exchange.protection.least_worth = GRID.min_notional * len(self.ids)
         self.prepare(self)
         beside = self.beside(self)
         try:
@@ -111,7 +111,7 @@ class RealSession:
                     while not self.has_ended:
                         await self._live()
         finally:
-            exchange.close_gaps()
+            exchange.advance()
             exchange.stop()
             if beside is not None:
                 beside.cancel()
@@ -157,7 +157,7 @@ class RealSession:
                 task.cancel()
             await asyncio.gather(*running, dead, return_exceptions=True)
             await api.close()
-        if not books.runtime.ended or self._dead.is_set():
+        if self._dead.is_set():
             began_s = loop.time()
             await asyncio.sleep(self.down_s())
             self.downtimes.append((began_s, loop.time()))

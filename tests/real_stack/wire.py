@@ -103,13 +103,14 @@ class Socket:
 @contextmanager
 def wired_to(exchange: InProcessExchange) -> Iterator[None]:
     """Every client that is made in here is wired to this exchange, on the line that is its newest."""
-    real = account_requests.SignedRest
+    names = vars(account_requests)
+    real = names["SignedRest"]
 
     def wire(_exchange: str, _url: str | None, _keys: Any, answer_s: float) -> Wire:
         return Wire(exchange, exchange.line, answer_s)
 
-    account_requests.SignedRest = wire  # type: ignore[assignment,misc]
+    names["SignedRest"] = wire
     try:
         yield
     finally:
-        account_requests.SignedRest = real  # type: ignore[misc]
+        names["SignedRest"] = real

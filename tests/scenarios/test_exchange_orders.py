@@ -116,9 +116,9 @@ def test_the_end_waits_until_every_order_has_ended() -> None:
     assert cancels(scene.handle(Stop("a test"))) == [oco.order_id]
     sale = sale_of(scene.gone(oco))
     scene.part(sale, 10.0, 99.0)
-    assert not scene.books.account.positions and not scene.books.runtime.ended, "the exchange has not told its end"
+    assert not scene.books.account.positions and not scene.ended(), "the exchange has not told its end"
     scene.tell(sale, S.FILLED, filled=10.0)
-    assert scene.books.runtime.ended and scene.reasons == ["shutdown"]
+    assert scene.ended() and scene.reasons == ["shutdown"]
 
 
 def test_an_entry_that_fills_in_the_closing_phase_is_closed() -> None:
@@ -128,7 +128,7 @@ def test_an_entry_that_fills_in_the_closing_phase_is_closed() -> None:
     scene.part(order, 10.0, 100.0)
     sale = sale_of(scene.tell(order, S.FILLED, filled=10.0))
     scene.fill(sale, 99.0)
-    assert scene.books.runtime.ended and scene.reasons == ["end_of_data"]
+    assert scene.ended() and scene.reasons == ["end_of_data"]
 
 
 @pytest.mark.parametrize("by_candle", [True, False])
@@ -142,9 +142,9 @@ def test_the_end_comes_also_where_what_is_left_has_become_dust(by_candle: bool) 
     scene.candle(80.0) if by_candle else None
     scene.books.account.marks[A] = 80.0
     scene.later(10_000)
-    if not scene.books.runtime.ended:
+    if not scene.ended():
         scene.candle(80.0) if by_candle else scene.snapshot()
-    assert scene.books.runtime.ended and not scene.books.account.positions
+    assert scene.ended() and not scene.books.account.positions
 
 
 def test_nothing_is_decided_after_a_stop_though_it_comes_in_one_burst() -> None:
@@ -163,29 +163,29 @@ def test_a_stop_that_keeps_positions_sells_nothing_and_leaves_no_entry_behind() 
     scene.protected(LONG)
     order = entry_of(scene.want(LIMIT, LINE_B))
     assert cancels(scene.handle(Stop("a test"))) == [order.order_id]
-    assert not scene.books.runtime.ended, "it may still be filled, and nobody would protect it"
+    assert not scene.ended(), "it may still be filled, and nobody would protect it"
     (oco,) = ocos(scene.part(order, 2.0, 99.0))
     scene.gone(order, filled=2.0)
-    assert not scene.books.runtime.ended, "its stop is not known to rest"
+    assert not scene.ended(), "its stop is not known to rest"
     scene.accept(oco)
-    assert scene.books.runtime.ended and not scene.reasons and len(scene.books.account.positions) == 2
+    assert scene.ended() and not scene.reasons and len(scene.books.account.positions) == 2
 
 
 def test_a_stop_that_keeps_positions_waits_for_a_stop_that_is_being_moved() -> None:
     scene = Scene(flattens=False)
     (oco,) = scene.protected(long(stop=90.0, target=150.0, exits={"trailing": {"distance_r": 1.0}}))
     assert cancels(scene.candle(105.0, high=106.0)) == [oco.order_id]
-    assert scene.handle(Stop("a test")) == [] and not scene.books.runtime.ended
+    assert scene.handle(Stop("a test")) == [] and not scene.ended()
     (moved,) = scene.gone(oco)
-    assert isinstance(moved, PlaceOco) and not scene.books.runtime.ended
+    assert isinstance(moved, PlaceOco) and not scene.ended()
     scene.accept(moved)
-    assert scene.books.runtime.ended
+    assert scene.ended()
 
 
 def test_a_stop_that_keeps_positions_ends_at_once_where_all_rests() -> None:
     scene = Scene(flattens=False)
     scene.protected(LONG)
-    assert scene.handle(Stop("a test")) == [] and scene.books.runtime.ended
+    assert scene.handle(Stop("a test")) == [] and scene.ended()
 
 
 def test_a_closing_phase_that_is_given_up_says_so_and_leaves_the_account_as_it_is() -> None:
@@ -196,6 +196,16 @@ def test_a_closing_phase_that_is_given_up_says_so_and_leaves_the_account_as_it_i
     runtime = scene.books.runtime
     assert (runtime.ended, runtime.gave_up) == (True, "nobody answers") and scene.position().quantity == 10.0
     assert oco.order_id in scene.books.broker.book.open
+
+
+def test_what_had_expired_before_a_kill_and_is_filled_after_it_is_sold() -> None:
+    scene = Scene()
+    order = entry_of(scene.want(long(stop=90.0, target=120.0, limit=99.0, valid_candles=1)))
+    assert cancels(scene.candle()) == [order.order_id], "expired"
+    assert scene.handle(Kill("a test")) == []
+    (oco,) = ocos(scene.part(order, 4.0, 99.0))
+    assert cancels(scene.gone(order, filled=4.0)) == [oco.order_id]
+    assert sale_of(scene.gone(oco)).quantity == 4.0
 
 
 def test_a_time_exit_closes_once() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import UnavailableError
 from app.exchange.order_desk import OrderDesk
-from app.exchange.order_reports import Outcome, Unknown
+from app.exchange.order_reports import Outcome, Refused, Unknown
 from app.models.events import AccountSnapshot, Execution
 from app.models.intents import Intent
 from app.models.orders import OrderState
@@ -249,3 +249,25 @@ def test_a_process_that_goes_on_takes_a_second_snapshot_when_what_was_refused_is
     goes_on, begins = (at_the_desk(script, goes_on=one).snapshots for one in (True, False))
     assert 12.0 < goes_on[-1][0] < 14.0
     assert begins[-1][0] < 12.0
+
+
+async def _protected(table: Table) -> None:
+    table.desk.send([oco()])
+    await asyncio.sleep(120.0)
+
+
+def test_an_order_whose_answer_never_comes_is_called_never_arrived_when_the_answer_is_given_up() -> None:
+    table = at_the_desk(_protected, ScriptedSpot(ways=deque([Way(None, None)])))
+    assert table.states(2, "s") == ["sent", "unknown", "refused"]
+    assert 15.0 < table.at_s(2, "refused", "s") < 18.0, "a position without a stop waits for it"
+
+
+def test_a_refusal_of_what_protects_is_said_again_when_it_is_time_to_try_again() -> None:
+    busy = Refused(-1008, "Server is currently overloaded with other requests.", is_passing=True)
+    table = at_the_desk(_protected, ScriptedSpot(ways=deque([Way(0.05, 0.1, busy)])))
+    said = [(at_s, one) for at_s, one in table.said if (one.state, one.leg) == (OrderState.REFUSED, "l")]
+    assert [(one.code, one.is_passing) for _, one in said] == [(-1008, True), (-1008, False)]
+    assert said[1][0] - said[0][0] == pytest.approx(12.0, abs=0.1)
+    assert said[1][1].time_ms - said[0][1].time_ms >= 11_900, "it tells the time"
+    assert said[1][1].why == "refused 12 s ago: Server is currently overloaded with other requests."
+    assert table.posts == ["seed1-1-2-l"], "the broker decides whether another one is sent"

@@ -1,5 +1,7 @@
 """Brackets: every part of a position in one OCO, whatever its legs and the exchange's smallest order."""
 
+from typing import Any
+
 import pytest
 
 from app.models.events import Execution
@@ -16,7 +18,7 @@ GRID = Instrument(quantity_step=0.1, price_tick=0.1, min_notional=100.0)
 
 def shape(
     quantity: float, legs: tuple[tuple[float, float], ...], grid: Instrument = GRID
-) -> list[tuple[float, float, str]]:
+) -> list[tuple[float, Any, str]]:
     """Target, quantity and reason of each, of a position with stop 90 and target 120."""
     position = Position(
         1, A, Side.LONG, quantity, quantity, 100.0, 0.0, 0, 90.0, 120.0, 90.0, 120.0, "", HeldRange(100.0, 100.0),

@@ -274,3 +274,11 @@ def test_a_leg_whose_price_is_past_when_it_is_placed_is_sold_alone() -> None:
     assert sale.quantity == 3.0 and not scene.books.account.closing
     scene.fill(sale, 106.0)
     assert scene.reasons == ["partial_target"] and scene.stop_place() is StopPlace.EXCHANGE and scene.new == [sale]
+
+
+def test_an_oco_that_is_refused_while_it_is_moved_is_placed_where_the_stop_is_now() -> None:
+    scene = Scene()
+    (oco,) = scene.entered(TRAILING)
+    assert cancels(scene.candle(105.0, high=106.0)) == [oco.order_id]
+    (moved,) = ocos(scene.refuse(oco, -2010, "Stop price would trigger immediately."))
+    assert shape([moved]) == [(10.0, 150.0, 96.0)] and not scene.books.account.closing

@@ -23,8 +23,8 @@ def entry(number: int = 1) -> OrderRecord:
 
 def oco(number: int = 2) -> OrderRecord:
     """Sells 4."""
-    names = [f"test-1-{number}-{leg}" for leg in (LIST, TARGET, STOP)]
-    intent = PlaceOco(*names, number, "A/X", 4.0, 120.0, 90.0, 0)
+    list_id, target_id, stop_id = (f"test-1-{number}-{leg}" for leg in (LIST, TARGET, STOP))
+    intent = PlaceOco(list_id, target_id, stop_id, number, "A/X", 4.0, 120.0, 90.0, 0)
     return OrderRecord(intent, LINE, legs_of_intent(intent, is_entry=False), trade_id=1)
 
 
@@ -36,15 +36,21 @@ def note(
 
 
 def test_it_is_over_when_its_last_state_and_all_its_fills_have_come_in_any_order() -> None:
-    told = [(S.FILLED, 0.0, "", 4.0), (S.PARTLY_FILLED, 1.0, "a", None), (S.PARTLY_FILLED, 3.0, "b", None)]
+    told: list[tuple[S, float, str, float | None]] = [
+        (S.FILLED, 0.0, "", 4.0),
+        (S.PARTLY_FILLED, 1.0, "a", None),
+        (S.PARTLY_FILLED, 3.0, "b", None),
+    ]
     for messages in permutations(told):
         record = entry()
-        assert [note(record, state, ENTRY, *more) for state, *more in messages] == [one[1] > 0 for one in messages]
+        assert [
+            note(record, state, ENTRY, quantity, fill_id, filled) for state, quantity, fill_id, filled in messages
+        ] == [one[1] > 0 for one in messages]
         assert record.is_over and (record.filled, record.remaining, record.state) == (4.0, 0.0, S.FILLED)
         for place in range(2):
             early = entry()
-            for state, *more in messages[: place + 1]:
-                note(early, state, ENTRY, *more)
+            for state, quantity, fill_id, filled in messages[: place + 1]:
+                note(early, state, ENTRY, quantity, fill_id, filled)
             assert not early.is_over
 
 
@@ -57,9 +63,9 @@ def test_a_fill_counts_once_by_its_id() -> None:
 def test_a_cancellation_that_was_too_late_for_a_part_waits_for_it() -> None:
     record = entry()
     note(record, S.CANCELLED, ENTRY, filled=1.5)
-    assert not record.is_over
+    over = [record.is_over]
     note(record, S.PARTLY_FILLED, ENTRY, 1.5, "a")
-    assert record.is_over and record.state is S.CANCELLED
+    assert [*over, record.is_over] == [False, True] and record.state is S.CANCELLED
 
 
 def test_a_state_never_goes_back() -> None:

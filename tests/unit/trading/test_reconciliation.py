@@ -108,6 +108,13 @@ def test_an_order_that_is_under_way_is_no_difference() -> None:
     assert not scene.books.broker.reconciliation.differences
 
 
+def test_an_order_that_is_being_cancelled_may_be_gone_there() -> None:
+    scene = Scene()
+    scene.protected(long(stop=90.0, target=150.0, exits={"trailing": {"distance_r": 1.0}}))
+    scene.candle(105.0, high=106.0)
+    assert scene.snapshot(open_orders=()) == [] and not scene.books.broker.reconciliation.differences
+
+
 def test_the_first_snapshot_of_a_new_process_tells_the_whole_history() -> None:
     """It does not know when the last one was, so it asks from the beginning of the session on."""
     scene, oco = held()
