@@ -51,6 +51,7 @@ bench: $(DEVELOPING) ## speed and memory, beside a bare Python loop; fetching an
 	$(BIN)/python -m tests.bench.run
 	$(BIN)/python -m tests.bench.fetch
 	$(BIN)/python -m tests.bench.latency
+	$(BIN)/python -m tests.bench.orders
 	$(BIN)/python -m tests.bench.report
 
 paper: $(INSTALLED) ## a rehearsal offline: a paper session on the testnet, then the proof that tape = history = live

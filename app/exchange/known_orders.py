@@ -24,7 +24,7 @@ class KnownOrder:
 
     __slots__ = (
         "awaits_answer", "client_id", "exchange_id", "filled", "id", "is_cancelled", "is_dead", "refusal", "state",
-        "symbol", "traded",
+        "symbol", "traded", "was_accepted",
     )  # fmt: skip
 
     def __init__(self, client_id: str, own_id: ClientId, symbol: str) -> None:
@@ -35,6 +35,7 @@ class KnownOrder:
         self.traded: dict[int, float] = {}  # quantities by trade id
         self.is_cancelled = False  # somebody asked for it
         self.is_dead = False
+        self.was_accepted = False  # a process before had heard so
         self.awaits_answer = False  # to the request that places it: a refusal has its code there
         self.refusal: OrderReport | None = None  # heard of before that answer
 
@@ -111,12 +112,12 @@ class KnownOrders:
         return order
 
     def take_up(self, intent: PlaceOrder | PlaceOco, accepted: Collection[str]) -> None:
-        """Those of its orders rest, as far as is known, that a process before had heard of."""
+        """Orders that a process before sent, and what it had heard of them."""
         ids = (intent.target_id, intent.stop_id) if isinstance(intent, PlaceOco) else (intent.client_id,)
         for client_id in ids:
             order = self.known(client_id, intent.symbol)
             if order is not None and client_id in accepted:
-                order.state = OrderState.ACCEPTED
+                order.was_accepted = True
 
     def open(self) -> list[KnownOrder]:
         """Those that rest, as far as is known."""

@@ -220,7 +220,7 @@ class Placements:
         missing = placement.missing
         # Of a list that is over a leg may be known no longer: one that was cancelled before it did anything.
         is_gone = all(order.is_cancelled for order in missing) or any(order.is_over for order in placement.orders)
-        is_there = placement.is_accepted or any(order.is_heard for order in placement.orders)
+        is_there = placement.is_accepted or any(order.is_heard or order.was_accepted for order in placement.orders)
         if not missing or any(order.traded for order in missing) or (is_there and not is_gone):
             return
         sent_ms = placement.sent_ms or 0
@@ -244,11 +244,13 @@ class Placements:
             self._executions.say(own_id, state, why, code=code, filled=filled)
 
     def _say_list(self, placement: Placement) -> None:
-        """The list exists where one of its legs does."""
-        heard = [order.client_id for order in placement.orders if order.state is not None]
+        """The list exists where one of its legs does, and was refused where a leg was."""
+        heard = [order for order in placement.orders if order.state is not None]
         if placement.list_id is not None and heard and not placement.is_list_said:
             placement.is_list_said = True
-            self._executions.say(placement.list_id, OrderState.ACCEPTED, f"its leg {heard[0]} was found")
+            is_refused = all(order.state is OrderState.REFUSED for order in heard)
+            state = OrderState.REFUSED if is_refused else OrderState.ACCEPTED
+            self._executions.say(placement.list_id, state, f"its leg {heard[0].client_id} was found")
 
 
 async def send_once(api: SpotApi, intent: Intent, waits: OrderTimes) -> Outcome:

@@ -10,6 +10,7 @@ from app.exchange.order_times import OrderTimes
 from app.models.events import AccountSnapshot, Execution, Halt
 from app.models.orders import Reason
 from app.strategies.base import exit_position, long
+from app.testnet.exchange_variants import Variants
 from tests.real_stack import fates
 from tests.real_stack.fates import Fate
 from tests.real_stack.scripted import buys, executions, fate_of, longest_gap_s, play, sent, until_minute
@@ -122,3 +123,19 @@ def test_an_order_that_was_accepted_is_not_called_never_arrived_after_a_restart(
     session = play({2: ENTRY}, script=script)
     assert not [one for one in executions(session) if "never arrived" in one.why]
     assert len(sent(session, "l")) == 1
+
+
+def test_an_order_that_was_cancelled_as_the_process_died_is_over_though_nobody_finds_it() -> None:
+    """Found by the seeded sessions, with an exchange that knows a cancelled order no longer by its first id."""
+    moments = ["DELETE orderList leaves", "before an event is on the tape"]  # so the tape does not say that it was sent
+
+    def dies(moment: str) -> bool:
+        if moments and moment == moments[0]:
+            moments.pop(0)
+            return not moments
+        return False
+
+    session = play({2: ENTRY, 4: exit_position()}, chance=dies, options={"variants": Variants(finds_cancelled=False)})
+    assert session.met["kills"] == 1
+    assert [fill.reason for fill in session.books.fills if not fill.opens] == [Reason.SIGNAL_EXIT]
+    assert longest_gap_s(session) < T_S

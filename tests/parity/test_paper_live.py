@@ -20,7 +20,7 @@ from app.proof.shortfall import Part, Shortfall
 from app.runs.reader import Run
 from app.testnet.api_keys import TEST_KEY, TEST_SECRET
 from app.times import parse_time_ms
-from tests.fetching import running_testnet
+from tests.fetching import run, running_testnet
 from tests.integration.processes import PATIENCE_S, PROJECT, results_of
 from tests.made_trades import read_trade_log
 from tests.storm.live import hold_clock
@@ -142,6 +142,19 @@ def test_the_trade_logs_are_the_same_in_all_but_the_listed_columns(calm: dict[st
         for one, other in zip(rows, live[line], strict=True):
             differs = {name for name in one if one[name] != other[name]}
             assert differs <= LISTED, (line, {name: (one[name], other[name]) for name in differs - LISTED})
+
+
+def test_what_fees_in_the_base_asset_change_is_named_by_compare(tmp_path: Path) -> None:
+    runs = both(tmp_path, "received", "2026-03-01T12:16")
+    done = run("compare", str(runs["paper"]), str(runs["live"]), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shortfall = json.loads(done.stdout)["shortfall"]
+    parts = shortfall["parts"]
+    assert shortfall["explained"]
+    assert abs(shortfall["residual"]) < 1e-6
+    assert parts["fees in the base asset"] != 0.0
+    assert all(abs(parts[name]) < 1e-6 for name in ("slippage", "latency", "partial fills", "timing")), parts
+    assert shortfall["fees"].keys() == {"BTC", "ETH", "SOL", "USDT"}
 
 
 def shortfall(runs: dict[str, Path]) -> Shortfall:

@@ -18,12 +18,14 @@ SEEDS = range(10_000 if os.environ.get("ONETAPE_FULL") else 100)
 
 @pytest.mark.parametrize("block", range(10))
 def test_no_fill_is_lost_or_doubled_and_nothing_lies_unprotected_for_long(block: int) -> None:
+    size = len(SEEDS) // 10
     met: Counter[str] = Counter()
-    for seed in list(SEEDS)[block::10]:
+    for seed in SEEDS[block * size : (block + 1) * size]:
         session, _ = play(seed)
         met += session.exchange.met + session.met
-    print(dict(met.most_common()))
-    assert met["kills"] and met["never arrived"] and met["-1021 at the gate"] and met["events lost in silence"]
+    print(dict(met.most_common()))  # the faults met, for who runs it with -s
+    assert met["kills"], "every second session is killed at times"
+    assert len(met) > 25, "kinds of faults, kills and answers"
 
 
 def test_the_same_seed_is_the_same_session() -> None:

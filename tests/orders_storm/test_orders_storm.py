@@ -1,0 +1,23 @@
+"""A tenth of `make orders-storm`: every fault, step and moment of a kill at least once, over real sockets."""
+
+import pytest
+
+from tests.orders_storm.case import OrdersCase
+from tests.orders_storm.faults import FAULTS
+from tests.orders_storm.run import all_cases, tenth, tried
+from tests.orders_storm.session import Kill
+from tests.orders_storm.steps import STEPS
+
+
+@pytest.mark.parametrize("case", tenth(), ids=lambda case: case.name)
+def test_a_step_of_real_orders(case: OrdersCase) -> None:
+    assert tried(case).problem == ""
+
+
+def test_it_is_a_tenth_of_all_with_every_step_fault_and_kill_in_it() -> None:
+    chosen, cases = tenth(), {case.name: case for case in all_cases()}
+    assert 10 * len(chosen) >= len(cases) - 5
+    assert {case.name for case in chosen} <= cases.keys()
+    assert {case.step for case in chosen} == STEPS.keys()
+    assert {case.fault for case in chosen} == FAULTS.keys()
+    assert {case.kill for case in chosen} == set(Kill)
