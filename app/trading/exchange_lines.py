@@ -142,11 +142,16 @@ class ExchangeLines:
         line, instrument = position.line, self._ledger.instrument(position.symbol)
         wanted = wanted_brackets(position, instrument)
         resting: dict[float, OrderRecord] = {}
+        making_room: set[float] = set()
         for bracket in sorted(brackets, key=lambda one: not one.rests):
-            if bracket.cancel is not None or bracket.remaining <= 0.0:
+            if bracket.remaining <= 0.0:
                 continue
             intent = bracket.oco
             fits = intent.stop == position.stop and not bracket.has_lost_its_stop
+            if bracket.cancel is not None:
+                if fits:
+                    making_room.add(intent.target)  # for one that is larger, or smaller: not before it is gone
+                continue
             asked = wanted.get(intent.target)
             if not fits or asked is None or bracket.remaining > asked.quantity * (1.0 + 1e-9):
                 self.cancel(bracket)
@@ -157,6 +162,8 @@ class ExchangeLines:
         if free <= 0.0 or self._must_wait(line):
             return
         for asked in wanted.values():
+            if asked.target in making_room:
+                continue
             quantity = min(free, asked.quantity)
             is_enough = instrument.is_enough(quantity, position.stop)
             joins = resting.get(asked.target) if len(brackets) >= _MOST_OCOS or not is_enough else None

@@ -253,6 +253,29 @@ def test_many_parts_need_no_more_orders_than_an_exchange_allows() -> None:
     assert sum(one.quantity for one in resting.values()) == 10.0 and scene.stop_place() is StopPlace.EXCHANGE
 
 
+def test_parts_that_join_wait_until_the_one_they_join_is_gone() -> None:
+    """A moved stop whose cancellations end one after the other: no order is placed and taken back without end."""
+    exits = {"partial": [{"at_r": 1.5, "fraction": 0.4}], "trailing": {"distance_r": 1.0}}
+    scene = Scene()
+    leg, last = scene.entered(long(stop=90.0, target=150.0, exits=exits))
+    assert shape([leg, last]) == [(4.0, 115.0, 90.0), (6.0, 150.0, 90.0)]
+    scene.accept(leg)
+    scene.accept(last)
+    assert cancels(scene.candle(104.0)) == [leg.order_id, last.order_id]
+    first, second = ocos(scene.gone(last))
+    assert shape([first, second]) == [(4.0, 115.0, 94.0), (2.0, 150.0, 94.0)]
+    scene.accept(first)
+    scene.accept(second)
+    joining = scene.gone(leg)
+    assert cancels(joining) == [second.order_id], "4 are free, and join the 2"
+    assert scene.tell(second, S.CANCEL_SENT, TARGET) == []
+    assert scene.candle() == []
+    (whole,) = ocos(scene.gone(second))
+    assert shape([whole]) == [(6.0, 150.0, 94.0)]
+    assert scene.accept(whole) == [] and scene.candle() == []
+    assert scene.stop_place() is StopPlace.EXCHANGE
+
+
 def test_each_leg_rests_with_a_part_of_the_stop() -> None:
     scene = Scene()
     found = scene.protected(LEGS)
