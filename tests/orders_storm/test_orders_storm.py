@@ -1,4 +1,4 @@
-"""A tenth of `make orders-storm`: each fault, each step and each moment of a kill at least once, over real sockets."""
+"""A tenth of `make orders-storm`: every fault, step and moment of a kill at least once, over real sockets."""
 
 import pytest
 
