@@ -75,9 +75,7 @@ class OrderDesk:
         )  # fmt: skip
         self._cancellations = Cancellations(api, self._executions, self._placements, times)
 
-    def take_up(
-        self, intents: Sequence[Intent], unsent: Collection[str] = (), accepted: Collection[str] = ()
-    ) -> None:
+    def take_up(self, intents: Sequence[Intent], unsent: Collection[str] = (), accepted: Collection[str] = ()) -> None:
         """Before `run`: what was open when the process before ended. `unsent`: client ids of intents that never
         reached the tape, so they were never sent. Whoever goes on calls it, also where nothing is open: a position may
         lie there whose protection was refused a moment before that process ended. `accepted`: client ids of orders that

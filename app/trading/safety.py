@@ -51,8 +51,7 @@ class SafetyMemory:
 
 
 class SafetyMonitor:
-    """Watches one account. `halted` is the latch, `killed` says that positions are to be closed as well; `trips` lists
-    every time it closed.
+    """Watches one account. `halted` is the latch, `killed` says that positions close too, `trips` lists each time.
 
     A day begins with the newest of the equity `rows` before its first slice, as it was finally written.
     """

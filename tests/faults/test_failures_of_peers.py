@@ -97,6 +97,7 @@ def test_reconciliation_never_invents_a_fill() -> None:
 
 def test_after_a_restart_a_position_is_what_the_exchange_has() -> None:
     """nautilus #3104: -65 was read as +75 when it reconciled after a restart."""
+
     async def script(session: RealSession) -> None:
         await until_minute(4.5)
         before = {line: one.quantity for line, one in session.books.account.positions.items()}

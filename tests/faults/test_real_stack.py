@@ -135,9 +135,7 @@ def test_an_order_that_was_cancelled_as_the_process_died_is_over_though_nobody_f
             return not moments
         return False
 
-    session = play(
-        {2: ENTRY, 4: exit_position()}, chance=dies, options={"variants": Variants(finds_cancelled=False)}
-    )
+    session = play({2: ENTRY, 4: exit_position()}, chance=dies, options={"variants": Variants(finds_cancelled=False)})
     assert session.met["kills"] == 1
     assert [fill.reason for fill in session.books.fills if not fill.opens] == [Reason.SIGNAL_EXIT]
     assert longest_gap_s(session) < T_S

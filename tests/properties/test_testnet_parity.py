@@ -79,7 +79,7 @@ class Client:
         price = float(sent["cummulativeQuoteQty"]) / float(sent["executedQty"])
         risk = price - entry.stop
         legs = legs_of(entry.exits or Exits(), Side.LONG, price, risk, entry.target, entry.quantity, INSTRUMENT)
-        rest = INSTRUMENT.nearest_quantity(entry.quantity - sum(leg.quantity for leg in legs))
+        rest = INSTRUMENT.without_error(entry.quantity - sum(leg.quantity for leg in legs))
         self.place([*((leg.quantity, leg.price) for leg in legs), (rest, entry.target)], entry.stop)
 
     def place(self, parts: list[tuple[float, float]], stop: float) -> None:

@@ -222,7 +222,7 @@ def test_each_fill_of_a_run_has_the_rule_and_the_price_that_made_it(tmp_path: Pa
             for event in source.events():
                 fills, _ = await watched.handle(event)
                 for line in {Line(fill.strategy, fill.symbol) for fill in fills}:
-                    found.extend(watched._filled(fills, line, candle_of(event, line.symbol)))
+                    found.extend(watched._filled(fills, line, candle_of(event, line.symbol), event))
 
     asyncio.run(watch())
     assert len(found) == len(rows_of(trades_of(made))) > 200
