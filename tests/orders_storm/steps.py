@@ -17,7 +17,7 @@ START = "2026-03-01T12:00:50"
 FIRST_MS = parse_time_ms("2026-03-01T12:03")  # the first candle that a session decides on
 MINUTE_MS = 60_000
 SPEED = 20.0
-T_S = 30.0  # the stated time that a position may be without a stop at the exchange
+T_S = 15.0  # of these sessions, real seconds: an order counts as dead 3.5 s after its time stamp, where 13 s are usual
 QUIET, RISES = 0.4, 4.0
 ENVIRONMENT = {"ONETAPE_API_KEY": TEST_KEY, "ONETAPE_API_SECRET": TEST_SECRET}
 
@@ -43,7 +43,8 @@ class Scripted(Strategy):
 @dataclass(frozen=True)
 class Step:
     """`rules` of the strategy; the request that is the step, by method, path and what a fault asks of it (`match`), the
-    first one after `after` others; the candle whose close leads to it, and the number of candles of the session.
+    first one after `after` others; the candle whose close leads to it, and the number of candles of the session: a
+    position that is to be protected is held for longer than T.
 
     `act`: what an operator does once the position is protected: `stop` or `kill`.
     """
@@ -85,10 +86,10 @@ _TRAIL = (_ENTER.format(exits=_TRAILING),)
 STEPS = {
     step.name: step
     for step in (
-        Step("place", _HOLD, "POST", "order", {"leg": "e"}, 0, 3),
-        Step("protect", _HOLD, "POST", "orderList/oco", {}, 0, 3),
-        Step("move: cancel", _TRAIL, "DELETE", "orderList", {}, 1, 4),
-        Step("move: place", _TRAIL, "POST", "orderList/oco", {}, 1, 4, after=1),
+        Step("place", _HOLD, "POST", "order", {"leg": "e"}, 0, 7),
+        Step("protect", _HOLD, "POST", "orderList/oco", {}, 0, 7),
+        Step("move: cancel", _TRAIL, "DELETE", "orderList", {}, 1, 8),
+        Step("move: place", _TRAIL, "POST", "orderList/oco", {}, 1, 8, after=1),
         Step("cancel", (_LIMIT,), "DELETE", "order", {"leg": "e"}, 1, 4),
         Step("exit", (*_HOLD, _EXIT), "POST", "order", {"leg": "c"}, 1, 4),
         Step("flatten", _HOLD, "POST", "order", {"leg": "c"}, 0, 6, act="stop"),
