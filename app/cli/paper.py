@@ -47,7 +47,7 @@ from app.times import iso_ms, parse_time_ms
 if TYPE_CHECKING:
     from app.report.live_view import LiveView
 
-_INTERRUPTED = 130
+_INTERRUPTED, _GAVE_UP = 130, 1
 # Of an order: what a person wants to hear at once. All of it is in the log and on the tape.
 _TOLD = (OrderState.UNKNOWN, OrderState.CANCEL_UNKNOWN, OrderState.REFUSED)
 _OWN_HOSTS, _PLAY_MONEY = ("127.0.0.1", "localhost", "::1"), ("binance_demo",)
@@ -91,6 +91,9 @@ def run_paper(args: argparse.Namespace) -> int:
     if output.lost:
         note(f"{output.lost} lines were lost ({output.fault or 'too many waited'})")
     print_results(args, results, runner.cache)
+    if results["status"] == "gave_up":
+        note("the session ended before all was closed: the same command goes on closing")
+        return _GAVE_UP
     return 0
 
 

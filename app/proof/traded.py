@@ -4,8 +4,8 @@ Of real orders each row is joined with what the exchange said of the fill, which
 how much of what was bought was kept as the fee. Nothing is computed that a fill does not tell.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.feeds.tape import Record
@@ -117,13 +117,13 @@ class Trade:
 class Told:
     """What the tape of a session with real orders tells beyond its logs."""
 
-    fills: dict[tuple[str, int, str, str], deque[Execution]] = field(default_factory=lambda: defaultdict(deque))
+    fills: dict[tuple[str, int, str], list[Execution]] = field(default_factory=lambda: defaultdict(list))
     ends: dict[int, Execution] = field(default_factory=dict)  # of each entry that is over
     limits: set[int] = field(default_factory=set)
 
 
 def told_by(records: Iterable[Record]) -> Told:
-    """Each fill once, by symbol, time, price and quantity; how entries ended."""
+    """Each fill once, by symbol, time and price; how entries ended."""
     told, symbols, seen = Told(), dict[int, str](), set[tuple[int, str, str]]()
     for record in records:
         for intent in record.intents:
@@ -137,8 +137,7 @@ def told_by(records: Iterable[Record]) -> Told:
         key = event.order_id, event.leg, event.fill_id
         if event.quantity > 0.0 and key not in seen:
             seen.add(key)
-            row = symbols[event.order_id], event.time_ms, repr(event.price), repr(event.quantity)
-            told.fills[row].append(event)
+            told.fills[symbols[event.order_id], event.time_ms, repr(event.price)].append(event)
         if event.leg == ENTRY and event.state in (OrderState.REFUSED, OrderState.CANCELLED, OrderState.EXPIRED):
             told.ends[event.order_id] = event
     return told
@@ -190,22 +189,20 @@ def _note_fee(fill: FillRow, trade: Trade, told: Told | None) -> Execution | Non
     if told is None:
         trade.fees["paper"] = trade.fees.get("paper", 0.0) + float(row["commission"])
         return None
-    key = row["symbol"], fill.time_ms, repr(float(row["price"])), repr(float(row["quantity"]))
-    waiting = told.fills.get(key) or _of_another_size(row, fill.time_ms, told)
-    if not waiting:
+    waiting = told.fills.get((row["symbol"], fill.time_ms, repr(float(row["price"]))), [])
+    execution = _of_size(waiting, float(row["quantity"]), is_exact=row["action"] == "OPEN")
+    if execution is None:
         trade.problems.append(f"the tape has no execution of the {row['action']} at {row['timestamp']}")
         return None
-    execution = waiting.popleft()
+    waiting.remove(execution)
     trade.fees[execution.fee_asset] = trade.fees.get(execution.fee_asset, 0.0) + execution.fee
     return execution
 
 
-def _of_another_size(row: Row, time_ms: int, told: Told) -> "deque[Execution] | None":
+def _of_size(waiting: Sequence[Execution], quantity: float, *, is_exact: bool) -> Execution | None:
     # The last CLOSE of a trade closes what the ledger holds, which may be a rounding apart from what was sold.
-    for (symbol, at_ms, price, _), waiting in told.fills.items():
-        if waiting and (symbol, at_ms, price) == (row["symbol"], time_ms, repr(float(row["price"]))):
-            return waiting
-    return None
+    nearest = min(waiting, key=lambda one: abs(one.quantity - quantity), default=None)
+    return None if nearest is None or (is_exact and nearest.quantity != quantity) else nearest
 
 
 def _is_inside(row: Row, side: Side) -> bool:

@@ -65,7 +65,9 @@ def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> Itera
     results, trades = run.results, run.trades
     step_ms = timeframe_ms(run.timeframe or "1m")
     marks = managed_marks(trades, candles.by_symbol, run.settings, step_ms)
-    trades_text = packed_columns(trades.symbols, trade_columns(trades, run.settings, marks))
+    is_live = results.get("mode") == "live"
+    columns = trade_columns(trades, run.settings, marks, are_moments=is_live)
+    trades_text = packed_columns(trades.symbols, columns)
     budget = PAGE_BYTES - _RESERVED_BYTES - len(trades_text)
     details = pack_symbols(candles.by_symbol, step_ms, trades, max(budget, 0)) if candles.by_symbol else []
     chunks: list[str] = []
@@ -79,6 +81,7 @@ def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> Itera
         "volume": [VOLUME_STEPS, VOLUME_OFFSET],
         "month": month,
         **_line_data(run),
+        **({"live": True} if is_live else {}),
         **({"strategies": strategy_lines(run, list(several))} if several else {}),
     }
     return page_pieces(
@@ -102,9 +105,10 @@ def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> Itera
 
 
 def trade_columns(
-    trades: TradeTable, settings: Mapping[str, Any], marks: ManagedMarks | None = None
+    trades: TradeTable, settings: Mapping[str, Any], marks: ManagedMarks | None = None, *, are_moments: bool = False
 ) -> Iterator[tuple[str, list[Any]]]:
-    """The trades by column, as the list of the page takes them; `*_at_ms` lie inside the candle of the fill.
+    """The trades by column, as the list of the page takes them; `*_at_ms` lie inside the candle of the fill, and are
+    its time where times `are_moments`, as those of real orders.
 
     One column after the other, so that only one of them is in memory as Python's numbers. Strategies are there where
     the trades are of several, legs and steps of stops where there are any.
@@ -133,8 +137,9 @@ def trade_columns(
     yield "mae", trades.mae.tolist()
     yield "mfe", trades.mfe.tolist()
     yield "r", [round(value, 4) for value in (trades.pnl / trades.risk).tolist()]
-    yield "entry_at_ms", (entry.time_ms - trades.entries_inside(slippage, at_close=at_close)).tolist()
-    yield "exit_at_ms", closed(exit_ms - trades.exits_inside(slippage, at_close=at_close))
+    inside = not are_moments  # a time of paper may be the close of its candle, which is the open of the next
+    yield "entry_at_ms", (entry.time_ms - (trades.entries_inside(slippage, at_close=at_close) & inside)).tolist()
+    yield "exit_at_ms", closed(exit_ms - (trades.exits_inside(slippage, at_close=at_close) & inside))
     yield "symbol", [place[code] for code in entry.symbol.codes.tolist()]
     if len(entry.strategy.names) > 1:
         yield "strategy", [entry.strategy.names[code] for code in entry.strategy.codes.tolist()]

@@ -26,7 +26,7 @@ from app.models.orders import (
     Side,
 )  # fmt: skip
 from app.times import DAY_MS
-from app.trading.exchange_lines import ExchangeLines, OrderLimits, StopPlace
+from app.trading.exchange_lines import ExchangeLines, OrderLimits, Refusals, StopPlace
 from app.trading.exit_rules import FillRules, exits_of
 from app.trading.ledger import Dust, Ledger
 from app.trading.order_book import OrderRecord
@@ -44,7 +44,7 @@ class BrokerMemory(msgspec.Struct, frozen=True):
     dust: dict[str, Dust]
     reconciliation: ReconciliationMemory
     held_from_ms: list[tuple[Line, int]]
-    refused_ms: list[tuple[Line, int]]
+    refused: list[tuple[Line, Refusals]]
     strange: dict[str, int]
     refusals: int
     day: int
@@ -128,8 +128,8 @@ class ExchangeBroker:
         if record is None or execution.leg not in (*record.legs, LIST):
             return self._halt_for("an execution of an order that this session never placed", execution)
         was_over = execution.order_id not in self.book.open
-        if was_over and execution.state is OrderState.REFUSED and not execution.is_passing:
-            self.lines.refused_ms.pop(record.line, None)  # told once more: it is time to try again
+        if was_over and execution.state is OrderState.REFUSED and not execution.is_passing:  # told once more
+            self.lines.try_again(record.line)
         halts = None
         if record.note(execution):
             halts = self._fill(record, execution, was_over=was_over)
@@ -198,7 +198,7 @@ class ExchangeBroker:
         """What it remembers."""
         return BrokerMemory(
             list(self.book.open.values()), list(self.book.over.values()), self.ledger.dust,
-            self.reconciliation.memory(), list(self._held_from_ms.items()), list(self.lines.refused_ms.items()),
+            self.reconciliation.memory(), list(self._held_from_ms.items()), list(self.lines.refusals.items()),
             self.strange, self._refusals, self._day, self._day_orders, self.lines.now_ms,
             self.book.forgotten,
         )  # fmt: skip
@@ -209,7 +209,7 @@ class ExchangeBroker:
         self.book.over |= {record.intent.order_id: record for record in memory.over}
         self.book.forgotten, self.ledger.dust = memory.forgotten, dict(memory.dust)
         self.reconciliation.recall(memory.reconciliation)
-        self._held_from_ms, self.lines.refused_ms = dict(memory.held_from_ms), dict(memory.refused_ms)
+        self._held_from_ms, self.lines.refusals = dict(memory.held_from_ms), dict(memory.refused)
         self.strange, self._refusals = Counter(memory.strange), memory.refusals
         self._day, self._day_orders, self.lines.now_ms = memory.day, memory.day_orders, memory.now_ms
 
@@ -247,12 +247,12 @@ class ExchangeBroker:
                 self.ledger.cancelled[record.cancel_why or record.state.value] += 1
         if not record.is_refused:
             self._refusals = 0
-            return None
-        if execution.code == NOT_THERE:
+            self.lines.refusals.pop(line, None)
+        if not record.is_refused or execution.code == NOT_THERE:
             return None
         self._refusals += not execution.is_passing  # a refusal that may pass says nothing against the orders
         if record.close is not None or (record.entry is None and execution.is_passing):
-            self.lines.refused_ms[line] = self.lines.now_ms
+            self.lines.wait_after_refusal(line, is_passing=execution.is_passing)
         elif record.entry is None and record.cancel is None:
             self.lines.close_unprotected(record, execution.why.lower())
         if self._refusals < self._limits.refusals_in_a_row:

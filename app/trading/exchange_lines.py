@@ -5,6 +5,7 @@ sells. `tend` compares and sends what is missing; it is called after everything 
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,7 +15,8 @@ from app.trading.brackets import Bracket, wanted_brackets
 from app.trading.ledger import Ledger
 from app.trading.order_book import OrderBook, OrderRecord, legs_of_intent
 
-_RETRY_MS = 10_000  # after a refusal that may pass, so long until the same is tried again
+_RETRY_MS, _RETRY_MOST_MS, _PASSING_MOST_MS = 10_000, 600_000, 60_000  # after a refusal, until it is tried again
+_TOLD_TIMES = 3
 _MOST_OCOS = 2  # of a position without legs: an exchange allows few stops a symbol (Binance five)
 _TRIGGERS, _MATCHES = "trigger immediately", "immediately match"  # why an OCO is refused, in the exchange's words
 
@@ -25,6 +27,13 @@ class OrderLimits(msgspec.Struct, frozen=True):
     max_order_notional: float | None = 50.0
     max_daily_orders: int | None = 20
     refusals_in_a_row: int = 5
+
+
+class Refusals(NamedTuple):
+    """How many in a row, and until when the next try waits."""
+
+    times: int
+    until_ms: int
 
 
 class StopPlace(StrEnum):
@@ -42,7 +51,7 @@ class ExchangeLines:
     def __init__(self, ledger: Ledger, tag: str, epoch: int) -> None:
         self.book = OrderBook()
         self.outbox: list[Intent] = []
-        self.refused_ms: dict[Line, int] = {}  # when something of a line was refused that is to be tried again
+        self.refusals: dict[Line, Refusals] = {}  # in a row, of what is to be tried again
         self.now_ms = 0
         self._ledger = ledger
         self._account = ledger.account
@@ -180,9 +189,19 @@ class ExchangeLines:
             )
         )  # fmt: skip
 
+    def wait_after_refusal(self, line: Line, *, is_passing: bool) -> None:
+        """The same is tried again, after waits that grow: a sale that is refused for good floods nobody."""
+        times = self.refusals[line].times if line in self.refusals else 0
+        most_ms = _PASSING_MOST_MS if is_passing else _RETRY_MOST_MS
+        self.refusals[line] = Refusals(times + 1, self.now_ms + min(most_ms, _RETRY_MS << min(times, 6)))
+
+    def try_again(self, line: Line) -> None:
+        """It was said that the first waits are over, whatever the exchange's clock shows."""
+        if line in self.refusals and self.refusals[line].times < _TOLD_TIMES:
+            self.refusals[line] = Refusals(self.refusals[line].times, 0)
+
     def _must_wait(self, line: Line) -> bool:
-        """Whether something of the line was refused a moment ago that may be accepted later."""
-        return self.now_ms < self.refused_ms.get(line, -_RETRY_MS) + _RETRY_MS
+        return line in self.refusals and self.now_ms < self.refusals[line].until_ms
 
     def stop_place(self, position: Position) -> StopPlace:
         """Where the stop of a position is."""

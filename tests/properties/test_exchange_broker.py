@@ -42,7 +42,7 @@ def check_quiet(books: Books, exchange: SlowExchange) -> None:
             wanted = {one.stop for one in books.account.positions.values()}
             assert own == [] or stops <= wanted, "a stop rests where it was before it was moved"
     for line, where in books.broker.protections().items():
-        waits = line in books.broker.lines.refused_ms
+        waits = line in books.broker.lines.refusals
         assert waits or where is StopPlace.EXCHANGE or line in books.account.closing, (line, where)
 
 

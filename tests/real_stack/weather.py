@@ -17,6 +17,7 @@ from tests.real_stack.fates import Call, EventFate, Fate
 from tests.real_stack.session import RealSession
 
 BEGIN_S = 20.0  # a session begins in good weather
+UNHEARD_S = 45.0  # a connection that says nothing is given up after so long
 MANY = ("GET", "an answer", "an event comes")  # moments that there are many of
 
 
@@ -157,7 +158,7 @@ async def _silent(weather: Weather, session: RealSession) -> None:
 
 async def _cut(weather: Weather, session: RealSession) -> None:
     lasts_s, how = weather.random.choice((0.0, 5.0, 60.0)), weather.random.choice(("cut", "hung"))
-    weather._begin(f"stream {how}", lasts_s)
+    weather._begin(f"stream {how}", lasts_s if how == "cut" else max(lasts_s, UNHEARD_S))
     session.exchange.met[f"stream {how}"] += 1
     session.exchange.takes_dials = False
     session.exchange.cut_stream(how)

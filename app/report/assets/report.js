@@ -19,6 +19,7 @@ async function start() {
   let candles = null;
   if (element("candles")) {
     candles = new CandleChart(element("candles"), trades);
+    candles.marks.isLive = page.live === true;
     await candles.chooseSymbol(0);
     themeListeners.push(() => candles.marks.redraw());
     const hasTrades = trades.length > 0;

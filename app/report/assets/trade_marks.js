@@ -9,6 +9,7 @@ class TradeMarks {
     this.trades = [];
     this.times = [];
     this.selected = null;
+    this.isLive = false; // then fills stand at their moment, not at their candle
   }
 
   attached({ chart, series, requestUpdate }) {
@@ -18,6 +19,7 @@ class TradeMarks {
   show(trades, candles) {
     this.trades = trades;
     this.times = candles.map((candle) => candle.time * 1000);
+    this.stepMs = this.times.reduce((least, ms, at) => (at ? Math.min(least, ms - this.times[at - 1]) : least), Infinity);
     this.redraw();
   }
 
@@ -35,6 +37,17 @@ class TradeMarks {
       else high = middle;
     }
     return low - 1;
+  }
+
+  // On the canvas: the middle of that candle; of real orders the moment inside it.
+  xOf(ms) {
+    const scale = this.chart.timeScale();
+    const index = this.indexOf(ms);
+    const middle = scale.logicalToCoordinate(index);
+    const next = scale.logicalToCoordinate(index + 1);
+    if (!this.isLive || index < 0 || middle === null || next === null) return middle;
+    const share = Math.min(1, (ms - this.times[index]) / this.stepMs);
+    return middle + (share - 0.5) * (next - middle);
   }
 
   visible() {
@@ -62,12 +75,11 @@ class TradeMarks {
   draw(context) {
     const shown = this.visible();
     const inFull = shown.length <= CROWD;
-    const scale = this.chart.timeScale();
     const tint = { good: colour("good"), bad: colour("bad"), stop: colour("stop"), target: colour("target"), ink: colour("ink"), soft: colour("soft") };
     for (const trade of shown) {
       const exitMs = trade.exit_at_ms ?? this.times[this.times.length - 1];
-      const from = scale.logicalToCoordinate(this.indexOf(trade.entry_at_ms));
-      const to = scale.logicalToCoordinate(this.indexOf(exitMs));
+      const from = this.xOf(trade.entry_at_ms);
+      const to = this.xOf(exitMs);
       const entry = this.series.priceToCoordinate(trade.entry_price);
       const exit = trade.exit_price === null ? entry : this.series.priceToCoordinate(trade.exit_price);
       if (from === null || to === null || entry === null || exit === null) continue;
@@ -80,7 +92,7 @@ class TradeMarks {
       }
       triangle(context, tint.ink, from, entry, trade.side);
       for (const [ms, price, pnl] of trade.legs ?? []) {
-        const x = scale.logicalToCoordinate(this.indexOf(ms));
+        const x = this.xOf(ms);
         const y = this.series.priceToCoordinate(price);
         if (x !== null && y !== null) diamond(context, pnl > 0 ? tint.good : tint.bad, tint.ink, x, y);
       }
@@ -90,7 +102,7 @@ class TradeMarks {
 
   // Steps of [ms, price], each until the next one, the last one until `end`.
   level(context, style, width, steps, end) {
-    const places = steps.map(([ms, price]) => [this.chart.timeScale().logicalToCoordinate(this.indexOf(ms)), this.series.priceToCoordinate(price)]);
+    const places = steps.map(([ms, price]) => [this.xOf(ms), this.series.priceToCoordinate(price)]);
     places.forEach(([x, y], step) => {
       const [nextX, nextY] = places[step + 1] ?? [end, null];
       if (x === null || y === null || nextX === null) return;

@@ -81,6 +81,20 @@ def test_in_a_pipe_a_line_for_each_thing_then_the_report(in_memory: Path, capsys
     assert "Trade log saved:" in out
 
 
+def test_a_session_that_gave_up_is_no_success(
+    in_memory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_async = PaperRunner.run_async
+
+    async def gave_up(self: PaperRunner) -> BacktestResults:
+        made = await run_async(self)
+        return BacktestResults({**made, "status": "gave_up"}, in_memory, 0.0)
+
+    monkeypatch.setattr(PaperRunner, "run_async", gave_up)
+    assert main(["--mode", "paper"]) == 1, "a service starts it again, and it goes on closing"
+    assert capsys.readouterr().err.endswith("ended before all was closed: the same command goes on closing\n")
+
+
 def test_json_is_the_results_and_nothing_else(in_memory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--mode", "paper", "--json"]) == 0
     assert capsys.readouterr().out == (in_memory / "results.json").read_text()
