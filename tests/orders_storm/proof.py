@@ -13,6 +13,7 @@ from typing import Any
 
 from app.feeds.tape import read_tape
 from app.models.events import Execution
+from app.models.orders import NOT_THERE, OrderState
 from tests.integration.processes import PATIENCE_S, PROJECT
 
 _NOTHING = 1e-7
@@ -24,11 +25,8 @@ _STEP = 1e-8
 
 def problems_of(run: Path, ledger: Mapping[str, Any], log: Mapping[str, Any]) -> Iterator[str]:
     """Every one that a session's folder and the exchange's pages show."""
-    fills = [
-        record.event
-        for record in read_tape(run).records
-        if isinstance(record.event, Execution) and record.event.fill_id
-    ]
+    events = [record.event for record in read_tape(run).records if isinstance(record.event, Execution)]
+    fills = [event for event in events if event.fill_id]
     trades = {str(one["id"]): one for one in ledger["trades"]}
     told = {one.fill_id.rpartition(":")[2]: one for one in fills}
     if lost := sorted(trades.keys() - told.keys()):
@@ -49,6 +47,12 @@ def problems_of(run: Path, ledger: Mapping[str, Any], log: Mapping[str, Any]) ->
     )
     if twice := sorted(name for name, count in placed.items() if count > 1):
         yield f"placed more than once: {', '.join(twice)}"
+    known = {one["clientOrderId"].partition("-")[2].partition("-")[2] for one in ledger["orders"]}
+    absent = {
+        f"{one.order_id}-{one.leg}" for one in events if one.state is OrderState.REFUSED and one.code == NOT_THERE
+    }
+    if wrong := sorted(absent & known):
+        yield f"called not there, and the exchange has it: {', '.join(wrong)}"
     if left := [one["clientOrderId"] for one in ledger["orders"] if one["status"] not in _ENDED]:
         yield f"still open: {', '.join(left)}"
 

@@ -63,12 +63,13 @@ def main() -> int:
     args = parser.parse_args()
     cases = {case.name: case for case in all_cases()}
     if args.only:
+        chosen = [cases[args.only]] if args.only in cases else [one for one in cases.values() if args.only in one.name]
         failed = 0
-        for case in [case for name, case in cases.items() if args.only in name]:
-            outcome = tried(case, args.keep)
+        for number, case in enumerate(chosen, start=1):
+            outcome = tried(case, None if args.keep is None else args.keep / str(number))
             print(f"{case.name}: {outcome.problem or 'as it must be'}, {_facts(outcome)}", flush=True)
             failed += bool(outcome.problem)
-        return 1 if failed else 0
+        return 1 if failed or not chosen else 0
     done = _read(args.record)
     if not args.table:
         first = {case.name: case for case in tenth()} | cases
@@ -83,7 +84,7 @@ def tried(case: OrdersCase, keep: Path | None = None) -> Outcome:
     for number in range(1, _TRIES):
         if NEVER_CAME not in outcome.problem:
             break
-        outcome = case.run(None if keep is None else keep / str(number))
+        outcome = case.run(None if keep is None else keep / f"again-{number}")
     return outcome
 
 

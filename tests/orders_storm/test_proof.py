@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.models.events import Execution
-from app.models.orders import OrderState
+from app.models.orders import NOT_THERE, OrderState
 from app.session.journal import Journal
 from tests.orders_storm.proof import problems_of, unprotected_s
 
@@ -20,8 +20,8 @@ def trade(number: int, *, buys: bool) -> dict[str, Any]:
     return {"id": number, "isBuyer": buys, "qty": "2.0", "price": "100.0"}
 
 
-def problems(folder: Path, change: Change) -> list[str]:
-    """Of a session that bought and sold, after the change."""
+def problems(folder: Path, change: Change, *more: Execution) -> list[str]:
+    """Of a session that bought and sold, after the change; its tape has more."""
     ledger: dict[str, Any] = {
         "trades": [trade(1, buys=True), trade(2, buys=False)], "adjustments": [],
         "orders": [{"clientOrderId": "tags-1-1-e", "status": "FILLED"}],
@@ -35,11 +35,18 @@ def problems(folder: Path, change: Change) -> list[str]:
     for number in (1, 2):
         fill = Execution(number, OrderState.FILLED, 1, fill_id=str(number), quantity=2.0, price=100.0, leg="e")
         journal.done(journal.write(fill), "digest")
+    for event in more:
+        journal.done(journal.write(event), "digest")
     journal.close()
     (folder / "status.json").write_text(json.dumps(status))
     (folder / "results.json").write_text(json.dumps({"files": {"trades": "trades.csv"}}))
     (folder / "trades.csv").write_text(HEADER + "".join(rows))
     return list(problems_of(folder, ledger, log))
+
+
+def test_an_order_that_is_there_is_never_called_absent(tmp_path: Path) -> None:
+    absent = Execution(1, OrderState.REFUSED, 1, why="never arrived: ...", code=NOT_THERE, leg="e")
+    assert problems(tmp_path, lambda *_: None, absent) == ["called not there, and the exchange has it: 1-e"]
 
 
 DEFECTS: dict[str, tuple[Change, str]] = {
