@@ -58,7 +58,7 @@ from app.strategies.loader import check_settings, startup_candles
 from app.times import file_time, iso_ms, timeframe_ms
 
 _ROOTS = {"paper": Path("logs/paper"), "live": Path("logs/live")}
-_RATES = {"paper": WEIGHT_A_SECOND, "live": 5 * WEIGHT_A_SECOND}  # an account is asked much at once, then little
+_LIVE_RATE = 5 * WEIGHT_A_SECOND  # an account is asked much at once, then little
 _CLOSING_S = {"paper": 60.0, "live": 120.0}  # until all is flat at the end
 
 
@@ -92,9 +92,8 @@ class PaperRunner:
         if self.mode == "live":
             settings = live_settings(settings, check_settings(settings))
         cache = CandleCache(Path(self.cache))
-        provider = HistoricalDataProvider(
-            cache, settings.live.exchange, url=self.exchange_url, rate=_RATES[self.mode], tell=self.tell
-        )
+        made = partial(HistoricalDataProvider, rate=_LIVE_RATE) if self.mode == "live" else HistoricalDataProvider
+        provider = made(cache, settings.live.exchange, url=self.exchange_url, tell=self.tell)
         async with provider, AsyncExitStack() as opened:
             if self.mode == "live":
                 account = LiveAccount.opened(settings, provider, self.exchange_url, self._say)

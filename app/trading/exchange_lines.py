@@ -15,7 +15,7 @@ from app.trading.brackets import Bracket, wanted_brackets
 from app.trading.ledger import Ledger
 from app.trading.order_book import OrderBook, OrderRecord, legs_of_intent
 
-_RETRY_MS, _RETRY_MOST_MS, _PASSING_MOST_MS = 10_000, 600_000, 60_000  # after a refusal, until it is tried again
+_RETRY_MS, _RETRY_MOST_MS = 10_000, 600_000  # after a refusal, until it is tried again
 _TOLD_TIMES = 3
 _MOST_OCOS = 2  # of a position without legs: an exchange allows few stops a symbol (Binance five)
 _TRIGGERS, _MATCHES = "trigger immediately", "immediately match"  # why an OCO is refused, in the exchange's words
@@ -197,10 +197,9 @@ class ExchangeLines:
         )  # fmt: skip
 
     def wait_after_refusal(self, line: Line, *, is_passing: bool) -> None:
-        """The same is tried again, after waits that grow: a sale that is refused for good floods nobody."""
-        times = self.refusals[line].times if line in self.refusals else 0
-        most_ms = _PASSING_MOST_MS if is_passing else _RETRY_MOST_MS
-        self.refusals[line] = Refusals(times + 1, self.now_ms + min(most_ms, _RETRY_MS << min(times, 6)))
+        """The same is tried again; where it was refused for good after waits that grow, so that it floods nobody."""
+        times = self.refusals[line].times if line in self.refusals and not is_passing else 0
+        self.refusals[line] = Refusals(times + 1, self.now_ms + min(_RETRY_MOST_MS, _RETRY_MS << min(times, 6)))
 
     def try_again(self, line: Line) -> None:
         """It was said that the first waits are over, whatever the exchange's clock shows."""

@@ -145,7 +145,9 @@ def test_settings_that_this_code_refuses(ran: Place) -> None:
 
 def test_words_that_are_wrong(place: Place) -> None:
     assert said(place, "compare", "run").startswith("the following arguments are required: RUN_B")
-    assert said(place, "why", "run", "BTC/USDT").startswith("the following arguments are required: TIME")
+    assert said(place, "why", "run", "BTC/USDT").startswith(
+        "BTC/USDT: give a symbol with a TIME, or the number or a client id of a real order"
+    )
     assert said(place, "reproduce").startswith("the following arguments are required: RUN")
 
 

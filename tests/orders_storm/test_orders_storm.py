@@ -1,4 +1,4 @@
-"""Some of `make orders-storm`: every step and moment of a kill, over real sockets.
+"""Some of `make orders-storm`: four steps, each with a fault and killed, over real sockets.
 
 ONETAPE_FULL=1 takes the tenth, with every fault in it, for which ten minutes of a test run are too short.
 """
@@ -28,5 +28,4 @@ def test_it_is_a_tenth_of_all_with_every_step_fault_and_kill_in_it() -> None:
     assert {case.step for case in chosen} == STEPS.keys()
     assert {case.fault for case in chosen} == FAULTS.keys()
     assert {case.kill for case in chosen} == set(Kill)
-    assert {case.step for case in sample()} == STEPS.keys()
-    assert {case.kill for case in sample()} == set(Kill) - {Kill.NEVER}
+    assert {case.name for case in sample()} <= {case.name for case in chosen}

@@ -31,6 +31,7 @@ SYMBOLS = "BTC/USDT,ETH/USDT,SOL/USDT"
 OF_THE_MOMENT = {"timestamp", "equity", "balance"}  # the exchange's time; what the account was worth at that moment
 OF_THE_COUNT = {"trade_id", "order_id"}  # numbers in the order of fills; protection has orders of its own
 OF_PAPER_ALONE = {"slippage", "candle_volume"}  # an assumption of paper's; a fill at an exchange has a price only
+LONG = pytest.mark.skipif(not os.environ.get("ONETAPE_FULL"), reason="a minute or two of sockets each: ONETAPE_FULL=1")
 LISTED = OF_THE_MOMENT | OF_THE_COUNT | OF_PAPER_ALONE
 TOSSING = '''"""Written by a test."""
 import random
@@ -144,6 +145,7 @@ def test_the_trade_logs_are_the_same_in_all_but_the_listed_columns(calm: dict[st
             assert differs <= LISTED, (line, {name: (one[name], other[name]) for name in differs - LISTED})
 
 
+@LONG
 def test_what_fees_in_the_base_asset_change_is_named_by_compare(tmp_path: Path) -> None:
     runs = both(tmp_path, "received", "2026-03-01T12:16")
     done = run("compare", str(runs["paper"]), str(runs["live"]), "--json")
@@ -153,7 +155,7 @@ def test_what_fees_in_the_base_asset_change_is_named_by_compare(tmp_path: Path) 
     assert shortfall["explained"]
     assert abs(shortfall["residual"]) < 1e-6
     assert parts["fees in the base asset"] != 0.0
-    assert all(abs(parts[name]) < 1e-6 for name in ("slippage", "latency", "partial fills", "timing")), parts
+    assert all(abs(parts[name]) < 1e-6 for name in ("slippage", "latency", "partial fills")), parts
     assert shortfall["fees"].keys() == {"BTC", "ETH", "SOL", "USDT"}
 
 
@@ -176,6 +178,7 @@ def test_calm_nothing_is_left_unexplained_and_nothing_needs_a_name(calm: dict[st
         assert abs(one.difference) < EXACT or one.key[1] == parse_time_ms(END), one.notes
 
 
+@LONG
 @pytest.mark.parametrize(("fees", "faults"), [("received", "orders-storm:3"), ("quote", "none")])
 def test_with_a_book_latency_parts_and_faults_nothing_is_left_unexplained(
     tmp_path: Path, fees: str, faults: str

@@ -197,10 +197,10 @@ async def test_a_digest_that_was_skipped_is_named(
 ) -> None:
     count = 0
 
-    def skipping(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], decisions: Sequence[Any]) -> str:
+    def skipping(previous: str, runtime: TradingRuntime, fills: Sequence[Fill], *decided: Any) -> str:
         nonlocal count
         count += 1
-        return previous if count == KILLED_AT else digest_of(previous, runtime, fills, decisions)
+        return previous if count == KILLED_AT else digest_of(previous, runtime, fills, *decided)
 
     monkeypatch.setattr(recorded_runtime, "digest_of", skipping)
     await record(tmp_path / "live", slices)
