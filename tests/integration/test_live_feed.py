@@ -58,11 +58,12 @@ def history(start_ms: int, end_ms: int, warmup: int = WARMUP) -> list[Slice]:
 
 @contextlib.asynccontextmanager
 async def leaving_nothing() -> AsyncIterator[None]:
-    """The tasks afterwards are those of before, the testnet's own handlers aside."""
+    """The tasks afterwards are those of before, the testnet's own aside."""
     before = asyncio.all_tasks()
     yield
     async with asyncio.timeout(_PATIENCE_S):
-        while any("RequestHandler" not in repr(task) for task in asyncio.all_tasks() - before):
+        own = ("RequestHandler", "app/testnet/")
+        while any(not any(name in repr(task) for name in own) for task in asyncio.all_tasks() - before):
             await asyncio.sleep(0.01)
 
 
