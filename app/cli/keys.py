@@ -13,11 +13,10 @@ from app.exchange.account_requests import AccountRequests
 from app.exchange.hosts import BINANCE
 from app.exchange.key_rights import KeyRights, key_rights
 from app.exchange.keys import Keys, read_keys
-from app.exchange.limiter import RateLimiter
+from app.exchange.limiter import WEIGHT_A_SECOND, RateLimiter
 from app.settings.profile import load_settings
 
 _RECV_WINDOW_MS, _ANSWER_S = 5000, 15.0
-_WEIGHT_A_SECOND = 20
 
 
 def keys_parser(**about: str) -> Parser:
@@ -48,7 +47,7 @@ def run_keys(args: argparse.Namespace) -> int:
 
 
 async def _asked(exchange: str, url: str | None, keys: Keys) -> KeyRights:
-    limiter = RateLimiter(_WEIGHT_A_SECOND)
+    limiter = RateLimiter(WEIGHT_A_SECOND)
     requests = AccountRequests(exchange, url, keys, limiter, recv_window_ms=_RECV_WINDOW_MS, answer_s=_ANSWER_S)
     try:
         return await key_rights(requests)

@@ -21,7 +21,7 @@ from app.errors import ConfigError, OutputError, RefusedError, UnavailableError,
 from app.exchange.adapter import CandleExchange
 from app.exchange.exchange_clock import TimeAnswer
 from app.exchange.fetch_report import FetchProgress, FetchReport
-from app.exchange.limiter import RateLimiter
+from app.exchange.limiter import WEIGHT_A_SECOND, RateLimiter
 from app.exchange.page import Page, read_page
 from app.exchange.retries import Asker, RetryPolicy, Tell
 from app.exchange.series_fetch import SeriesFetch, SeriesReport
@@ -29,7 +29,6 @@ from app.times import short_time, timeframe_ms
 
 Answer = TypeVar("Answer")
 
-WEIGHT_A_SECOND = 20  # 1200 a minute, Binance US's limit, paced evenly
 _IN_FLIGHT = 32
 _LOCK_FILE = ".fetching"
 _SKEW_MS = 5_000

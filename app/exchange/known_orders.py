@@ -8,9 +8,8 @@ from collections.abc import Collection, Iterator
 from app import times
 from app.exchange.order_reports import OrderReport
 from app.models.intents import ClientId, PlaceOco, PlaceOrder, read_client_id
-from app.models.orders import OrderState
+from app.models.orders import OVER, OrderState
 
-OVER = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUSED)
 _PROGRESS = {OrderState.ACCEPTED: 0, OrderState.PARTLY_FILLED: 1}
 _REMEMBERED = 10_000
 _REST = 1e-9  # of a quantity: sums of doubles

@@ -7,9 +7,7 @@ from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from app.exchange.order_reports import OrderReport
-from app.models.orders import OrderState
-
-_OPEN = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
+from app.models.orders import RESTING
 
 
 class OpenCounts(NamedTuple):
@@ -32,7 +30,7 @@ class OpenOrders:
 
     def note(self, order: OrderReport, *, is_algo: bool) -> None:
         """One order as it is now."""
-        if order.state in _OPEN:
+        if order.state in RESTING:
             self._orders[order.exchange_id] = order, is_algo
         else:
             self._orders.pop(order.exchange_id, None)

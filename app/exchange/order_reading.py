@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from app.exchange.order_reports import Heard, OrderReport, TradeReport
-from app.models.orders import OrderState
+from app.models.orders import RESTING, OrderState
 
 UNREADABLE = (LookupError, TypeError, ValueError, OverflowError, AttributeError)
 _STATES = {
@@ -156,7 +156,7 @@ class OrderReader:
     def _order(self, row: Mapping[str, Any], client_id: Any, time_ms: Any) -> OrderReport:
         state = _STATES[row["status"]]
         exchange_id = _whole(row["orderId"])
-        if row.get("type") in _ALGO and state in (OrderState.ACCEPTED, OrderState.PARTLY_FILLED):
+        if row.get("type") in _ALGO and state in RESTING:
             self.algo[exchange_id] = None
         else:
             self.algo.pop(exchange_id, None)

@@ -16,7 +16,7 @@ from app.exchange.exchange_rules import TRADING, ExchangeRules, SymbolRules, rea
 from app.exchange.hosts import BINANCE, socket_api_url
 from app.exchange.key_rights import KeyRights, key_rights
 from app.exchange.keys import Keys, account_mark
-from app.exchange.limiter import RateLimiter
+from app.exchange.limiter import WEIGHT_A_SECOND, RateLimiter
 from app.exchange.open_orders import OpenOrders
 from app.exchange.order_filters import problem_of
 from app.exchange.order_reading import UNREADABLE, OrderReader
@@ -27,7 +27,6 @@ from app.exchange.user_stream import UserStream
 from app.models.intents import ENTRY, Cancel, Intent, PlaceOco, PlaceOrder, read_client_id
 
 _TRADES_A_PAGE = 1000
-_WEIGHT_A_SECOND = 20
 Read = TypeVar("Read")
 _PRICE_S = 60.0  # so long a price that was heard serves filters
 
@@ -67,7 +66,7 @@ class BinanceSpotApi:
         self._reader = OrderReader(self._symbol_of)
         self._open = OpenOrders()
         self._requests = AccountRequests(
-            exchange, url, keys, limiter or RateLimiter(_WEIGHT_A_SECOND),
+            exchange, url, keys, limiter or RateLimiter(WEIGHT_A_SECOND),
             recv_window_ms=recv_window_ms, answer_s=answer_s,
         )  # fmt: skip
         self._last_price = last_price

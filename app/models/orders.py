@@ -114,6 +114,8 @@ class OrderState(StrEnum):
     REFUSED = "refused"
 
 
+RESTING = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)  # the exchange has it, and no end of it was told
+OVER = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUSED)
 NOT_THERE = 1  # an Execution's `code` where the order never reached the exchange; no exchange's own code is positive
 
 

@@ -15,7 +15,8 @@ from typing import Literal
 from app import times
 from app.candles.cache import CandleCache
 from app.errors import ConfigError, DataError
-from app.exchange.history import WEIGHT_A_SECOND, HistoricalDataProvider
+from app.exchange.history import HistoricalDataProvider
+from app.exchange.limiter import WEIGHT_A_SECOND
 from app.feeds.tape import Tape, has_tape, read_tape
 from app.feeds.websocket import FeedTimes, LiveStart, WebsocketFeed
 from app.models.events import Event

@@ -23,7 +23,7 @@ from app.feeds.base import EventQueue
 from app.feeds.tape import Tape, read_tape
 from app.models.events import AccountSnapshot, Execution
 from app.models.intents import ENTRY, STOP, TARGET, Cancel, PlaceOco
-from app.models.orders import OrderState
+from app.models.orders import RESTING
 from app.runs.run_folder import RunFolder
 from app.session.epochs import mode_of, plan_of_epoch, state_of
 from app.session.plan import RunPlan
@@ -35,7 +35,6 @@ from app.trading.reconciliation import Reconciliation
 
 _PATIENCE_S = 300.0
 _SAME = 1e-9  # of a quantity or a price
-_RESTS = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def _gone(broker: ExchangeBroker, snapshot: AccountSnapshot) -> Iterator[str]:
         if not isinstance(intent, PlaceOco):
             continue
         ids = {TARGET: intent.target_id, STOP: intent.stop_id}
-        resting = [ids[leg] for leg, one in record.legs.items() if one.state in _RESTS]
+        resting = [ids[leg] for leg, one in record.legs.items() if one.state in RESTING]
         gone = [client_id for client_id in resting if client_id not in snapshot.open_orders]
         if len(gone) == 1:
             yield f"order {gone[0]} rests in the ledger and is not open at the exchange"

@@ -64,9 +64,7 @@ class ExchangeBroker:
         self.strange: Counter[str] = Counter()
         self._account = ledger.account
         self._limits = limits
-        self._held_from_ms: dict[
-            Line, int
-        ] = {}  # close of the slice that an entry was decided with, if it did not rest
+        self._held_from_ms: dict[Line, int] = {}  # of entries that did not rest: when they were decided
         self._refusals = 0  # of placements, in a row
         self._day = self._day_orders = 0
 

@@ -75,7 +75,7 @@ class Ledger:
         a leg or the target, too, nobody knows whether that was before.
         """
         account, side, quantity = self.account, order.side, quantity or order.quantity
-        held = held or quantity
+        held = quantity if held is None else held
         _refuse_the_past(candle, order.signal_time_ms)
         self.last_trade_id += 1
         exits, risk = order.exits, abs(fill_price - order.stop)
@@ -118,7 +118,7 @@ class Ledger:
         held: float | None = None,
     ) -> Position:  # fmt: skip
         """A further part of an entry was filled: the entry price is the mean of its parts. `held` as in `open`."""
-        held = held or quantity
+        held = quantity if held is None else held
         instrument = self.instrument(position.symbol)
         whole = instrument.without_error(position.quantity + held)
         entry_price = (position.entry_price * position.quantity + price * held) / (position.quantity + held)

@@ -11,12 +11,10 @@ import msgspec
 
 from app.models.events import Execution
 from app.models.intents import CLOSE, ENTRY, LIST, STOP, TARGET, Cancel, Intent, PlaceOco, PlaceOrder
-from app.models.orders import CloseOrder, EntryOrder, Line, OrderState, Reason
+from app.models.orders import OVER, RESTING, CloseOrder, EntryOrder, Line, OrderState, Reason
 
-_OVER: Final = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUSED)
 _CANCELLING: Final = (OrderState.CANCEL_SENT, OrderState.CANCEL_UNKNOWN)
-_RESTS: Final = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
-_EXISTS: Final = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED, *_OVER[:-1])
+_EXISTS: Final = (*RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED)
 _OF_A_LIST: Final = (OrderState.SENT, OrderState.UNKNOWN, OrderState.ACCEPTED, OrderState.REFUSED)
 _RANK: Final = {state: rank for rank, state in enumerate(OrderState)}
 _REST: Final = 1e-9  # of a quantity: what sums of parts may differ by
@@ -60,7 +58,7 @@ class OrderRecord(msgspec.Struct):
 
     def _is_leg_over(self, leg: Leg) -> bool:
         whole = self.intent.quantity if leg.state is OrderState.FILLED else leg.filled_at_end or 0.0
-        return leg.state in _OVER and leg.filled >= whole * (1.0 - _REST)
+        return leg.state in OVER and leg.filled >= whole * (1.0 - _REST)
 
     @property
     def filled(self) -> float:
@@ -81,19 +79,19 @@ class OrderRecord(msgspec.Struct):
     def rests(self) -> bool:
         """Whether the exchange has it, as far as is known; of an OCO, its stop."""
         leg = self.legs.get(STOP) or next(iter(self.legs.values()))
-        return leg.state in _RESTS
+        return leg.state in RESTING
 
     @property
     def has_lost_its_stop(self) -> bool:
         """An OCO whose target may still be filled although its stop has ended (a target that was filled in part)."""
         stop, target = self.legs[STOP], self.legs[TARGET]
-        return stop.state in _OVER and target.state not in _OVER and self.remaining > 0.0
+        return stop.state in OVER and target.state not in OVER and self.remaining > 0.0
 
     @property
     def has_triggered(self) -> bool:
         """An OCO whose target has ended although its stop has not: what is left of it is a sale under way."""
         stop, target = self.legs[STOP], self.legs[TARGET]
-        return stop.state not in _OVER and target.state in _OVER and self.remaining > 0.0 and self.cancel is None
+        return stop.state not in OVER and target.state in OVER and self.remaining > 0.0 and self.cancel is None
 
     @property
     def state(self) -> OrderState:
@@ -125,10 +123,10 @@ class OrderRecord(msgspec.Struct):
         elif leg.state is OrderState.UNKNOWN and execution.state in _CANCELLING:
             goes_on = False  # that it is being cancelled does not say that it is there
         else:
-            goes_on = leg.state not in _OVER and _RANK[execution.state] >= _RANK[leg.state]
+            goes_on = leg.state not in OVER and _RANK[execution.state] >= _RANK[leg.state]
         if goes_on:
             leg.state = execution.state
-        if execution.state in _OVER and execution.filled is not None:
+        if execution.state in OVER and execution.filled is not None:
             leg.filled_at_end = max(execution.filled, leg.filled_at_end or 0.0)
         return is_new
 
@@ -208,7 +206,7 @@ class OrderBook:
             names = {ENTRY: intent.client_id, CLOSE: intent.client_id}
             if isinstance(intent, PlaceOco):
                 names = {TARGET: intent.target_id, STOP: intent.stop_id}
-            found |= {names[name] for name, leg in record.legs.items() if leg.state in _RESTS}
+            found |= {names[name] for name, leg in record.legs.items() if leg.state in RESTING}
         return found
 
     def intents(self) -> list[Intent]:

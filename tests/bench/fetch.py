@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from app.candles.cache import CandleCache
-from app.exchange.history import WEIGHT_A_SECOND, HistoricalDataProvider
+from app.exchange.history import HistoricalDataProvider
+from app.exchange.limiter import WEIGHT_A_SECOND
 from app.times import DAY_MS
 from tests.fetching import running_testnet, state_of
 from tests.storm.weather import GENERATED, START_MS, SYMBOLS, fetch_command

@@ -62,7 +62,7 @@ async def test_a_storm_within_the_limit_changes_no_byte(seed: int, tmp_path: Pat
 
 async def test_a_storm_beyond_the_limit_is_its_tape_and_compare_names_what_was_late(tmp_path: Path) -> None:
     async with testnet(200.0, faults="storm:2") as net:
-        runner = paper(net, tmp_path, 20)
+        runner = paper(net, tmp_path, 40)  # long enough to trade even where most of it is late
         await runner.run_async()
         proven = await proof(net, runner, tmp_path)
         proven.check_explained()

@@ -31,6 +31,7 @@ SYMBOLS = "BTC/USDT,ETH/USDT,SOL/USDT"
 OF_THE_MOMENT = {"timestamp", "equity", "balance"}  # the exchange's time; what the account was worth at that moment
 OF_THE_COUNT = {"trade_id", "order_id"}  # numbers in the order of fills; protection has orders of its own
 OF_PAPER_ALONE = {"slippage", "candle_volume"}  # an assumption of paper's; a fill at an exchange has a price only
+_TURNS = 3
 LONG = pytest.mark.skipif(not os.environ.get("ONETAPE_FULL"), reason="a minute or two of sockets each: ONETAPE_FULL=1")
 LISTED = OF_THE_MOMENT | OF_THE_COUNT | OF_PAPER_ALONE
 TOSSING = '''"""Written by a test."""
@@ -83,7 +84,17 @@ def profile(folder: Path) -> Path:
 
 
 def both(folder: Path, fees: str, end: str, *more: str) -> dict[str, Path]:
-    """The folder of a finished session of each mode; `more` are words for the testnet."""
+    """The folder of a finished session of each mode, in time; `more` are words for the testnet."""
+    for turn in range(_TURNS):
+        runs = tried(folder / str(turn), fees, end, *more)
+        if "--faults" in more or is_timely(runs):
+            return runs
+    raise AssertionError(f"the machine was too busy for {_TURNS} sessions")
+
+
+def tried(folder: Path, fees: str, end: str, *more: str) -> dict[str, Path]:
+    """The same, in time or not."""
+    folder.mkdir()
     config, runs = profile(folder), {mode: folder / mode for mode in ("paper", "live")}
     keys = {"ONETAPE_API_KEY": TEST_KEY, "ONETAPE_API_SECRET": TEST_SECRET, "XDG_STATE_HOME": str(folder / "state")}
     words = ("--generate", "3", "--symbols", SYMBOLS, "--start", "2026-03-01T12:00:20", "--speed", "15")
@@ -113,6 +124,15 @@ def both(folder: Path, fees: str, end: str, *more: str) -> dict[str, Path]:
             for process in processes:
                 process.kill()
     return runs
+
+
+def is_timely(runs: dict[str, Path]) -> bool:
+    """Whether the machine let both sessions keep the pace of the testnet: nothing late, and each order at the exchange
+    before it looked at what rests in that candle.
+    """
+    live, paper = (results_of(runs[mode]) for mode in ("live", "paper"))
+    sent_ms = live["real_orders"]["latency_ms"]["decision_to_sent"]["max"]
+    return not any(run["feed"].values() for run in (live, paper)) and (sent_ms or 0) < 50_000
 
 
 def rows_of(run: Path) -> dict[tuple[str, ...], list[Row]]:
@@ -147,16 +167,19 @@ def test_the_trade_logs_are_the_same_in_all_but_the_listed_columns(calm: dict[st
 
 @LONG
 def test_what_fees_in_the_base_asset_change_is_named_by_compare(tmp_path: Path) -> None:
-    runs = both(tmp_path, "received", "2026-03-01T12:16")
+    end = "2026-03-01T12:16"
+    runs = both(tmp_path, "received", end)
     done = run("compare", str(runs["paper"]), str(runs["live"]), "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    shortfall = json.loads(done.stdout)["shortfall"]
-    parts = shortfall["parts"]
-    assert shortfall["explained"]
-    assert abs(shortfall["residual"]) < 1e-6
+    told = json.loads(done.stdout)["shortfall"]
+    parts = told["parts"]
+    assert told["explained"]
+    assert abs(told["residual"]) < 1e-6
     assert parts["fees in the base asset"] != 0.0
     assert all(abs(parts[name]) < 1e-6 for name in ("slippage", "latency", "partial fills")), parts
-    assert shortfall["fees"].keys() == {"BTC", "ETH", "SOL", "USDT"}
+    for one in shortfall(runs).trades:
+        assert abs(one.parts.get(Part.TIMING, 0.0)) < EXACT or one.key[1] == parse_time_ms(end), one.notes
+    assert told["fees"].keys() == {"BTC", "ETH", "SOL", "USDT"}
 
 
 def shortfall(runs: dict[str, Path]) -> Shortfall:
