@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from app.candles.cache import CandleCache
     from app.session.backtest import BacktestResults, ConfigBacktestRunner
 
+_HEARD = (signal.SIGINT, signal.SIGTERM, *(() if sys.platform == "win32" else (signal.SIGALRM,)))
+_AGAIN_S = 1.0
+
 
 class Parser(argparse.ArgumentParser):
     """argparse with one line per error instead of a usage text; options are written out in full."""
@@ -239,13 +242,30 @@ def _page_of(results: "BacktestResults", cache: str | Path) -> Path | None:
 
 @contextmanager
 def stopping() -> Iterator[None]:
-    """SIGTERM as Ctrl-C: a KeyboardInterrupt, so that workers end and the study is whole."""
+    """Ctrl-C and SIGTERM as a KeyboardInterrupt that is never lost.
+
+    Libraries drop one that comes inside of them (numpy while it is imported) or tell it as an error of their own
+    (pydantic). So it comes again until the block is left, and the block ends with it in any case.
+    """
+    heard = False
 
     def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        heard = True
+        if sys.platform != "win32":
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in _HEARD}
     try:
         yield
+    except Exception:
+        if not heard:
+            raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if sys.platform != "win32":
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if heard:
+        raise KeyboardInterrupt

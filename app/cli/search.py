@@ -69,18 +69,18 @@ def run_search(args: argparse.Namespace) -> int:
     """Run and report; the exit status."""
     out, args.out = args.out, None
     search = prepare_search(make_runner(args), _options(args))
-    with stopping():
-        workers = _workers(args, search)
-        folder = search.default_folder() if out is None else out
-        note(f"the study is {folder}")
-        progress = SearchProgress()
-        try:
+    workers = _workers(args, search)
+    folder = search.default_folder() if out is None else out
+    progress = SearchProgress()
+    try:
+        with stopping():
+            note(f"the study is {folder}")
             found = search.run(workers, folder, progress)
-        except KeyboardInterrupt:
-            raise _stopped(folder) from None
-        finally:
-            progress.close()
-            workers.close()
+    except KeyboardInterrupt:
+        raise _stopped(folder) from None
+    finally:
+        progress.close()
+        workers.close()
     best = found.study.best
     command = None if best is None else search.command(best)
     print_answer(args, study_content(found, command), search_lines(found, command))
@@ -108,17 +108,17 @@ def run_walk_forward(args: argparse.Namespace) -> int:
             progress.close()
         note(window_line(block))
 
-    with stopping():
-        workers = _workers(args, search)
-        folder = default_folder(walk) if out is None else out
-        try:
+    workers = _workers(args, search)
+    folder = default_folder(walk) if out is None else out
+    try:
+        with stopping():
             note(f"{len(walk.windows)} windows; the walk is {folder}")
             blocks = walk_windows(walk, InSampleSearch(search, workers, progress), folder, window_done)
             found = walk_content(walk, blocks, folder)
-        except KeyboardInterrupt:
-            raise _stopped(folder) from None
-        finally:
-            workers.close()
+    except KeyboardInterrupt:
+        raise _stopped(folder) from None
+    finally:
+        workers.close()
     page = walk_page(found, folder, walk_lines(found, Path()))
     with writing(folder / PAGE):
         (folder / PAGE).write_text(page, encoding="utf-8")

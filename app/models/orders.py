@@ -96,14 +96,11 @@ GOES_ON = (Reason.PARTIAL_TARGET, Reason.PARTIAL_FILL)  # of a CLOSE after which
 
 
 class OrderState(StrEnum):
-    """What is known of an order at a broker that answers later.
+    """What is known of an order at a broker that answers later."""
 
-    INTENT: on the tape, not sent yet. UNKNOWN: sent, and nobody knows whether it arrived.
-    """
-
-    INTENT = "intent"
+    INTENT = "intent"  # on the tape, not sent yet
     SENT = "sent"
-    UNKNOWN = "unknown"
+    UNKNOWN = "unknown"  # sent, and nobody knows whether it arrived
     ACCEPTED = "accepted"
     PARTLY_FILLED = "partly_filled"
     CANCEL_SENT = "cancel_sent"

@@ -127,12 +127,13 @@ def tried(folder: Path, fees: str, end: str, *more: str) -> dict[str, Path]:
 
 
 def is_timely(runs: dict[str, Path]) -> bool:
-    """Whether the machine let both sessions keep the pace of the testnet: nothing late, and each order at the exchange
-    before it looked at what rests in that candle.
+    """Whether the machine let both sessions keep the pace of the testnet: the same first slice, nothing late, and each
+    order at the exchange before it looked at what rests in that candle.
     """
     live, paper = (results_of(runs[mode]) for mode in ("live", "paper"))
     sent_ms = live["real_orders"]["latency_ms"]["decision_to_sent"]["max"]
-    return not any(run["feed"].values() for run in (live, paper)) and (sent_ms or 0) < 50_000
+    began = {run["period"]["start"] for run in (live, paper)}
+    return len(began) == 1 and not any(run["feed"].values() for run in (live, paper)) and (sent_ms or 0) < 50_000
 
 
 def rows_of(run: Path) -> dict[tuple[str, ...], list[Row]]:
