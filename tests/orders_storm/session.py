@@ -23,7 +23,7 @@ from tests.orders_storm.faults import StepFault
 from tests.orders_storm.steps import ENVIRONMENT, Step, write_profile
 from tests.storm.live import hold_clock
 
-_LOOK_S = 0.01
+_LOOK_S = 0.05
 _DOWN_S = 0.3  # how long the exchange goes on before a killed session starts again
 
 
