@@ -4,9 +4,9 @@ A room may import the rooms below it and its own files. At the root lie the pack
 `__main__`, and three files that every room may import. What is imported for types only is free.
 """
 
-# From the top floor down. `web` comes with the operator's page.
+# From the top floor down.
 FLOORS = (
-    "cli", "research", "proof", "report", "session", "runs", "runtime", "trading", "strategies", "feeds", "exchange",
+    "cli", "web", "research", "proof", "report", "session", "runs", "runtime", "trading", "strategies", "feeds", "exchange",
     "candles", "settings", "models",
 )  # fmt: skip
 # A room that stands beside the others: a program of its own, which only the command line knows.

@@ -24,6 +24,7 @@ COMMANDS = {
     "resume": ("operator.order_parser", "release the kill switch; the peak becomes the equity of that moment"),
     "reconcile": ("reconcile.reconcile_parser", "a session's ledger against its account at the exchange"),
     "status": ("operator.status_parser", "where a session stands"),
+    "serve": ("serve.serve_parser", "the operator's page: all sessions of this machine in a browser"),
     "keys": ("keys.keys_parser", "what the API key of this environment may do at the exchange"),
     "compare": ("compare.compare_parser", "where two runs part, and why"),
     "why": ("why.why_parser", "what a candle led to, with every number"),

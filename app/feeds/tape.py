@@ -153,7 +153,7 @@ def segments_of(folder: Path) -> list[Path]:
 def _head(path: Path) -> tuple[dict[str, Any], int] | None:
     """A segment's header and the number of its first event; None if it has none, as where a crash cut it."""
     for line, is_last in _lines(path):
-        if not _is_whole(line):
+        if not is_whole(line):
             if is_last:
                 return None
             raise DataError(f"{path} is damaged: a line in it does not match its checksum")
@@ -171,7 +171,7 @@ def _entries(segments: Sequence[Path], expected: int, *, may_be_torn: bool) -> I
     """(segment, kind, seq, content) of every whole line of the segments, whose first event is `expected`."""
     for path in segments:
         for line, is_last in _lines(path):
-            if not _is_whole(line):
+            if not is_whole(line):
                 if may_be_torn and is_last and path == segments[-1]:
                     return  # cut by a crash
                 raise DataError(f"{path} is damaged: a line in it does not match its checksum")
@@ -205,10 +205,11 @@ def whole_bytes(path: Path) -> int:
     whole = data.rfind(b"\n") + 1
     begin = data.rfind(b"\n", 0, max(whole - 1, 0)) + 1
     # Blocks of a file can reach the disk out of order: a last line that has its end may still be wrong inside.
-    return whole if whole == 0 or _is_whole(data[begin : whole - 1]) else begin
+    return whole if whole == 0 or is_whole(data[begin : whole - 1]) else begin
 
 
-def _is_whole(line: bytes) -> bool:
+def is_whole(line: bytes) -> bool:
+    """Whether a line, without its end, matches its checksum."""
     return len(line) > 9 and line[8:9] == b" " and line[:8] == b"%08x" % zlib.crc32(line[9:])
 
 

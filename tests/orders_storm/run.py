@@ -39,13 +39,6 @@ def tenth() -> list[OrdersCase]:
     return list(chosen.values())
 
 
-def sample() -> list[OrdersCase]:
-    """Of the tenth, what a test run has time for: four steps, each killed at its request."""
-    steps = ("place", "protect", "move: cancel", "kill")
-    killed = {case.step: case for case in reversed(tenth()) if case.kill is Kill.REQUEST}
-    return [killed[step] for step in steps]
-
-
 def all_cases() -> Iterator[OrdersCase]:
     """Every step with every fault that can meet it, without a kill and killed at the request; without a fault killed
     at every moment. Every other one pays its fees in what it buys.

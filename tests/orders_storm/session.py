@@ -74,7 +74,8 @@ class LiveSession:
         while True:
             was_killed = led.is_killed
             status, led.error = self._process(led)
-            if status == -signal.SIGKILL and led.is_killed and not was_killed:
+            is_finished = (self.run / "results.json").exists()  # the kill came when all was written
+            if status == -signal.SIGKILL and led.is_killed and not was_killed and not is_finished:
                 down_s = state_of(self._url)["real_s"]
                 time.sleep(_DOWN_S)
                 if self._fault.holds_clock:
@@ -85,7 +86,7 @@ class LiveSession:
             hold_clock(self._url, held=False)
             if led.down and led.down[-1][0] == led.down[-1][1]:
                 led.down[-1] = (led.down[-1][0], state_of(self._url)["real_s"])
-            if status:
+            if status and not (is_finished and status == -signal.SIGKILL):
                 led.problem = f"exit status {status}: {led.error[-600:]}"
             elif self._kill is not Kill.NEVER and not led.is_killed:
                 led.problem = "the moment to kill it never came"
