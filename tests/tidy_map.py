@@ -6,8 +6,8 @@ A room may import the rooms below it and its own files. At the root lie the pack
 
 # From the top floor down.
 FLOORS = (
-    "cli", "web", "research", "proof", "report", "session", "runs", "runtime", "trading", "strategies", "feeds", "exchange",
-    "candles", "settings", "models",
+    "cli", "web", "research", "proof", "report", "session", "runs", "runtime", "trading", "strategies", "feeds",
+    "exchange", "candles", "settings", "models",
 )  # fmt: skip
 # A room that stands beside the others: a program of its own, which only the command line knows.
 BESIDE = {"testnet": ("models", "candles")}

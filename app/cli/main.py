@@ -22,6 +22,7 @@ COMMANDS = {
     "kill": ("operator.order_parser", "trip the kill switch: close everything, accept no entry until resumed"),
     "halt": ("operator.order_parser", "accept no entry until resumed; positions and their protection stay"),
     "resume": ("operator.order_parser", "release the kill switch; the peak becomes the equity of that moment"),
+    "stop": ("operator.order_parser", "end a session as Ctrl-C does; with on_stop: keep its positions stay"),
     "reconcile": ("reconcile.reconcile_parser", "a session's ledger against its account at the exchange"),
     "status": ("operator.status_parser", "where a session stands"),
     "serve": ("serve.serve_parser", "the operator's page: all sessions of this machine in a browser"),

@@ -1,6 +1,6 @@
-"""`python -m app kill|halt|resume|status RUN`: what an operator wants of a session, from another shell.
+"""`python -m app kill|halt|resume|stop|status RUN`: what an operator wants of a session, from another shell.
 
-Kill, halt and resume are left in the run folder and go onto the tape in the session's own order, at once if it
+Kill, halt, resume and stop are left in the run folder and go onto the tape in the session's own order, at once if it
 runs, with its next start if not. Status only reads.
 """
 
@@ -21,7 +21,7 @@ _OLD_S = 10.0
 
 
 def order_parser(**about: str) -> Parser:
-    """The arguments of `kill`, `halt` and `resume`."""
+    """The arguments of `kill`, `halt`, `resume` and `stop`."""
     parser = Parser(**about)
     parser.add_run()
     parser.add_argument("--why", default="", help="the reason; it is written on the tape")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.cli.arguments import Parser, note, whole
 from app.errors import ConfigError
+from app.runs.run_folder import is_owned
 
 
 def serve_parser(**about: str) -> Parser:
@@ -36,7 +37,7 @@ def serve_parser(**about: str) -> Parser:
 def run_serve(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; the exit status."""
     for run in args.runs:
-        if not (run / "tape").is_dir():
+        if not ((run / "tape").is_dir() or is_owned(run)):
             raise ConfigError(f"{run} is no folder of a session: it holds no tape")
     if args.port > 65_535:
         raise ConfigError(f"--port {args.port}: at most 65535")

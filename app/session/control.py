@@ -17,12 +17,12 @@ from typing import Any
 from app.candles.durable import sync_folder
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
-from app.models.events import Command, Event, Halt, Kill, Resume
+from app.models.events import Command, Event, Halt, Kill, Resume, Stop
 from app.runs.run_folder import RESULTS, is_owned
 
 COMMANDS, STATUS = "commands", "status.json"
 _UNREADABLE = ".unreadable"
-_KINDS: dict[str, type[Kill] | type[Halt] | type[Resume]] = {"kill": Kill, "halt": Halt, "resume": Resume}
+_KINDS: dict[str, type[Command]] = {"kill": Kill, "halt": Halt, "resume": Resume, "stop": Stop}
 _POLL_S = 0.1
 
 
@@ -86,11 +86,14 @@ class CommandWatch:
     _killed: bool = False
     _given: dict[Path, Command] = field(default_factory=dict)  # in the queue, or past it and not to be removed
 
-    async def watch(self, queue: EventQueue) -> None:
-        """Until cancelled."""
+    async def watch(self, queue: EventQueue, stops: asyncio.Queue[Stop]) -> None:
+        """Until cancelled. A stop goes the way of Ctrl-C: the feed ends before it."""
         while True:
             for command in self.waiting():
-                await queue.put((command,))
+                if isinstance(command, Stop):
+                    stops.put_nowait(command)
+                else:
+                    await queue.put((command,))
             await asyncio.sleep(_POLL_S)
 
     def waiting(self) -> list[Command]:
@@ -110,7 +113,7 @@ class CommandWatch:
 
     def handled(self, event: Event) -> None:
         """An event is on the tape and was handled: if it was a command, its file has done its duty."""
-        if not isinstance(event, (Kill, Halt, Resume)):
+        if not isinstance(event, Command):
             return
         if isinstance(event, Resume):
             self._killed = False  # while the kill-switch file lies there, nothing resumes for long

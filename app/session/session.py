@@ -92,7 +92,6 @@ class Session:
             else:
                 await self._go_on(self.journal)
                 beside = [self.journal.keep_synced(), *(watch(queue) for watch in self.watchers)]
-                beside += [] if self.commands is None else [self.commands.watch(queue)]
                 beside += [] if self.desk is None else [self.desk.run(queue)]
                 await self._consume(queue, partial(self._handle_events, self.journal), beside)
         except BaseException as error:
@@ -111,6 +110,8 @@ class Session:
         async with asyncio.TaskGroup() as tasks:
             feeding = tasks.create_task(self._feed(queue))
             background = [feeding, *map(tasks.create_task, beside)]
+            if self.commands is not None:
+                background.append(tasks.create_task(self.commands.watch(queue, asked)))
             background.append(tasks.create_task(self._stop(queue, asked, feeding)))
             closing: asyncio.Task[None] | None = None
             with _stop_signals(asked, self.journal is not None) if self.hears_signals else nullcontext():

@@ -127,7 +127,7 @@ class FollowedSession:
 
     def log(self, count: int) -> list[dict[str, str]]:
         """What happened, the newest last: time (UTC), kind, text."""
-        return list(self._log)[-count:] if count > 0 else []
+        return sorted(self._log, key=lambda one: one["time"])[-count:] if count > 0 else []
 
     def why(self, trade_id: int) -> list[str]:
         """The lines of `python -m app why` for a trade's entry; it may take a while."""
@@ -154,8 +154,11 @@ class FollowedSession:
             is_anew, rows = self._fills.read()
             if is_anew:
                 self._trades = TradeRows()
+                self._log = deque((one for one in self._log if one["kind"] != "fill"), maxlen=LOG)
             for row in rows:
                 self._trades.add(row)
+                words = f"{row['symbol']} {row['side']} {row['action']} {row['quantity']} at {row['price']}"
+                self._log.append({"time": row["timestamp"], "kind": "fill", "text": f"{words}: {row['reason']}"})
         _, rows = self._signals.read()
         self._refused.extend(row for row in rows if not row.get("order_id"))
 

@@ -26,8 +26,8 @@ from app.web.sessions import ShownSession, ShownSessions
 _HERE = Path(__file__).resolve().parent / "assets"
 _OWN = ("operator.css", "operator.js", "panels.js", "live_chart.js", "login.js")
 _SHARED = {
-    "charts.js": CHARTS, "report.css": "assets/report.css", "theme.js": "assets/theme.js", "lines.js": "assets/lines.js",
-    "trade_marks.js": "assets/trade_marks.js",
+    "charts.js": CHARTS, "report.css": "assets/report.css", "theme.js": "assets/theme.js",
+    "lines.js": "assets/lines.js", "trade_marks.js": "assets/trade_marks.js",
 }  # fmt: skip
 _BODY_MAX = 64 * 1024
 _STREAMS_MAX = 40

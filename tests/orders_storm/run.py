@@ -1,12 +1,13 @@
 """`make orders-storm`: every step of real orders x every fault x `kill -9` at that step, and the table of it.
 
-Resumable: what passed is in logs/orders_storm.json and not done again. A case that fails is kept there and printed with
-its replay command; the exit status is then 1. Each cell of the table has the worst of its cases and the longest time
-that a position was without a stop at the exchange while a session ran.
+Resumable: what passed is in logs/orders_storm.json and not done again. A case that fails is kept there, with its files
+beside it, and printed with its replay command; the exit status is then 1. Each cell of the table has the worst of its
+cases and the longest time that a position was without a stop at the exchange while a session ran.
 """
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -110,15 +111,22 @@ def table(cases: dict[str, OrdersCase], done: dict[str, Any]) -> Iterator[str]:
 
 
 def _run(left: Sequence[OrdersCase], done: dict[str, Any], at_once: int, record: Path) -> None:
+    def kept(case: OrdersCase) -> Path:
+        return record.with_suffix("") / case.name.replace(" / ", ",").replace(" ", "_")
+
     with ThreadPoolExecutor(at_once) as pool:
-        running = {pool.submit(tried, case): case for case in left}
+        for case in left:
+            shutil.rmtree(kept(case), ignore_errors=True)
+        running = {pool.submit(tried, case, kept(case)): case for case in left}
         for future in as_completed(running):
             name, outcome = running[future].name, future.result()
             done["failed"].pop(name, None)
             if outcome.problem:
                 done["failed"][name] = outcome.problem
-                print(f"{name} FAILED: {outcome.problem}\n  replay: python -m tests.orders_storm.run --only '{name}'")
+                print(f"{name} FAILED: {outcome.problem}\n  its files: {kept(running[future])}")
+                print(f"  replay: python -m tests.orders_storm.run --only '{name}'")
             else:
+                shutil.rmtree(kept(running[future]))
                 done["passed"][name] = {key: value for key, value in asdict(outcome).items() if key != "problem"}
                 print(f"{name}: as it must be, {_facts(outcome)}")
             sys.stdout.flush()

@@ -48,7 +48,3 @@ async function readCandles(place, digits) {
   }
   return candles;
 }
-
-function timeText(ms) {
-  return ms === null ? "" : new Date(ms).toISOString().slice(0, 16).replace("T", " ");
-}

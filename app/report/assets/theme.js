@@ -39,6 +39,10 @@ function chartColours() {
   };
 }
 
+function timeText(ms) {
+  return ms === null ? "" : new Date(ms).toISOString().slice(0, 16).replace("T", " ");
+}
+
 function makeChart(element) {
   const chart = LightweightCharts.createChart(element, {
     ...chartColours(),

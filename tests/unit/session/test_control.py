@@ -13,7 +13,7 @@ import pytest
 
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
-from app.models.events import Kill, Resume
+from app.models.events import Kill, Resume, Stop
 from app.runs import run_folder
 from app.runs.run_folder import is_owned, owned
 from app.session.control import CommandWatch, read_status, send_command, write_status
@@ -118,10 +118,14 @@ def test_the_kill_switch_file_kills_once_and_again_after_a_resume(run: Path) -> 
 
 async def test_a_watch_puts_what_comes_into_the_queue(run: Path) -> None:
     queue: EventQueue = asyncio.Queue()
-    watching = asyncio.create_task(watch_of(run).watch(queue))
+    stops: asyncio.Queue[Stop] = asyncio.Queue()
+    watching = asyncio.create_task(watch_of(run).watch(queue, stops))
     await asyncio.sleep(0)
     send_command(run, "kill", "a")
+    send_command(run, "stop", "b")
     assert await asyncio.wait_for(queue.get(), 5) == (Kill("a"),)
+    assert await asyncio.wait_for(stops.get(), 5) == Stop("b"), "it goes the way of Ctrl-C"
+    assert queue.empty()
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
 

@@ -178,6 +178,16 @@ async def test_a_command_of_a_running_session_is_removed_once_it_was_handled(tmp
     assert list((tmp_path / "commands").iterdir()) == []
 
 
+async def test_a_stop_from_another_shell_ends_it_as_ctrl_c_does(tmp_path: Path) -> None:
+    made = live(tmp_path)
+    watch = CommandWatch(tmp_path, tmp_path / "KILL")
+    steps = (*market()[:OPEN_AFTER], lambda: send_command(tmp_path, "stop", "for today"), wait_for_ever)
+    assert await made.run(*steps, commands=watch) == "stopped"
+    assert made.taped() == [*market()[:OPEN_AFTER], Stop("for today")]
+    assert not made.recorded.runtime.account.positions
+    assert list((tmp_path / "commands").iterdir()) == []
+
+
 async def test_a_stage_that_fails_is_followed_by_nothing_in_any_file(tmp_path: Path) -> None:
     made = live(tmp_path / "run", "strategy.params.seed=2")
     handle = made.recorded.runtime.handle

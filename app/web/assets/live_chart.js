@@ -1,0 +1,79 @@
+"use strict";
+// The candles of one symbol with its trades, and the equity: bounded, however long the page is open.
+
+const SHOWN = 400;
+
+class LiveCandles {
+  constructor(place, ask) {
+    this.ask = ask;
+    this.chart = makeChart(place);
+    this.series = this.chart.addSeries(LightweightCharts.CandlestickSeries, { borderVisible: false, priceLineVisible: false });
+    themed(this.series, () => ({ upColor: colour("good"), downColor: colour("bad"), wickUpColor: colour("good"), wickDownColor: colour("bad") }));
+    this.marks = new TradeMarks();
+    this.series.attachPrimitive(this.marks);
+    this.symbol = null;
+    this.beforeMs = null;
+    this.rows = [];
+    this.lines = [];
+  }
+
+  async show(symbol, beforeMs, positions) {
+    const isNew = symbol !== this.symbol || beforeMs !== this.beforeMs;
+    this.symbol = symbol;
+    this.beforeMs = beforeMs;
+    const before = beforeMs === null ? "" : `&before_ms=${beforeMs}`;
+    const found = await this.ask(`candles?symbol=${encodeURIComponent(symbol)}&count=${SHOWN}${before}`);
+    if (this.symbol !== symbol || this.beforeMs !== beforeMs) return;
+    this.rows = found.candles;
+    const candles = found.candles.map(([ms, open, high, low, close]) => ({ time: ms / 1000, open, high, low, close }));
+    this.series.setData(candles);
+    this.marks.show(found.trades.map((trade) => this.mark(trade, positions)), candles);
+    if (isNew) this.chart.timeScale().fitContent();
+    const note = candles.length ? `${candles.length} candles, the last of ${new Date(candles[candles.length - 1].time * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC` : "no candle yet";
+    document.getElementById("candle-note").textContent = note;
+    document.getElementById("candles").dataset.shown = String(candles.length);
+  }
+
+  // A trade as the report's marks draw it; an open one with its stop as it is now.
+  mark(trade, positions) {
+    const entryMs = Date.parse(trade.entry_time);
+    const exitMs = trade.exit_time ? Date.parse(trade.exit_time) : null;
+    const held = exitMs === null ? positions.find((one) => one.symbol === trade.symbol && one.strategy === trade.strategy) : null;
+    return {
+      ...trade, side: trade.side === "LONG" ? 1 : -1, entry_ms: entryMs, entry_at_ms: entryMs, exit_ms: exitMs, exit_at_ms: exitMs,
+      stop: held ? held.stop : trade.stop, target: held ? held.target : trade.target, pnl: exitMs === null ? null : trade.pnl,
+    };
+  }
+}
+
+class LiveEquity {
+  constructor(place) {
+    this.chart = makeChart(place);
+    this.series = this.chart.addSeries(LightweightCharts.AreaSeries, { lineWidth: 2, priceLineVisible: false, title: "equity" });
+    themed(this.series, () => ({ lineColor: colour("accent"), topColor: `${colour("accent")}44`, bottomColor: `${colour("accent")}08` }));
+    this.drawdown = this.chart.addSeries(LightweightCharts.BaselineSeries, {
+      baseValue: { type: "price", price: 0 }, lineWidth: 1, priceLineVisible: false, title: "drawdown %",
+      priceFormat: { type: "custom", formatter: (value) => `${value.toFixed(2)} %`, minMove: 0.001 },
+    }, 1);
+    themed(this.drawdown, () => ({ bottomLineColor: colour("bad"), bottomFillColor1: `${colour("bad")}14`, bottomFillColor2: `${colour("bad")}55`, topLineColor: colour("bad") }));
+  }
+
+  show(points) {
+    let peak = -Infinity;
+    let last = -1;
+    const equity = [];
+    const under = [];
+    for (const [ms, value] of points) {
+      const time = Math.floor(ms / 1000);
+      if (time <= last) continue;
+      last = time;
+      peak = Math.max(peak, value);
+      equity.push({ time, value });
+      under.push({ time, value: peak > 0 ? 100 * (value / peak - 1) : 0 });
+    }
+    this.series.setData(equity);
+    this.drawdown.setData(under);
+    this.chart.timeScale().fitContent();
+    document.getElementById("equity").dataset.shown = String(equity.length);
+  }
+}

@@ -1,0 +1,53 @@
+"""What Prometheus reads: each figure of the status once, and nothing where there is none."""
+
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.web.metrics import metrics_text
+
+STATUS: dict[str, Any] = {
+    "equity": 9_900.0, "balance": 9_950.0, "peak": 10_000.0, "halted": True, "epoch": 2, "pending": ["A"],
+    "link": {"connected": True, "connections": 3, "lag_ms": 250, "rest_faults": 4},
+    "positions": [{"symbol": "A/B", "strategy": "main", "side": "LONG", "unrealised": -50.0}],
+    "funnel": {"signals": {"LONG": 5}, "ignored": {}, "refused_by_risk": {}, "refused_by_gate": {"halted": 2},
+               "orders_submitted": 3},
+    "real_orders": {"unresolved": 1, "differences": ["x", "y"], "longest_gap_s": 2.5,
+                    "open": [{"unknown": True, "states": {"e": "unknown"}},
+                             {"unknown": False, "states": {"t": "accepted", "s": "accepted"}}]},
+}  # fmt: skip
+CONTENT: dict[str, Any] = {
+    "name": 'my "run"\n', "mode": "live", "running": True, "age_s": 0.5, "candle_age_s": 31.0, "drawdown": 0.01,
+    "day": {"pnl": -12.0}, "status": STATUS,
+}  # fmt: skip
+
+
+def samples(*contents: dict[str, Any]) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(metrics_text(contents).decode())
+    return {
+        (one.name, *(value for name, value in one.labels.items() if name not in ("session", "mode"))): one.value
+        for family in families
+        for one in family.samples
+        if one.labels["session"] == contents[0]["name"]
+    }
+
+
+def test_each_figure_is_that_of_the_status() -> None:
+    assert samples(CONTENT) == {
+        ("onetape_running",): 1, ("onetape_heartbeat_age_seconds",): 0.5, ("onetape_candle_age_seconds",): 31,
+        ("onetape_link_up",): 1, ("onetape_lag_seconds",): 0.25, ("onetape_equity",): 9_900,
+        ("onetape_balance",): 9_950, ("onetape_peak_equity",): 10_000, ("onetape_drawdown_ratio",): 0.01,
+        ("onetape_day_pnl",): -12, ("onetape_halted",): 1, ("onetape_positions",): 1,
+        ("onetape_pending_entries",): 1, ("onetape_unresolved_orders",): 1, ("onetape_account_differences",): 2,
+        ("onetape_longest_unprotected_seconds",): 2.5, ("onetape_epoch",): 2, ("onetape_connections_total",): 3,
+        ("onetape_rest_faults_total",): 4, ("onetape_orders_submitted_total",): 3,
+        ("onetape_position_unrealised", "LONG", "main", "A/B"): -50, ("onetape_signals", "LONG"): 5,
+        ("onetape_refused_entries", "gate", "halted"): 2, ("onetape_real_orders", "unknown"): 1,
+        ("onetape_real_orders", "accepted"): 2,
+    }  # fmt: skip
+
+
+def test_a_session_without_a_status_is_there_with_its_age() -> None:
+    assert samples({"name": "a", "running": False, "age_s": None, "status": {}}) == {("onetape_running",): 0}
+    assert metrics_text([]).count(b"onetape_running{") == 0
+    assert samples({"name": "a", "state": [["alarm", "unreadable"]], "status": {}}) == {}

@@ -1,0 +1,96 @@
+"""The page's routes over a real socket: what each answers, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.session.control import write_status
+from app.web import server
+from app.web.server import allowed_hosts
+from tests.live_sessions import Live, live, market
+from tests.operator_pages import TOKEN, Served, served
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> Live:
+    """A finished session."""
+    made = live(tmp_path / "run")
+    await made.run(*market())
+    write_status(made.run_folder, made.view.status())
+    return made
+
+
+async def test_each_route_says_what_the_session_has(made: Live) -> None:
+    async with served([made.run_folder]) as page:
+        [one] = await page.json("/sessions")
+        assert (one["name"], one["equity"]) == ("run", made.recorded.runtime.account.equity())
+        content = await page.json("/s/run/content")
+        assert content["status"]["funnel"] == made.recorded.runtime.funnel.as_dict()
+        assert content["controls"] is False
+        assert len((await page.json("/s/run/candles?symbol=AAA/X&count=5"))["candles"]) == 5
+        assert len((await page.json("/s/run/trades?count=2"))["trades"]) == 2
+        assert await page.json("/s/run/log?count=1") != []
+        assert (await page.json("/s/run/settings"))["settings"]["live"]["symbols"] == ["AAA/X", "BBB/X"]
+        assert len(await page.json("/s/run/equity")) > 10
+        async with page.client.get(page.url + "/metrics") as answer:
+            assert f'onetape_equity{{mode="paper",session="run"}} {one["equity"]}' in await answer.text()
+        for path in ("/", "/s/run/", "/login"):
+            async with page.client.get(page.url + path) as answer:
+                assert (answer.status, answer.content_type) == (200, "text/html")
+
+
+async def test_every_file_of_the_page_is_there_and_no_other(made: Live) -> None:
+    async with served([made.run_folder]) as page:
+        html = (Path(server.__file__).parent / "assets/operator.html").read_text()
+        named = [part.split('"')[0] for part in html.split('"/assets/')[1:]]
+        assert len(named) > 8
+        for name in named:
+            assert await page.status(f"/assets/{name}") == 200
+        for path in ("/assets/nothing.js", "/s/nobody/", "/s/nobody/content", "/s/run/candles?count=x"):
+            async with page.client.get(page.url + path) as answer:
+                assert answer.status in (400, 404)
+
+
+async def test_events_come_when_something_has_changed(made: Live) -> None:
+    async with served([made.run_folder]) as page, page.client.get(f"{page.url}/s/run/events") as answer:
+        assert answer.content_type == "text/event-stream"
+        first = json.loads((await answer.content.readuntil(b"\n\n"))[6:])
+        write_status(made.run_folder, {**made.view.status(), "equity": 123.0})
+        second = json.loads((await answer.content.readuntil(b"\n\n"))[6:])
+        while second["status"]["equity"] != 123.0:
+            second = json.loads((await answer.content.readuntil(b"\n\n"))[6:])
+        assert first["status"]["equity"] != 123.0
+
+
+async def test_streams_are_bounded(made: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_STREAMS_MAX", 1)
+    async with served([made.run_folder]) as page, page.client.get(page.url + "/events") as answer:
+        await answer.content.readuntil(b"\n\n")
+        async with page.client.get(page.url + "/events") as other:
+            assert other.status == 503
+
+
+async def given(page: Served, **changes: object) -> tuple[int, str]:
+    status, told = await page.command("run", {"command": "halt", "why": "a look", "confirm": "run", **changes})
+    return status, told.get("said") or told["problem"]
+
+
+async def test_a_command_is_left_only_where_commands_are_allowed(made: Live) -> None:
+    made.folder.results.unlink()
+    async with served([made.run_folder]) as page:
+        assert await given(page) == (403, "this page is read-only; `serve --allow-control` allows commands")
+    async with served([made.run_folder], may_control=True) as page:
+        assert await given(page, confirm="other") == (400, "confirm: write the session's name, run")
+        assert (await page.command("run", ["kill"]))[0] == 400
+        assert (await page.command("run", {}, **{"X-Onetape": "2"}))[0] == 415
+        assert not list(made.run_folder.glob("commands/*.json"))
+        assert await given(page) == (200, "halt: takes effect with the next start")
+    assert len(list(made.run_folder.glob("commands/*.json"))) == 1
+
+
+def test_hosts_are_this_machine_and_those_that_were_named() -> None:
+    assert allowed_hosts("::1", 80, ["a.example"]) == {
+        "127.0.0.1:80", "localhost:80", "[::1]:80", "a.example", "a.example:80",
+    }  # fmt: skip
+    assert TOKEN not in str(allowed_hosts("10.0.0.1", 80, []))
