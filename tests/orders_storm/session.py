@@ -23,7 +23,8 @@ from tests.orders_storm.faults import StepFault
 from tests.orders_storm.steps import ENVIRONMENT, Step, write_profile
 from tests.storm.live import hold_clock
 
-_LOOK_S = 0.05
+NOT_KILLED = "the moment to kill it never came"
+_LOOK_S = 0.02
 _DOWN_S = 0.3  # how long the exchange goes on before a killed session starts again
 
 
@@ -89,7 +90,7 @@ class LiveSession:
             if status and not (is_finished and status == -signal.SIGKILL):
                 led.problem = f"exit status {status}: {led.error[-600:]}"
             elif self._kill is not Kill.NEVER and not led.is_killed:
-                led.problem = "the moment to kill it never came"
+                led.problem = NOT_KILLED
             return led
 
     def _process(self, led: Led) -> tuple[int, str]:

@@ -121,12 +121,15 @@ def _growth(days: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _left_behind(soak: Soak, days: Sequence[dict[str, Any]], state: dict[str, Any]) -> list[str]:
-    problems = []
+    problems, early = [], days[: max(1, len(days) // 6)]
     for name in ("descriptors", "sockets", "tasks"):
-        # One that comes and goes is there in some samples; one that stays is there in most of the last day's.
-        most_at_first, usual_at_last = days[0][name][2], days[-1][name][1]
+        # One that comes and goes is there in some samples; one that stays is there in most of the last day's. A
+        # connection for REST that only an outage needs is opened in the first one, and kept: that is the first days.
+        most_at_first, usual_at_last = max(day[name][2] for day in early), days[-1][name][1]
         if usual_at_last > most_at_first:
-            problems.append(f"{name}: at most {most_at_first} on the first day, {usual_at_last} on the last")
+            problems.append(
+                f"{name}: at most {most_at_first} on the first {len(early)} days, {usual_at_last} on the last"
+            )
     if state["connections_left"]:
         problems.append(f"{state['connections_left']} connections were open after the session's end")
     problems += [line for line in soak.errors().splitlines() if "unclosed" in line.lower() or "destroyed" in line]
