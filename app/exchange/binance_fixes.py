@@ -1,8 +1,8 @@
 """What ccxt 4.5.90 gets wrong for Binance US, put right in one subclass of its Binance classes.
 
 Request weights are Binance US's own, error codes count on any host, an answer that is no JSON is no answer, a ban
-carries its Retry-After, and candle rows come as they were sent. Each has a contract test against the real class;
-ccxt is pinned because these are its inside.
+carries its Retry-After, candle rows come as they were sent, and no connection is used again over which an answer too
+many came. Each has a contract test against the real class; ccxt is pinned because these are its inside.
 """
 
 from datetime import UTC
@@ -12,6 +12,7 @@ from typing import Any
 
 from app import times
 from app.errors import BlockedError, RateLimitError, UnavailableError
+from app.exchange.quiet_connections import guarded
 from app.exchange.retries import BAN_MOST_S
 
 _BLOCKED = {403: "forbidden", 451: "not served in this country"}
@@ -23,6 +24,12 @@ def binance_class(base: Any) -> Any:
 
     class Binance(base):  # type: ignore[misc]  # ccxt's classes have no types
         on_used_weight: Any = None
+        _guarded: Any = None
+
+        def open(self, *arguments: Any) -> None:
+            super().open(*arguments)
+            if self.tcp_connector is not self._guarded:
+                self._guarded = guarded(self.tcp_connector)
 
         def calculate_rate_limiter_cost(self, api: Any, method: Any, path: Any, params: Any, config: Any = None) -> Any:
             # The generated methods of binanceus carry Binance.com's weights; describe() has its own.

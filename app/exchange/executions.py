@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from app import times
+from app.errors import UnavailableError
 from app.exchange.fee_prices import FeePrices
 from app.exchange.known_orders import KnownOrder, KnownOrders
 from app.exchange.order_reports import Heard, OrderReport, SpotApi, TradeReport
@@ -113,7 +114,14 @@ class Executions:
     async def find(self, order: KnownOrder) -> OrderReport | None:
         """Asks the exchange for an order: by our id, and by its own number where that is known."""
         symbol, client_id, number = order.symbol, order.client_id, order.exchange_id
-        report = await self._questions.ask("an order by its id", lambda: self._api.order(symbol, client_id))
+
+        async def by_id() -> OrderReport | None:
+            found = await self._api.order(symbol, client_id)
+            if found is not None and number not in (None, found.exchange_id):
+                raise UnavailableError(f"asked for {client_id}, the exchange answered about another order")
+            return found
+
+        report = await self._questions.ask("an order by its id", by_id)
         if report is None and number is not None:
             report = await self._by_number(symbol, number)
         # A cancelled order may be shown with the id of its cancellation.

@@ -26,6 +26,7 @@ _STATES = {
 }
 _ALGO = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 _WORD = re.compile(r"[A-Z_]{1,60}")  # of the documents' lists of reasons
+_CANCELLED = ("CANCELED", "PENDING_CANCEL")  # may be shown with the id of its cancellation
 _LISTS_KEPT = 10_000
 _NO_ID = ("", "null", None)  # of the field that has a cancelled order's own id, where nothing was cancelled
 
@@ -48,7 +49,12 @@ class OrderReader:
         return self._symbol_of.get(name, name)
 
     def order(self, row: Mapping[str, Any], asked_id: str = "") -> OrderReport:
-        """A row of a query or of an answer to a cancellation; `asked_id`: the client id by which it was found."""
+        """A row of a query or of an answer to a cancellation; `asked_id`: the client id by which it was found.
+
+        ValueError where it is another order's: of two answers the second may come to the next question.
+        """
+        if asked_id and row["clientOrderId"] != asked_id and row["status"] not in _CANCELLED:
+            raise ValueError("an answer about another order")
         # A cancellation has an id of its own; the order's is beside it.
         return self._order(
             row,

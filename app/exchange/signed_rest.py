@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from app.exchange.binance_fixes import binance_class
 from app.exchange.hosts import ccxt_name, exchange_urls
 from app.exchange.keys import Keys
+from app.exchange.quiet_connections import guarded
 
 
 class RawAnswer(NamedTuple):
@@ -86,7 +87,11 @@ class SignedRest:
         import aiohttp
 
         if self._session is None:
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), middlewares=(_once_only,))
+            self._session = aiohttp.ClientSession(
+                connector=guarded(aiohttp.TCPConnector()),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_once_only,),
+            )
         return self._session
 
     async def _once(self, method: str, url: str, headers: Any, body: str | None, timeout_s: float) -> RawAnswer:

@@ -93,7 +93,10 @@ class BinanceSpotApi:
 
     async def order_by_exchange_id(self, symbol: str, exchange_id: int) -> OrderReport | None:
         """One order by the exchange's number."""
-        return await self._order(symbol, {"orderId": str(exchange_id)}, "")
+        order = await self._order(symbol, {"orderId": str(exchange_id)}, "")
+        if order is not None and order.exchange_id != exchange_id:
+            raise UnavailableError(f"{self._requests.host} answered about another order than {exchange_id}")
+        return order
 
     async def open_orders(self) -> Sequence[OrderReport]:
         """Every open order of the account, legs of lists among them."""
@@ -112,6 +115,8 @@ class BinanceSpotApi:
             params["startTime"] = str(since_ms)
         rows = await self._requests.ask("myTrades", params)
         trades = self._read(lambda content: [self._reader.trade(row) for row in content], rows)
+        if any(trade.symbol != symbol for trade in trades):
+            raise UnavailableError(f"{self._requests.host} answered with trades of another symbol than {symbol}")
         return sorted(trades, key=lambda trade: trade.trade_id)
 
     async def balances(self) -> dict[str, float]:

@@ -108,6 +108,12 @@ def test_an_order_found_by_an_id_has_that_id() -> None:
     assert reader().order(row("x", symbol="LTCBTC")).symbol == "LTCBTC", "another's keeps the exchange's name"
 
 
+@pytest.mark.parametrize("status", ["NEW", "FILLED", "EXPIRED", "REJECTED"])
+def test_an_answer_about_another_order_is_none(status: str) -> None:
+    with pytest.raises(ValueError, match="another order"):
+        reader().order(row("t-1-3-c", status), "t-1-1-e")
+
+
 def test_an_open_order_in_a_state_of_tomorrow_is_open() -> None:
     """Somebody else's order must not make all of them unreadable."""
     read = reader()

@@ -201,6 +201,23 @@ async def test_an_order_by_either_id(server: SignedExchange) -> None:
     assert keys == [["origClientOrderId", "symbol"], ["orderId", "symbol"], ["origClientOrderId", "symbol"]]
 
 
+async def test_answers_to_another_question_are_none(server: SignedExchange) -> None:
+    other = {
+        "symbol": "ETHUSDT", "id": 1, "orderId": 5, "price": "4.0", "qty": "12.0", "commission": "0.1",
+        "commissionAsset": "BNB", "time": 9, "isBuyer": True, "isMaker": True,
+    }  # fmt: skip
+    server.answers["GET order"] = [Said(row("tag1-1-8-e")), Said(row("tag1-1-7-e"))]
+    server.answers["GET myTrades"] = [Said([other])]
+    api = server.api()
+    with pytest.raises(UnavailableError, match="answered what cannot be read"):
+        await api.order(BTC, "tag1-1-7-e")
+    with pytest.raises(UnavailableError, match="answered about another order than 2"):
+        await api.order_by_exchange_id(BTC, 2)
+    with pytest.raises(UnavailableError, match="trades of another symbol than BTC/USDT"):
+        await api.trades(BTC, None, 1_000)
+    await api.close()
+
+
 async def test_trades_by_id_or_by_time_in_the_order_of_their_ids(server: SignedExchange) -> None:
     def trade(number: int) -> dict[str, Any]:
         return {
