@@ -26,6 +26,7 @@ COMMANDS = {
     "reconcile": ("reconcile.reconcile_parser", "a session's ledger against its account at the exchange"),
     "status": ("operator.status_parser", "where a session stands"),
     "serve": ("serve.serve_parser", "the operator's page: all sessions of this machine in a browser"),
+    "watch": ("watch.watch_parser", "alerts of sessions, from a process that outlives them"),
     "keys": ("keys.keys_parser", "what the API key of this environment may do at the exchange"),
     "compare": ("compare.compare_parser", "where two runs part, and why"),
     "why": ("why.why_parser", "what a candle led to, with every number"),
@@ -127,6 +128,16 @@ def _mode_parser(first: str = "") -> Parser:
         "--new-epoch", action="store_true", help="paper, live: go on with the session in --out after a change"
     )
     parser.add_argument("--i-know-this-is-real-money", action="store_true", help="live: orders go to a real account")
+    parser.add_argument(
+        "--serve",
+        type=whole(0),
+        nargs="?",
+        const=8080,
+        metavar="PORT",
+        help="paper, live: its page, beside it",
+    )
+    parser.add_argument("--allow-control", action="store_true", help="with --serve: the page takes commands")
+    parser.add_argument("--alerts", type=Path, metavar="FILE", help="paper, live: alerts.yaml; a watch beside it")
     parser.add_argument("--max-missing", type=whole(0), metavar="N", help="fail (status 2) if more candles are missing")
     parser.add_json("print results.json alone")
     parser.add_argument("--no-report", action="store_true", help="make no report.html")
@@ -150,6 +161,8 @@ def _mode_parser(first: str = "") -> Parser:
 
 def _run_mode(args: argparse.Namespace) -> int:
     if args.mode in ("paper", "live"):
+        if args.allow_control and args.serve is None:
+            raise ConfigError("--allow-control belongs to --serve")
         if args.tape is not None:
             raise ConfigError(f"--tape belongs to --mode backtest; a {args.mode} session is continued with --out RUN")
         from app.cli.paper import run_paper
@@ -157,6 +170,8 @@ def _run_mode(args: argparse.Namespace) -> int:
         return run_paper(args)
     if args.new_epoch:
         raise ConfigError("--new-epoch belongs to --mode paper or live: it goes on with a session after a change")
+    if args.serve is not None or args.alerts is not None or args.allow_control:
+        raise ConfigError("--serve, --allow-control and --alerts belong to --mode paper or live")
     if args.i_know_this_is_real_money:
         raise ConfigError("--i-know-this-is-real-money belongs to --mode live")
     if args.tape is not None:

@@ -7,6 +7,7 @@ at all, holds no session up; the report is that of a backtest. It decides nothin
 import argparse
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -46,6 +47,7 @@ from app.times import iso_ms, parse_time_ms
 
 if TYPE_CHECKING:
     from app.report.live_view import LiveView
+    from app.web.beside import Beside
 
 _INTERRUPTED, _GAVE_UP = 130, 1
 # Of an order: what a person wants to hear at once. All of it is in the log and on the tape.
@@ -73,6 +75,7 @@ def run_paper(args: argparse.Namespace) -> int:
     )
     output = OutputThread()
     shown = SessionOutput(output, lines=not args.json)
+    shown.beside = _beside(args, shown.note)
     if args.log_json or args.log_file is not None:
         shown.log = SessionLog(make_log(as_json=args.log_json, file=args.log_file, on_terminal=False), output)
     runner.on_session, runner.tell = shown.begin, shown.note
@@ -87,6 +90,7 @@ def run_paper(args: argparse.Namespace) -> int:
         note("stopped before the session ran; nothing was traded since it last did")
         return _INTERRUPTED
     finally:
+        shown.beside.close()
         output.close()
     if output.lost:
         note(f"{output.lost} lines were lost ({output.fault or 'too many waited'})")
@@ -95,6 +99,20 @@ def run_paper(args: argparse.Namespace) -> int:
         note("the session ended before all was closed: the same command goes on closing")
         return _GAVE_UP
     return 0
+
+
+def _beside(args: argparse.Namespace, tell: Callable[[str], None]) -> "Beside":
+    """What runs beside the session; ConfigError where its files or addresses are wrong, before anything begins."""
+    from app.settings.alerts import read_alerts, read_urls
+    from app.web.beside import Beside
+
+    programs = []
+    if args.serve is not None:
+        programs.append(["serve", "--port", str(args.serve), *(["--allow-control"] if args.allow_control else [])])
+    if args.alerts is not None:
+        read_urls(read_alerts(args.alerts), os.environ)
+        programs.append(["watch", "--alerts", str(args.alerts)])
+    return Beside(tell, programs)
 
 
 def _refuse_unknowing(args: argparse.Namespace) -> None:
@@ -140,12 +158,15 @@ class SessionOutput:
     def __init__(self, output: OutputThread, *, lines: bool) -> None:
         self.screen: LiveView | None = None
         self.log: SessionLog | None = None
+        self.beside: Beside | None = None
         self._output, self._lines = output, lines
         self._view: SessionView | None = None
 
     def begin(self, view: SessionView, continued: bool) -> None:
         """Follow this session from its first new event on."""
         self._view = view
+        if self.beside is not None:
+            self.beside.start(view.folder.folder)
         view.on_event, view.on_slow, view.on_failed = self.happened, self.slow, self.failed
         if self.screen is not None:
             self.screen.begin(view)

@@ -73,8 +73,7 @@ async def _serve(args: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, serving.cancel)
     if args.with_parent:
-        leaving = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
-        leaving.add_done_callback(lambda _: serving.cancel())
+        loop.add_reader(sys.stdin.fileno(), serving.cancel)  # nothing is ever written there: it has ended
     try:
         await serving
     except asyncio.CancelledError:

@@ -283,6 +283,7 @@ class PaperRunner:
             commands=CommandWatch(folder.folder, Path(settings.trading_mode.safety.kill_switch_file), self.tell),
             slow_s=timeframe_ms(live.timeframe) / 1000.0,
             on_slow=view.note_slow,
+            on_handled=view.handling.note,
             first=() if epoch is None else epoch.carried,
             sift=None if epoch is None else late_sifter(epoch.state, view.plan.period.start_ms),
             state=view.state,

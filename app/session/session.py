@@ -64,6 +64,7 @@ class Session:
     commands: "CommandWatch | None" = None
     slow_s: float = inf
     on_slow: Callable[[Event, float], None] | None = None
+    on_handled: Callable[[float], None] | None = None  # hears how many seconds each event took
     first: Sequence[Event] = ()
     sift: Callable[[Event], Sequence[Event]] | None = None
     state: Callable[[int], bytes] | None = None
@@ -172,6 +173,8 @@ class Session:
         if self.commands is not None:
             self.commands.handled(event)
         took_s = times.monotonic_s() - began_s
+        if self.on_handled is not None:
+            self.on_handled(took_s)
         if took_s > self.slow_s and self.on_slow is not None:
             self.on_slow(event, took_s)
 

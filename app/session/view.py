@@ -31,6 +31,22 @@ _FILLS_SHOWN = 10
 
 
 @dataclass
+class Handling:
+    """How long this process took to handle its events, in real seconds; `slow`: longer than a candle lasts."""
+
+    events: int = 0
+    total_s: float = 0.0
+    max_s: float = 0.0
+    slow: int = 0
+
+    def note(self, took_s: float) -> None:
+        """One event."""
+        self.events += 1
+        self.total_s += took_s
+        self.max_s = max(self.max_s, took_s)
+
+
+@dataclass
 class SessionView:
     """What can be said of a session at any moment, for its status, its screen and its results.
 
@@ -48,6 +64,7 @@ class SessionView:
     on_failed: "Callable[[SessionView, str], None] | None" = None
     orders: "OrderWatch | None" = None  # of a session whose orders are real
     tally: OrderTally = field(default_factory=OrderTally)  # of real orders
+    handling: Handling = field(default_factory=Handling)
     coverage: EventCoverage = field(init=False)
     seen: dict[str, int] = field(default_factory=dict)
     last_close_ms: int | None = None
@@ -106,6 +123,7 @@ class SessionView:
 
     def note_slow(self, event: Event, took_s: float) -> None:
         """An event that took longer than a candle lasts."""
+        self.handling.slow += 1
         if self.on_slow is not None:
             self.on_slow(event, took_s)
 
@@ -168,6 +186,7 @@ class SessionView:
             ],
             "funnel": runtime.funnel.as_dict(),
             "feed": dict(runtime.feed_counts),
+            "handling": asdict(self.handling),
             **({} if runtime.allocator is None else {"allocations": runtime.allocator.weights}),
             **({} if self.orders is None else {"real_orders": self.orders.status(runtime)}),
         }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from app.settings.alerts import AlertSettings
 
-_DONE = ("finished", "stopped", "kept", "gave_up")
+DONE = ("finished", "stopped", "kept", "gave_up")
 
 
 class Condition(NamedTuple):
@@ -21,7 +21,7 @@ class Condition(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A look at a session. `age_s` of its status, None without one; `is_awake` False after this machine slept."""
+    """A look at a session. `age_s` is that of its status, None without one."""
 
     status: Mapping[str, Any]
     age_s: float | None
@@ -36,7 +36,7 @@ def conditions(seen: Seen, wanted: AlertSettings) -> Iterator[Condition]:
     """All that hold now."""
     status = seen.status
     ended = status.get("ended")
-    if wanted.heartbeat_s is not None and not seen.is_finished and ended not in _DONE:
+    if wanted.heartbeat_s is not None and not seen.is_finished and ended not in DONE:
         age_s = seen.age_s or 0.0
         if not seen.is_running and status:
             why = f": {status['why']}" if ended == "failed" else ""

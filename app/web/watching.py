@@ -1,0 +1,197 @@
+"""Watches sessions from outside: looks once a second, decides on alerts, and hands them to the sender.
+
+It is a process of its own, so it also tells of a session that was killed or hangs; it writes RUN/alerts.json and
+nothing else. A machine that slept is no dead session: after a gap in its own looks it waits before it judges ages.
+"""
+
+import json
+import os
+import shutil
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from app import times
+from app.candles.locks import read_owner, try_lock
+from app.errors import OnetapeError, OutputError
+from app.runs.run_folder import LOCK, RESULTS, SIGNALS, is_owned
+from app.session.control import STATUS, read_status
+from app.settings.alerts import AlertSettings
+from app.web.alert_sender import AlertQueue, AlertSender
+from app.web.alerts import Alerts
+from app.web.conditions import DONE, Seen
+from app.web.tails import RowTail
+
+ALERTS, _ONE = "alerts.json", ".alerts"
+_ASLEEP_S = 15.0  # between two looks: the machine slept, or this process was stopped
+_PING_PATIENCE_S = 10.0
+
+
+class WatchedSession:
+    """One session's folder; only one process at a time may tell of it."""
+
+    def __init__(self, run: Path, wanted: AlertSettings) -> None:
+        self.run = run
+        self.queue = AlertQueue(run / ALERTS, f"Onetape {run.resolve().name}")
+        self._wanted = wanted
+        self._alerts = Alerts(wanted, self.queue.file.memory)
+        self._fills: RowTail | None = None
+        self._rows = 0
+        self._descriptor = _claim(run)
+
+    def look(self, now_s: float, *, is_awake: bool = True) -> bool:
+        """Once; whether something is to be told. Files that cannot be read now are read the next time."""
+        seen = self._seen()
+        if not is_awake:
+            seen = seen._replace(age_s=0.0, candle_age_s=None)
+        alerts = self._alerts.look(seen, _owner(self.run) if seen.is_running else None, now_s)
+        alerts += self._new_fills()
+        self.queue.add(alerts)
+        return bool(alerts)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the heartbeat may be pinged: it runs, and nothing that was told still lasts."""
+        return is_owned(self.run) and not any(one.told_s is not None for one in self.queue.file.memory.lasting.values())
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen, and all was told."""
+        return (self.run / RESULTS).exists() and not is_owned(self.run) and not self.queue.file.waiting
+
+    @property
+    def has_told_its_end(self) -> bool:
+        """Of a session whose process is gone: that it ended in good order, or that it was told of."""
+        if self.queue.file.waiting:
+            return False
+        lasting = self.queue.file.memory.lasting.get("dead")
+        ended = self._seen().status.get("ended")
+        is_told = lasting is not None and lasting.told_s is not None
+        return (self.run / RESULTS).exists() or ended in DONE or is_told or self._wanted.heartbeat_s is None
+
+    def close(self) -> None:
+        """Another may tell of it."""
+        self.queue.add([])
+        os.close(self._descriptor)
+
+    def _seen(self) -> Seen:
+        status: dict[str, Any] = {}
+        age_s = None
+        try:
+            status = read_status(self.run)
+            age_s = max(0.0, times.now_ms() / 1000.0 - (self.run / STATUS).stat().st_mtime)
+        except (OnetapeError, OSError):
+            pass
+        return Seen(
+            status=status,
+            age_s=age_s,
+            candle_age_s=_candle_age_s(status, age_s),
+            is_running=is_owned(self.run),
+            is_finished=(self.run / RESULTS).exists(),
+            free_mib=shutil.disk_usage(self.run).free / 2**20,
+            expectation=_expectation(self.run),
+        )
+
+    def _new_fills(self) -> list[Any]:
+        if not self._wanted.fills:
+            return []
+        if self._fills is None:
+            path = next((one for one in sorted(self.run.glob("*.csv")) if one.name != SIGNALS), None)
+            if path is None:
+                return []
+            self._fills = RowTail(path, tail_bytes=1 << 40)
+        is_anew, rows = self._fills.read()
+        self._rows = len(rows) + (0 if is_anew else self._rows)
+        return list(self._alerts.fills(rows, self._rows))
+
+
+def watch(
+    sessions: Sequence[WatchedSession],
+    sender: AlertSender,
+    goes_on: Callable[[], bool],
+    pause: Callable[[float], object],
+    ping: Callable[[], None] | None = None,
+    ping_s: float = 60.0,
+) -> None:
+    """Until `goes_on` says no: a look at each once a second."""
+    for session in sessions:
+        sender.follow(session.queue)
+    looked_ms, awake_s, pinged_s = times.now_ms(), float("-inf"), float("-inf")
+    while goes_on():
+        now_ms, now_s = times.now_ms(), times.monotonic_s()
+        if abs(now_ms - looked_ms) > _ASLEEP_S * 1000.0:
+            awake_s = now_s + _ASLEEP_S
+        looked_ms = now_ms
+        told = [session.look(now_s, is_awake=now_s >= awake_s) for session in sessions]
+        if any(told):
+            sender.wake()
+        if ping is not None and now_s - pinged_s >= ping_s and all(session.is_well for session in sessions):
+            pinged_s = now_s
+            ping()
+        pause(1.0)
+
+
+def ping_of(url: str, tell: Callable[[str], None]) -> Callable[[], None]:
+    """A GET of a heartbeat address on a thread of its own; a failure is told once, without the address."""
+    import threading
+
+    state = {"is_failing": False, "is_busy": False}
+
+    def get() -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=_PING_PATIENCE_S) as answer:  # noqa: S310 - the user's own address
+                answer.read(100)
+            state["is_failing"] = False
+        except (OSError, ValueError) as error:
+            if not state["is_failing"]:
+                tell(f"the heartbeat address does not answer ({type(error).__name__})")
+            state["is_failing"] = True
+        finally:
+            state["is_busy"] = False
+
+    def ping() -> None:
+        if not state["is_busy"]:
+            state["is_busy"] = True
+            threading.Thread(target=get, name="heartbeat", daemon=True).start()
+
+    return ping
+
+
+def _claim(run: Path) -> int:
+    try:
+        descriptor = os.open(run / _ONE, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise OutputError(f"{run / _ONE} cannot be written: {error.strerror or error}") from error
+    if not try_lock(descriptor):
+        os.close(descriptor)
+        raise OutputError(f"{run} is watched by another process already")
+    return descriptor
+
+
+def _owner(run: Path) -> str | None:
+    try:
+        descriptor = os.open(run / LOCK, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        owner = read_owner(descriptor)
+    finally:
+        os.close(descriptor)
+    return None if owner == "?" else owner
+
+
+def _candle_age_s(status: dict[str, Any], age_s: float | None) -> float | None:
+    link, last_ms = status.get("link"), status.get("last_slice_ms")
+    if not link or last_ms is None or age_s is None:
+        return None
+    ahead_ms: int = max(0, (link["last_frame_ms"] or last_ms) - last_ms)
+    return ahead_ms / 1000.0 + age_s
+
+
+def _expectation(run: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((run / "expectation.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

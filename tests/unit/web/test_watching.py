@@ -1,0 +1,96 @@
+"""Looks at real folders of sessions: what their files say is told, by one process at a time."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app import times
+from app.errors import OutputError
+from app.models.events import Kill
+from app.runs.run_folder import owned
+from app.session.control import write_status
+from app.settings.alerts import AlertSettings
+from app.web.alert_sender import AlertSender
+from app.web.watching import WatchedSession, ping_of, watch
+from tests.live_sessions import OPEN_AFTER, live, market
+from tests.receivers import receiving
+
+WANTED = AlertSettings(heartbeat_s=5, fills=True)
+
+
+@pytest.fixture
+async def run(tmp_path: Path) -> Path:
+    """A session that broke off, halted, with an open position."""
+    made = live(tmp_path / "run")
+    await made.run(*market()[:OPEN_AFTER], Kill("a look"))
+    made.folder.results.unlink()
+    write_status(made.run_folder, made.view.status())
+    return made.run_folder
+
+
+def told(session: WatchedSession) -> list[str]:
+    return [one.text for one in session.queue.file.waiting]
+
+
+def test_what_the_files_say_is_told_once_whoever_watches(run: Path) -> None:
+    with owned(run):
+        first = WatchedSession(run, WANTED)
+        assert first.look(0.0)
+        assert not first.look(1.0)
+        assert told(first) == ["HALTED: a look"]
+        with pytest.raises(OutputError, match="is watched by another process already"):
+            WatchedSession(run, WANTED)
+        first.close()
+        again = WatchedSession(run, WANTED)
+        assert not again.look(0.0)
+        assert told(again) == ["HALTED: a look"], "it still waits"
+    assert not again.look(100.0), "its status is not old yet"
+    (run / "status.json").touch()
+    old_s = times.now_ms() / 1000.0 - 60.0
+    os.utime(run / "status.json", (old_s, old_s))
+    assert not again.look(101.0, is_awake=False), "after a sleep of this machine"
+    assert again.look(102.0)
+    assert told(again)[-1].startswith("the session is not running any more")
+    assert not again.is_finished
+    again.queue.file.waiting.clear()
+    assert again.has_told_its_end
+    again.close()
+
+
+def test_fills_since_the_watch_began_are_told(run: Path) -> None:
+    with owned(run):
+        session = WatchedSession(run, WANTED)
+        session.look(0.0)
+        [path] = [one for one in run.glob("*.csv") if one.name != "signals.csv"]
+        rows = path.read_text().splitlines(keepends=True)
+        path.write_text("".join([*rows, rows[-1]]))
+        session.look(1.0)
+        session.close()
+    assert told(session)[-1].endswith(rows[-1].split(",")[12] + ")")
+
+
+def test_a_watch_looks_sends_and_pings_until_it_is_told_to_end(run: Path) -> None:
+    with receiving() as receiver, owned(run):
+        session, looks = WatchedSession(run, AlertSettings(halted=False)), iter(range(3))
+        said: list[str] = []
+        sender = AlertSender(lambda title, body: True, said.append)
+        ping = ping_of(f"http://127.0.0.1:{receiver.port}/ping", said.append)
+        watch([session], sender, lambda: next(looks, None) is not None, lambda _: None, ping, 1e-9)
+        receiver.wait_for(1)
+        assert receiver.got[0] == "GET /ping"
+        sender.close(300)
+        session.close()
+    assert said == []
+
+
+def test_a_heartbeat_address_that_does_not_answer_is_told_once_and_not_named() -> None:
+    with receiving() as receiver:
+        port = receiver.port
+    said: list[str] = []
+    ping = ping_of(f"http://127.0.0.1:{port}/topsecret", said.append)
+    for _ in range(3):
+        ping()
+        while not said:
+            pass
+    assert said == ["the heartbeat address does not answer (URLError)"]
