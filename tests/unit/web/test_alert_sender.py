@@ -1,5 +1,6 @@
 """Delivery by the real Apprise to a real receiver: once, in order, through failures, slowness and absence."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,17 +84,20 @@ def test_too_many_and_too_often_are_counted(tmp_path: Path) -> None:
 
 def test_a_service_that_raises_ends_nothing(tmp_path: Path) -> None:
     calls: list[str] = []
+    again = threading.Event()
 
     def send(title: str, body: str) -> bool:
         calls.append(body)
         if len(calls) == 1:
             raise RuntimeError("json://topsecret")
+        again.set()
         return True
 
     queue, sender = AlertQueue(tmp_path / "alerts.json", ""), AlertSender(send, lambda _: None, first_s=0.01)
     sender.follow(queue)
     queue.add([alert(1)])
     sender.wake()
+    assert again.wait(300)
     sender.close(300)
     assert queue.file.sent == 1
     assert calls == ["alert 1", "alert 1"]
