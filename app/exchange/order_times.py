@@ -12,7 +12,7 @@ class OrderTimes(NamedTuple):
     answer_s: float = 15.0  # an exchange gives up after 10 s and says so: waiting a little longer hears it
     ask_s: float = 2.0  # a request without an answer: the order itself is asked for after so long
     late_ms: int = 10_000  # of the exchange's clock: how far past its receive window a request counts as dead
-    poll_s: float = 30.0  # orders and trades are asked for this often though the stream says nothing is missing
+    poll_s: float = 20.0  # orders and trades are asked for this often though the stream says nothing is missing
     reconcile_s: float = 300.0  # a snapshot of the account
     cancel_base_s: float = 1.0  # before a cancellation is sent again; doubled each time
     again_s: float = 12.0  # a refusal of what protects or closes is said again: time to try anew

@@ -28,6 +28,7 @@ from app.models.intents import ENTRY, Cancel, Intent, PlaceOco, PlaceOrder, read
 
 _TRADES_A_PAGE = 1000
 Read = TypeVar("Read")
+_JUDGED = ("trigger", "insufficient", "filter failure")  # in the texts of refusals that an open market gives
 _PRICE_S = 60.0  # so long a price that was heard serves filters
 
 
@@ -177,8 +178,10 @@ class BinanceSpotApi:
 
     def _placed(self, intent: PlaceOrder | PlaceOco, request: Request, changed: Changed) -> Outcome:
         if changed.answer.verdict is not Verdict.DONE:
+            # What is known of the symbol may be old: an order that was judged was not refused for a closed market.
+            is_judged = any(word in changed.answer.why.lower() for word in _JUDGED)
             is_closed = self._rules.symbols[intent.symbol].status != TRADING
-            return _not_done(changed, is_passing=is_closed)
+            return _not_done(changed, is_passing=is_closed and not is_judged)
         buys = not isinstance(intent, PlaceOco) and intent.buys
         try:
             orders, trades = self._reader.placed(

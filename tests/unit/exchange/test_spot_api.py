@@ -157,7 +157,11 @@ async def test_a_halted_symbol_takes_no_entry_and_the_exchange_decides_of_the_re
     assert await api.send(BUY) == Refused(0, "not sent: BTC/USDT is not trading (HALT)", is_passing=True)
     outcome = await api.send(CLOSE)
     assert isinstance(outcome, Refused)
-    assert (outcome.code, outcome.is_passing) == (-2010, True), "a halt passes, whatever the refusal says"
+    assert (outcome.code, outcome.is_passing) == (-2010, True), "a halt passes, whatever code the refusal has"
+    server.answers["POST orderList/oco"] = [error(-2010, "Stop price would trigger immediately.")]
+    outcome = await api.send(OCO)
+    assert isinstance(outcome, Refused)
+    assert not outcome.is_passing, "the market has judged it, so it is open again: what is refused then is sold"
     server.answers["GET exchangeInfo"] = [Said({"symbols": [INFO], "rateLimits": []})]
     assert await api.not_trading() == []
     server.answers["GET exchangeInfo"] = [Said({"symbols": [], "rateLimits": []})]
