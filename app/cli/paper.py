@@ -243,13 +243,18 @@ def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decisio
 
 
 def run_tape(args: argparse.Namespace) -> int:
-    """Replay the tape of a run and report; the exit status."""
+    """Replay the tape of a run, with other settings where some are given, and report; the exit status."""
     from app.session.tape_replay import TapeRunner
+    from app.session.what_if import WhatIfRunner
 
     for option in ("config", "start", "end", "interval", "symbols", "strategy", "exchange_url"):
         if getattr(args, option) is not None:
-            raise ConfigError(f"--{option.replace('_', '-')} does not go with --tape: the tape has its own")
-    runner = TapeRunner(Path(args.tape), args.out, tell=note)
+            others = "; --set changes its settings" if option in ("config", "strategy") else ""
+            raise ConfigError(f"--{option.replace('_', '-')} does not go with --tape: the tape has its own{others}")
+    tape, overrides = Path(args.tape), tuple(args.overrides)
+    runner: TapeRunner | WhatIfRunner = TapeRunner(tape, args.out, tell=note)
+    if overrides:
+        runner = WhatIfRunner(tape, overrides, args.out, tell=note)
     results = asyncio.run(runner.run_async())
     print_results(args, results, args.cache or DEFAULT_CACHE)
     return 0

@@ -59,7 +59,7 @@ class Source:
     @property
     def may_be_late(self) -> bool:
         """Whether candles may come after their slice."""
-        return isinstance(self.recorded, Epoch)
+        return isinstance(self.recorded, Epoch) or self.recorded.candles is None
 
 
 def source_of(folder: Path, caches: Sequence[CandleCache], time_ms: int | None = None) -> Source:
@@ -67,7 +67,7 @@ def source_of(folder: Path, caches: Sequence[CandleCache], time_ms: int | None =
     if has_tape(folder):
         return _of_tape(folder, read_tape(folder), time_ms, None)
     run = Run.open(folder)
-    if run.tape is not None:
+    if run.tape is not None and run.what_if is None:
         return _of_tape(folder, read_tape(replayed_tape(run)), time_ms, run.tape_last_seq)
     inputs = inputs_of(run, caches)
     if not inputs.are_known:

@@ -19,6 +19,7 @@ from app.runs.reader import Run
 from app.runs.run_inputs import replayed_tape
 from app.session.backtest import ConfigBacktestRunner
 from app.session.tape_replay import TapeRunner
+from app.session.what_if import WhatIfRunner
 
 # In the order in which they are asked: each may explain those after it.
 MEANINGS = {
@@ -72,6 +73,8 @@ async def reproduce(run: Run, cache: CandleCache) -> Reproduction:
         try:
             if run.is_live:
                 await TapeRunner(run.folder, out).run_async()
+            elif run.what_if is not None:
+                await WhatIfRunner(replayed_tape(run), run.what_if, out, run.tape_last_seq).run_async()
             elif run.tape is not None:
                 await TapeRunner(replayed_tape(run), out, run.tape_last_seq).run_async()
             else:

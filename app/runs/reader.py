@@ -134,6 +134,12 @@ class Run(OpenedRun):
         return about
 
     @property
+    def what_if(self) -> Sequence[str] | None:
+        """What was laid over the settings of the tape that it replayed; None where the tape's own settings held."""
+        changed: Sequence[str] | None = (self.tape or {}).get("what_if")
+        return changed
+
+    @property
     def tape_last_seq(self) -> int | None:
         """The last event of the tape that it replayed; None: all of its own."""
         return None if self.tape is None else self.tape["last_seq"]

@@ -13,11 +13,24 @@ from app.candles.manifest_candles import ManifestCandles, Series
 from app.errors import DataError
 from app.feeds.replay import ReplayFeed
 from app.feeds.tape import has_tape, read_tape
-from app.models.events import Event
+from app.models.events import AccountSnapshot, Event, Execution, GiveUp, Reallocate
 from app.models.market import Slice
 from app.runs.reader import Run
 from app.settings.profile import Settings, load_settings
 from app.strategies.loader import check_settings, startup_candles
+
+_OF_DECISIONS = (Execution, AccountSnapshot, GiveUp, Reallocate)
+
+
+def is_for_any_settings(event: Event, epoch: int) -> bool:
+    """Whether a runtime of other settings hears a tape's event, too: not what came of the session's own decisions, nor
+    the warm-up that a later epoch began with.
+    """
+    return not isinstance(event, _OF_DECISIONS) and (epoch == 1 or not _is_warmup(event))
+
+
+def _is_warmup(event: Event) -> bool:
+    return isinstance(event, Slice) and event.warmup
 
 
 @dataclass(frozen=True)
@@ -37,12 +50,14 @@ class Inputs:
         """In their order, warm-up first; that of a later epoch brings nothing new and is left out."""
         if self.candles is None:
             tape, last_seq = read_tape(self.place or self.run.folder), self.run.tape_last_seq
+            is_what_if = self.run.what_if is not None
             for epoch in tape.epochs:
                 for record in epoch.records:
                     if last_seq is not None and record.seq > last_seq:
                         return
-                    is_warmup = isinstance(record.event, Slice) and record.event.warmup
-                    if epoch.number == 1 or not is_warmup:
+                    if is_what_if and not is_for_any_settings(record.event, epoch.number):
+                        continue
+                    if epoch.number == 1 or not _is_warmup(record.event):
                         yield record.event
         else:
             for burst in self.bursts():

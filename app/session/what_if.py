@@ -1,0 +1,119 @@
+"""`--mode backtest --tape RUN --set KEY=VALUE`: what a recorded session would have done under other settings.
+
+The recorded events go through a runtime of these settings, on paper fills: candles as they came, late or not, and the
+operator's commands at their places. Checksums and numbers of the events are checked; digests of decisions are not,
+because others are asked for. The result says in its manifest, its note and its results that no session did this.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from app import times
+from app.errors import ConfigError
+from app.feeds.tape import Epoch, Tape, read_tape
+from app.models.events import EndOfData, Execution
+from app.runs.run_folder import RunFolder, write_json
+from app.runs.run_inputs import is_for_any_settings
+from app.session.backtest import BacktestResults
+from app.session.epochs import plan_of_epoch
+from app.session.period import Period
+from app.session.plan import RunPlan
+from app.session.recorded_runtime import RecordedRuntime
+from app.session.view import SessionView
+from app.settings.profile import Settings, load_settings
+from app.strategies.loader import check_settings, startup_candles
+
+_SAME = ("exchange", "symbols", "timeframe", "feed")  # what the events of a tape cannot be asked to be otherwise
+
+
+@dataclass
+class WhatIfRunner:
+    """`overrides` are laid over the settings of the tape's last epoch, and hold from its first event on."""
+
+    run: Path
+    overrides: Sequence[str]
+    out: Path | None = None
+    last_seq: int | None = None
+    tell: Callable[[str], None] | None = None
+
+    async def run_async(self) -> BacktestResults:
+        """To the tape's end; what is open there is closed. ConfigError for settings that the events cannot serve."""
+        tape = read_tape(self.run)
+        plan = self._plan(tape)
+        trades = tape.header["trades"]
+        with RunFolder.claim(f"{trades}_what_if", self.out) as claimed:
+            return await self._replay(tape, plan, RunFolder(claimed.folder, trades))
+
+    def _plan(self, tape: Tape) -> RunPlan:
+        last = tape.epochs[-1]
+        recorded = load_settings(last.header["settings"])
+        settings = load_settings(recorded, self.overrides)
+        self._refuse_what_is_recorded(recorded, settings)
+        strategies = check_settings(settings)
+        asked, held = startup_candles(settings, strategies), tape.header["warmup"]
+        if asked > held:
+            raise ConfigError(
+                f"these settings ask for {asked:,} warm-up candles, the tape of {self.run} holds {held:,}: "
+                f"--set live.startup_candles={held}, or a backtest over the cache"
+            )
+        plan, _ = plan_of_epoch(tape, tape.epochs[0], self.run, mode="backtest")
+        note = f"what if: the tape of {self.run} with {', '.join(self.overrides)}; no session did this"
+        return replace(
+            plan, settings=settings, strategies=strategies, epochs=(), orders=None,
+            period=Period(plan.period.start_ms, plan.period.end_ms, note),
+        )  # fmt: skip
+
+    def _refuse_what_is_recorded(self, recorded: Settings, settings: Settings) -> None:
+        for name in _SAME:
+            if getattr(recorded.live, name) != getattr(settings.live, name):
+                raise ConfigError(
+                    f"live.{name} cannot be otherwise in the tape of {self.run}: its events are recorded; "
+                    "a backtest over the cache can have others"
+                )
+
+    async def _replay(self, tape: Tape, plan: RunPlan, folder: RunFolder) -> BacktestResults:
+        began_s = times.monotonic_s()
+        view = SessionView(plan, folder, RecordedRuntime.build(plan, folder))
+        try:
+            last_seq = await self._handle_all(tape.epochs, view)
+            view.recorded.recorder.finish()
+        finally:
+            view.recorded.recorder.close()
+        results = self._finish(tape, view, last_seq)
+        return BacktestResults(results, folder.folder, times.monotonic_s() - began_s)
+
+    async def _handle_all(self, epochs: Sequence[Epoch], view: SessionView) -> int:
+        recorded, seq, executions = view.recorded, 0, 0
+        for epoch in epochs:
+            for record in epoch.records:
+                if self.last_seq is not None and record.seq > self.last_seq:
+                    break
+                seq, executions = record.seq, executions + isinstance(record.event, Execution)
+                if not is_for_any_settings(record.event, epoch.number):
+                    continue
+                for part in recorded.runtime.parts_of((record.event,)):
+                    for event in part:
+                        if not recorded.runtime.ended:
+                            await recorded.handle(event)
+        if not recorded.runtime.ended:
+            await recorded.handle(EndOfData())
+        if executions and self.tell is not None:
+            self.tell("the session's orders were real: here all fills are on paper, from the first event on")
+        return seq
+
+    def _finish(self, tape: Tape, view: SessionView, last_seq: int) -> dict[str, Any]:
+        plan, folder = view.plan, view.folder
+        what_if = list(self.overrides)
+        ended = replace(
+            plan,
+            period=replace(plan.period, end_ms=view.last_close_ms or plan.period.start_ms),
+            tape={"run": str(self.run), "sha256": tape.sha256(last_seq), "last_seq": last_seq, "what_if": what_if},
+        )
+        series, recorded = list(view.coverage.series.values()), view.recorded
+        results = ended.results("finished", plan.period.note, series, recorded.runtime, recorded.recorder, folder)
+        results["what_if"] = {"run": str(self.run), "changed": what_if}
+        write_json(folder.manifest, ended.manifest(folder))
+        write_json(folder.results, results)
+        return results
