@@ -26,6 +26,7 @@ class Served:
     port: int
     client: aiohttp.ClientSession
     bare: aiohttp.ClientSession
+    page: OperatorPage
 
     @property
     def url(self) -> str:
@@ -68,7 +69,7 @@ async def served(runs: Sequence[Path], *, may_control: bool = False) -> AsyncIte
             aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as client,
             aiohttp.ClientSession() as bare,
         ):
-            yield Served(number, client, bare)
+            yield Served(number, client, bare, page)
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)

@@ -40,7 +40,7 @@ class OperatorPage:
 
     def __init__(self, sessions: ShownSessions, access: Access, *, may_control: bool = False) -> None:
         self._sessions, self._access, self._may_control = sessions, access, may_control
-        self._streams = 0
+        self.streams = 0  # pages that listen now
         self._asked = Asked()
         self._whys = asyncio.Semaphore(2)
 
@@ -146,9 +146,9 @@ class OperatorPage:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """The content of one session, or the list of all, whenever it has changed; a comment where it has not."""
         shown = self._shown(request) if "name" in request.match_info else None
-        if self._streams >= _STREAMS_MAX:
+        if self.streams >= _STREAMS_MAX:
             return _refused(503, f"{_STREAMS_MAX} pages are open already")
-        self._streams += 1
+        self.streams += 1
         try:
             response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
             await response.prepare(request)
@@ -166,7 +166,7 @@ class OperatorPage:
                 request.transport.abort()
             return web.Response()
         finally:
-            self._streams -= 1
+            self.streams -= 1
 
     # What they answer with.
 

@@ -189,6 +189,10 @@ if (base) {
     trades = Object.assign([...trades, ...more.trades], { closed: trades.closed });
     showTrades(more.more);
   });
+  const settings = document.getElementById("settings");
+  settings.addEventListener("toggle", async () => {
+    if (settings.open) settings.querySelector("pre").textContent = JSON.stringify(await ask("settings"), null, 2);
+  });
   document.getElementById("closed").addEventListener("click", (event) => {
     if (event.target.dataset.trade) showWhy(event.target.dataset.trade);
   });
