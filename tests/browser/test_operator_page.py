@@ -189,6 +189,8 @@ def test_a_command_needs_the_name_and_a_reason_and_is_on_the_tape(served: Served
 
 
 def test_what_is_wrong_stands_on_top_and_live_is_unmistakable(served: Served) -> None:
+    served.paper.process.kill()
+    served.paper.process.wait()
     status = read_status(served.paper.run)
     real = {
         "open": [{"client_id": "t-1-2-e", "kind": "entry", "symbol": "BTC/USDT", "strategy": "main", "quantity": 1.0,
