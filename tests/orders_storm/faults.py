@@ -59,6 +59,10 @@ def _taken_away(step: Step, at_ms: int) -> Specs:
 
 def _halted(step: Step, at_ms: int) -> Specs:
     halt, trade = ({"fault": "symbol_status", "symbol": SYMBOL, "status": status} for status in ("HALT", "TRADING"))
+    if step.name == "protect":  # the entry is filled, and before the session hears of it the symbol is halted
+        late = [{"fault": "late_after", "method": "POST", "path": "order", "leg": "e", "s": 1.0}]
+        late += [{"fault": "events_late", "s": 1.0} for _ in range(2)]
+        return [*late, {**halt, "at_ms": at_ms + 5_000}, {**trade, "at_ms": at_ms + 2 * MINUTE_MS}]
     return [
         {**halt, "at_ms": at_ms + (20 if step.name == "place" else 0)},
         {**trade, "at_ms": at_ms + 2 * MINUTE_MS},
