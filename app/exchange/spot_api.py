@@ -28,7 +28,7 @@ from app.models.intents import ENTRY, Cancel, Intent, PlaceOco, PlaceOrder, read
 
 _TRADES_A_PAGE = 1000
 Read = TypeVar("Read")
-_JUDGED = ("trigger", "insufficient", "filter failure")  # in the texts of refusals that an open market gives
+_JUDGED = ("immediately", "insufficient", "filter failure")  # in refusals that only an open market gives
 _PRICE_S = 60.0  # so long a price that was heard serves filters
 
 

@@ -158,10 +158,11 @@ async def test_a_halted_symbol_takes_no_entry_and_the_exchange_decides_of_the_re
     outcome = await api.send(CLOSE)
     assert isinstance(outcome, Refused)
     assert (outcome.code, outcome.is_passing) == (-2010, True), "a halt passes, whatever code the refusal has"
-    server.answers["POST orderList/oco"] = [error(-2010, "Stop price would trigger immediately.")]
-    outcome = await api.send(OCO)
-    assert isinstance(outcome, Refused)
-    assert not outcome.is_passing, "the market has judged it, so it is open again: what is refused then is sold"
+    for words in ("Stop price would trigger immediately.", "Order would immediately match and take."):
+        server.answers["POST orderList/oco"] = [error(-2010, words)]
+        outcome = await api.send(OCO)
+        assert isinstance(outcome, Refused)
+        assert not outcome.is_passing, "the market has judged it, so it is open again: what is refused then is sold"
     server.answers["GET exchangeInfo"] = [Said({"symbols": [INFO], "rateLimits": []})]
     assert await api.not_trading() == []
     server.answers["GET exchangeInfo"] = [Said({"symbols": [], "rateLimits": []})]
