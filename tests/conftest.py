@@ -15,11 +15,14 @@ from tests import fair_loop, warm_python
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 fair_loop.install()
-# They take minutes and little of the processor: one after the other to the workers, whole files.
+# They take minutes and little of the processor: a worker begins with each of these groups, and the others compute.
 _WAITING = (
-    "parity/test_paper_live.py", "integration/test_real_orders.py", "orders_storm/test_orders_storm.py",
-    "integration/test_paper.py", "integration/test_live_processes.py", "integration/test_epochs.py",
-    "faults/test_middle.py",
+    ("orders_storm/test_orders_storm.py",),
+    ("integration/test_real_orders.py", "integration/test_paper.py"),
+    (
+        "parity/test_paper_live.py", "integration/test_live_processes.py", "integration/test_epochs.py",
+        "faults/test_middle.py",
+    ),
 )  # fmt: skip
 _HANGS_S = 900  # a test that takes longer never ends: its worker ends, and it has failed
 
@@ -40,13 +43,14 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the waiting tests where each worker begins: it gets its equal part of the list, and later what others have
-    not begun.
+    """Puts the waiting tests where workers begin: each gets its equal part of the list, and later what others have not
+    begun.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     heads: list[list[pytest.Item]] = [[] for _ in range(workers)]
-    for place, name in enumerate(_WAITING):
-        heads[place % workers] += [item for item in items if item.path.as_posix().endswith(f"tests/{name}")]
+    for place, names in enumerate(_WAITING):
+        for name in names:
+            heads[place % workers] += [item for item in items if item.path.as_posix().endswith(f"tests/{name}")]
     first = {item for head in heads for item in head}
     rest = [item for item in items if item not in first]
     spread: list[pytest.Item] = []
