@@ -72,7 +72,11 @@ class Access:
             refusal = self._refusal(request)
             if refusal is not None:
                 status, why = refusal
-                if status == web.HTTPUnauthorized.status_code and request.path in ("/",) and request.method == "GET":
+                if (
+                    status == web.HTTPUnauthorized.status_code
+                    and request.path.endswith("/")
+                    and request.method == "GET"
+                ):
                     return web.Response(status=303, headers={**HEADERS, "Location": "/login"})
                 return web.Response(status=status, text=why + "\n", headers=HEADERS)
             try:

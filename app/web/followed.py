@@ -69,7 +69,7 @@ class FollowedSession:
         except (OnetapeError, OSError):
             self.age_s = None
         self.is_running = is_owned(self.folder)
-        if not self.header:
+        if not self.header or self.status.get("epoch", 1) != self.header.get("epoch", 1):
             self.header = _header(self.folder)
         for _, event in self._tape.read():
             self._note(event)

@@ -66,6 +66,8 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
     [
         ("/sessions", {}, 401),
         ("/", {}, 303),
+        ("/s/mine/", {}, 303),
+        ("/s/mine/content", {}, 401),
         ("/login", {}, 200),
         ("/assets/operator.js", {}, 200),
         ("/assets/../sessions", {}, 200),  # the route decides what it is: a name that is looked up
