@@ -40,12 +40,13 @@ class WatchedSession:
         self._alerts = Alerts(wanted, self.queue.file.memory)
         self._fills: RowTail | None = None
         self._rows = 0
-        self._is_fresh = False
+        self._is_fresh = self._has_seen_results = False
         self._descriptor = _claim(run)
 
     def look(self, now_s: float, *, is_awake: bool = True) -> bool:
         """Once; whether something is to be told. Files that cannot be read now are read the next time."""
         seen = self._seen()
+        self._has_seen_results = seen.is_finished and not seen.is_running
         self._is_fresh = seen.age_s is not None and seen.age_s <= _FRESH_S
         owner = _owner(self.run) if seen.is_running else None
         told = self.queue.add(lambda: [*self._alerts.look(seen, owner, now_s, is_awake=is_awake), *self._new_fills()])
@@ -64,8 +65,8 @@ class WatchedSession:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more will happen, and all was told."""
-        return (self.run / RESULTS).exists() and not is_owned(self.run) and not self.queue.file.waiting
+        """Whether a look saw that nothing more will happen, and all was told."""
+        return self._has_seen_results and not self.queue.file.waiting
 
     @property
     def has_told_its_end(self) -> bool:
@@ -73,9 +74,9 @@ class WatchedSession:
         if self.queue.file.waiting:
             return False
         lasting = self.queue.file.memory.lasting.get("dead")
-        ended = self._seen().status.get("ended")
         is_told = lasting is not None and lasting.told_s is not None
-        return (self.run / RESULTS).exists() or ended in DONE or is_told or self._wanted.heartbeat_s is None
+        has_ended = self._has_seen_results or self.queue.file.memory.ended in DONE
+        return has_ended or is_told or (self._wanted.heartbeat_s is None and not is_owned(self.run))
 
     def close(self) -> None:
         """Another may tell of it."""
@@ -85,6 +86,7 @@ class WatchedSession:
     def _seen(self) -> Seen:
         status: dict[str, Any] = {}
         age_s, free_mib = None, float("inf")
+        is_running = is_owned(self.run)  # first: what is read of one that is gone is its last word
         try:
             free_mib = shutil.disk_usage(self.run).free / 2**20
             status = read_status(self.run)
@@ -95,7 +97,7 @@ class WatchedSession:
             status=status,
             age_s=age_s,
             candle_age_s=None,
-            is_running=is_owned(self.run),
+            is_running=is_running,
             is_finished=(self.run / RESULTS).exists(),
             free_mib=free_mib,
             expectation=_expectation(self.run),

@@ -118,6 +118,20 @@ def test_one_that_ended_in_good_order_keeps_no_other_from_its_pings(run: Path, t
     assert look(other) == 0, "nothing is expected any more"
 
 
+def test_the_end_is_told_before_the_watch_ends(tmp_path: Path) -> None:
+    run, looked = tmp_path / "run", list[bool]()
+    run.mkdir()
+    write_status(run, {"ended": "finished"})
+    (run / "results.json").write_text("{}")
+    session = WatchedSession(run, WANTED)
+    while not (session.is_finished or session.has_told_its_end or looked):
+        looked.append(session.look(0.0))
+    assert told(session) == ["the session has ended: finished"]
+    session.queue.file.waiting.clear()
+    assert session.is_finished
+    session.close()
+
+
 def test_a_folder_that_goes_away_ends_no_watch(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
