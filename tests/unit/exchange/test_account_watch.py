@@ -5,6 +5,7 @@ from collections import deque
 
 import pytest
 
+from app.exchange.order_times import DEFAULT_TIMES
 from app.models.events import AccountSnapshot
 from app.models.orders import OrderState
 from tests.order_desks import BTC, Table, at_the_desk, entry, oco
@@ -63,7 +64,7 @@ def test_trades_come_in_pages_and_each_is_said() -> None:
         await asyncio.sleep(35.0)
         assert table.fills(1) == {str(1000 + n): 0.125 for n in range(7)}
         asked = len(spot.asked)
-        await asyncio.sleep(35.0)
+        await asyncio.sleep(DEFAULT_TIMES.poll_s + 5.0)
         assert [one for one in spot.asked[asked:] if one.startswith("trades")] == [f"trades {BTC} 1007"]
 
     at_the_desk(script, spot)
