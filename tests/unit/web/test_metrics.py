@@ -1,10 +1,17 @@
 """What Prometheus reads: each figure of the status once, and nothing where there is none."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.cli.main import _mode_parser, command_parser
 from app.web.metrics import metrics_text
+
+DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 
 STATUS: dict[str, Any] = {
     "equity": 9_900.0, "balance": 9_950.0, "peak": 10_000.0, "halted": True, "epoch": 2, "pending": ["A"],
@@ -51,3 +58,24 @@ def test_a_session_without_a_status_is_there_with_its_age() -> None:
     assert samples({"name": "a", "running": False, "age_s": None, "status": {}}) == {("onetape_running",): 0}
     assert metrics_text([]).count(b"onetape_running{") == 0
     assert samples({"name": "a", "state": [["alarm", "unreadable"]], "status": {}}) == {}
+
+
+def test_each_figure_that_the_dashboard_asks_for_exists() -> None:
+    handled = {**CONTENT, "status": {**STATUS, "handling": {"events": 9, "total_s": 0.5, "max_s": 0.1, "slow": 0}}}
+    link = {**STATUS["link"], "late_slices": 1}
+    there = {name for name, *_ in samples({**handled, "status": {**handled["status"], "link": link}})}
+    panels = json.loads((DEPLOY / "grafana/onetape.json").read_text())["panels"]
+    asked = {name for panel in panels for one in panel["targets"] for name in re.findall(r"onetape_\w+", one["expr"])}
+    assert len(asked) > 12
+    assert asked <= there
+
+
+def test_what_compose_starts_is_what_the_command_line_takes() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    words = {name: services[name]["command"] for name in ("session", "page", "watch")}
+    assert _mode_parser().parse_args(words["session"]).mode == "paper"
+    page = command_parser("serve").parse_args(words["page"][1:])
+    assert (page.host, page.allow_host, page.allow_control) == ("0.0.0.0", ["page:8080"], False)
+    assert command_parser("watch").parse_args(words["watch"][1:]).runs == page.runs
+    for name in ("prometheus.yml", "grafana/datasource.yaml", "grafana/dashboards.yaml"):
+        assert yaml.safe_load((DEPLOY / name).read_text())
