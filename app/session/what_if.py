@@ -51,6 +51,7 @@ class WhatIfRunner:
         recorded = load_settings(last.header["settings"])
         settings = load_settings(recorded, self.overrides)
         self._refuse_what_is_recorded(recorded, settings)
+        self._refuse_other_symbols(tape)
         strategies = check_settings(settings)
         asked, held = startup_candles(settings, strategies), tape.header["warmup"]
         if asked > held:
@@ -73,6 +74,15 @@ class WhatIfRunner:
                     "a backtest over the cache can have others"
                 )
 
+    def _refuse_other_symbols(self, tape: Tape) -> None:
+        first, *later = ((one.number, one.header["settings"]["live"]["symbols"]) for one in tape.epochs)
+        for number, symbols in later:
+            if symbols != first[1]:
+                raise ConfigError(
+                    f"epoch {number} of {self.run} had the symbols {', '.join(symbols)}, epoch {first[0]} "
+                    f"{', '.join(first[1])}: one set of settings cannot hear both; a backtest over the cache can"
+                )
+
     async def _replay(self, tape: Tape, plan: RunPlan, folder: RunFolder) -> BacktestResults:
         began_s = times.monotonic_s()
         view = SessionView(plan, folder, RecordedRuntime.build(plan, folder))
@@ -93,6 +103,7 @@ class WhatIfRunner:
                 seq, executions = record.seq, executions + isinstance(record.event, Execution)
                 if not is_for_any_settings(record.event, epoch.number):
                     continue
+                recorded.go_on()
                 for part in recorded.runtime.parts_of((record.event,)):
                     for event in part:
                         if not recorded.runtime.ended:
