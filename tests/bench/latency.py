@@ -123,10 +123,10 @@ class Probe:
         return timed
 
     def _noted(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        async def noted(session: Session, event: Any) -> None:
+        async def noted(session: Session, journal: Journal, event: Any) -> None:
             self._spent_s.clear()
             began_s = time.perf_counter()
-            await original(session, event)
+            await original(session, journal, event)
             self._note_handled(event, began_s, time.perf_counter())
 
         return noted
