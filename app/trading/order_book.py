@@ -57,7 +57,9 @@ class OrderRecord(msgspec.Struct):
         return all(self._is_leg_over(leg) for leg in self.legs.values())
 
     def _is_leg_over(self, leg: Leg) -> bool:
-        whole = self.intent.quantity if leg.state is OrderState.FILLED else leg.filled_at_end or 0.0
+        whole = leg.filled_at_end
+        if whole is None:
+            whole = self.intent.quantity if leg.state is OrderState.FILLED else 0.0
         return leg.state in OVER and leg.filled >= whole * (1.0 - _REST)
 
     @property

@@ -54,6 +54,16 @@ def test_it_is_over_when_its_last_state_and_all_its_fills_have_come_in_any_order
             assert not early.is_over
 
 
+def test_a_stop_that_sells_the_rest_of_its_target_is_filled_with_less_than_the_oco() -> None:
+    record = oco()
+    note(record, S.PARTLY_FILLED, TARGET, 3.0, "a")
+    note(record, S.EXPIRED, TARGET, filled=3.0)
+    note(record, S.FILLED, STOP, filled=1.0)
+    assert not record.is_over, "its trade has not come yet"
+    note(record, S.PARTLY_FILLED, STOP, 1.0, "b")
+    assert record.is_over and (record.filled, record.remaining) == (4.0, 0.0)
+
+
 def test_a_fill_counts_once_by_its_id() -> None:
     record = entry()
     assert [note(record, S.PARTLY_FILLED, ENTRY, 1.0, "a") for _ in range(3)] == [True, False, False]
