@@ -31,6 +31,7 @@ class AccountWatch:
         self._paging = asyncio.Lock()
         self._wake = asyncio.Event()
         self._wants_snapshot = True
+        self._is_shut = False  # a symbol is not trading: looked at with each poll, for a refusal then says little
         self._snapshot_s = float("-inf")
 
     def ask(self, *, snapshot: bool = False) -> None:
@@ -42,7 +43,8 @@ class AccountWatch:
         """For ever."""
         while True:
             self._wake.clear()
-            if self._wants_snapshot or times.monotonic_s() - self._snapshot_s >= self._waits.reconcile_s:
+            is_old = times.monotonic_s() - self._snapshot_s >= self._waits.reconcile_s
+            if self._wants_snapshot or self._is_shut or is_old:
                 await self._snapshot()
             else:
                 await self.resync()
@@ -132,6 +134,7 @@ class AccountWatch:
             if snapshot is not None:
                 self._executions.say_account(snapshot)
                 self.snapshot_ms, self._snapshot_s = snapshot.time_ms, times.monotonic_s()
+                self._is_shut = bool(snapshot.not_trading)
                 self._seen = [(time_ms, seen) for time_ms, seen in self._seen if time_ms >= snapshot.time_ms]
                 return
             await asyncio.sleep(self._waits.gap_s * 2.0 ** (tries - 1))

@@ -155,6 +155,21 @@ def test_a_snapshot_at_the_start_after_each_break_at_intervals_and_on_request() 
     assert [since for since, _ in windows[1:]] == [until for _, until in windows[:-1]]
 
 
+def test_while_a_symbol_is_not_trading_each_poll_is_a_snapshot() -> None:
+    spot = ScriptedSpot(halted=(BTC,))
+
+    async def script(table: Table) -> None:
+        await asyncio.sleep(5.0)
+        at_start = list(spot.asked).count("not trading")
+        await asyncio.sleep(DEFAULT_TIMES.poll_s + 5.0)
+        assert list(spot.asked).count("not trading") == at_start + 1
+        spot.halted = ()
+        await asyncio.sleep(3.0 * DEFAULT_TIMES.poll_s)
+        assert list(spot.asked).count("not trading") == at_start + 2, "one shows that it trades again, and is the last"
+
+    at_the_desk(script, spot)
+
+
 def test_a_snapshot_holds_what_was_said_before_it() -> None:
     # A fill between the question for trades and the one for balances: the balances have it, so it must be said first.
     spot = ScriptedSpot(stream_s=None)

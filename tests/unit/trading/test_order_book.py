@@ -59,9 +59,9 @@ def test_a_stop_that_sells_the_rest_of_its_target_is_filled_with_less_than_the_o
     note(record, S.PARTLY_FILLED, TARGET, 3.0, "a")
     note(record, S.EXPIRED, TARGET, filled=3.0)
     note(record, S.FILLED, STOP, filled=1.0)
-    assert not record.is_over, "its trade has not come yet"
+    over = [record.is_over]  # its trade has not come yet
     note(record, S.PARTLY_FILLED, STOP, 1.0, "b")
-    assert record.is_over and (record.filled, record.remaining) == (4.0, 0.0)
+    assert (*over, record.is_over, record.filled, record.remaining) == (False, True, 4.0, 0.0)
 
 
 def test_a_fill_counts_once_by_its_id() -> None:
