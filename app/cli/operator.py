@@ -40,9 +40,7 @@ def status_parser(**about: str) -> Parser:
 
 def run_order(args: argparse.Namespace) -> int:
     """Leave the command; says whether a session hears it now."""
-    send_command(args.run_folder, args.command, args.why)
-    hears = is_owned(args.run_folder)
-    print(f"{args.command}: {'given to the running session' if hears else 'takes effect with the next start'}")
+    print(send_command(args.run_folder, args.command, args.why))
     return 0
 
 

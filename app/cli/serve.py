@@ -6,7 +6,6 @@ It listens on this machine alone unless told otherwise, and takes no command unl
 import argparse
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 from pathlib import Path
@@ -47,11 +46,12 @@ def run_serve(args: argparse.Namespace) -> int:
 
 
 async def _serve(args: argparse.Namespace) -> None:
+    from app.session.account_lock import state_folder
     from app.web.access import Access, read_token
     from app.web.server import OperatorPage, allowed_hosts
     from app.web.sessions import ShownSessions
 
-    path = default_token_file() if args.token_file is None else args.token_file
+    path = state_folder() / "page.token" if args.token_file is None else args.token_file
     token = read_token(path)
     access = Access(token, ())
     page = OperatorPage(ShownSessions(args.runs), access, may_control=args.allow_control)
@@ -80,9 +80,3 @@ async def _serve(args: argparse.Namespace) -> None:
         return
     except OSError as error:
         raise ConfigError(f"{args.host}:{args.port} cannot be listened on: {error.strerror or error}") from error
-
-
-def default_token_file() -> Path:
-    """Below the user's own state."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "onetape" / "page.token"

@@ -17,8 +17,9 @@ from typing import Any
 import msgspec
 
 from app.errors import DataError, NewerFormatError
-from app.models.events import Event
+from app.models.events import Event, LateCandle
 from app.models.intents import Intent
+from app.models.market import Candle, Slice
 
 # 3: an event's intents lie before its digest. 2: every event has its digest but the last one before the end, or before
 # a new epoch; 1 left some out after a crash.
@@ -148,6 +149,25 @@ def read_tape(run: Path) -> Tape:
 def segments_of(folder: Path) -> list[Path]:
     """The files of a tape, in order."""
     return sorted(folder.glob("[0-9]" * 6 + ".jsonl"))
+
+
+def newest_header(run: Path) -> dict[str, Any]:
+    """That of the newest epoch, without reading more than first lines; empty while none is whole."""
+    for path in reversed(segments_of(run / FOLDER)):
+        with path.open("rb") as file:
+            line = file.readline().rstrip(b"\n")
+        if is_whole(line):
+            kind, _, content = _split(line, path)
+            if kind == "head":
+                return dict(msgspec.json.decode(content))
+    return {}
+
+
+def candles_of(event: Event) -> Sequence[Candle]:
+    """Those of a slice, or the one that came late."""
+    if isinstance(event, Slice):
+        return event.candles
+    return (event.candle,) if isinstance(event, LateCandle) else ()
 
 
 def _head(path: Path) -> tuple[dict[str, Any], int] | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.candles.cache import CandleCache
 from app.errors import DataError
-from app.feeds.tape import Epoch, Tape, has_tape, read_tape
+from app.feeds.tape import Epoch, Tape, candles_of, has_tape, read_tape
 from app.models.events import EndOfData, Event, LateCandle
 from app.models.market import Candle, Slice
 from app.runs.reader import Run
@@ -83,13 +83,6 @@ def source_of(folder: Path, caches: Sequence[CandleCache], time_ms: int | None =
 def source_of_epoch(folder: Path, epoch: Epoch) -> Source:
     """The same for an epoch that was chosen already."""
     return _source(folder, epoch.header, epoch)
-
-
-def candles_of(event: Event) -> Sequence[Candle]:
-    """Those of a slice, or the one that came late."""
-    if isinstance(event, Slice):
-        return event.candles
-    return (event.candle,) if isinstance(event, LateCandle) else ()
 
 
 def candle_of(event: Event, symbol: str) -> Candle | None:

@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.feeds.tape import has_tape, read_tape
+from app.feeds.tape import candles_of, has_tape, read_tape
 from app.models.orders import Refusal
 from app.proof.differences import Difference
-from app.proof.rebuild import candles_of
 from app.proof.shortfall import Part, Shortfall, TradeShortfall
 from app.proof.traded import Entry, Exit, Key, Told, Trade, told_by, trades_of_run
 from app.report.pairing import LEVEL_EXITS

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 _BLOCK_ROWS = 8_192
 _ROW_GROUP_ROWS = 65_536
-_ROW = struct.Struct("<qdd")
+ROW = struct.Struct("<qdd")  # close time in ms, equity, balance: a row of `kept_path`
 
 
 class _Sink(io.FileIO):
@@ -64,12 +64,12 @@ class EquityLog:
 
     def keep_rows(self, earlier: bytes = b"") -> None:
         """From now on each row is in the kernel when `append` returns; before them the `earlier` ones (`kept_rows`)."""
-        path = _kept_path(self.path)
+        path = kept_path(self.path)
         temporary = path.with_name(f".{path.name}.tmp")
         temporary.write_bytes(earlier)
         temporary.replace(path)
-        for begin in range(0, len(earlier), _BLOCK_ROWS * _ROW.size):
-            rows = list(_ROW.iter_unpack(earlier[begin : begin + _BLOCK_ROWS * _ROW.size]))
+        for begin in range(0, len(earlier), _BLOCK_ROWS * ROW.size):
+            rows = list(ROW.iter_unpack(earlier[begin : begin + _BLOCK_ROWS * ROW.size]))
             self.append(*(list(column) for column in zip(*rows, strict=True)))
         self._kept = path.open("ab", buffering=0)
 
@@ -80,7 +80,7 @@ class EquityLog:
         self._balances += balances
         self.rows += len(times_ms)
         if self._kept is not None:
-            self._kept.write(b"".join(map(_ROW.pack, times_ms, equities, balances)))
+            self._kept.write(b"".join(map(ROW.pack, times_ms, equities, balances)))
         if len(self._times_ms) >= _BLOCK_ROWS:
             self._spill_block()
 
@@ -109,7 +109,7 @@ class EquityLog:
         self._spill_path.unlink()
         if self._kept is not None:
             self._kept.close()
-            _kept_path(self.path).unlink()
+            kept_path(self.path).unlink()
 
     def source(self) -> "Path | EquitySeries":
         """Where the metrics read the rows."""
@@ -141,19 +141,19 @@ class EquityLog:
 
 def kept_rows(path: Path, count: int) -> bytes:
     """The first `count` rows of an equity log, finished or not, for `keep_rows`; DataError if there are fewer."""
-    kept = _kept_path(path)
+    kept = kept_path(path)
     if kept.exists():
         with kept.open("rb") as file:
-            rows = file.read(count * _ROW.size)
+            rows = file.read(count * ROW.size)
     elif path.exists():
         table = read_parquet(path).read_all()
         names = ("timestamp_ms", "equity", "balance") if table.num_rows else ()
         columns = [table[name].to_numpy()[:count].tolist() for name in names]
-        rows = b"".join(_ROW.pack(*row) for row in zip(*columns, strict=True))
+        rows = b"".join(ROW.pack(*row) for row in zip(*columns, strict=True))
     else:
         rows = b""
-    if len(rows) < count * _ROW.size:
-        raise DataError(f"{path}: its rows are {len(rows) // _ROW.size:,}, and were {count:,} when they were written")
+    if len(rows) < count * ROW.size:
+        raise DataError(f"{path}: its rows are {len(rows) // ROW.size:,}, and were {count:,} when they were written")
     return rows
 
 
@@ -164,7 +164,8 @@ def equity_before(path: Path, count: int, time_ms: int) -> float | None:
     return float(rows["equity"][number - 1]) if number else None
 
 
-def _kept_path(path: Path) -> Path:
+def kept_path(path: Path) -> Path:
+    """Where a live session keeps each row as it comes; gone once the log is finished."""
     return path.with_name(path.stem + ".rows")
 
 

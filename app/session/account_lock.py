@@ -21,7 +21,7 @@ def account_lock(mark: str) -> Iterator[None]:
     The system opens it with its owner's end, however that comes, and the file stays: whoever removed it could remove
     the next owner's.
     """
-    folder = _folder()
+    folder = state_folder() / "accounts"
     path = folder / f"{mark}.lock"
     with writing(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,6 +38,7 @@ def account_lock(mark: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _folder() -> Path:
+def state_folder() -> Path:
+    """Where Onetape keeps what belongs to a user of this machine, and to no run."""
     state = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "onetape" / "accounts"
+    return (Path(state) if state else Path.home() / ".local" / "state") / "onetape"

@@ -26,8 +26,8 @@ _KINDS: dict[str, type[Command]] = {"kill": Kill, "halt": Halt, "resume": Resume
 _POLL_S = 0.1
 
 
-def send_command(run: Path, kind: str, why: str) -> None:
-    """Leaves a command for the session of a run folder; ConfigError if no session will ever hear it."""
+def send_command(run: Path, kind: str, why: str) -> str:
+    """Leaves a command for the session of a run folder, and says who hears it; ConfigError if no session ever will."""
     if not run.is_dir():
         raise ConfigError(f"{run} is no folder; name the run folder of a session")
     if not (run / "tape").is_dir():
@@ -43,6 +43,7 @@ def send_command(run: Path, kind: str, why: str) -> None:
         _leave(folder, content)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return f"{kind}: {'given to the running session' if is_owned(run) else 'takes effect with the next start'}"
 
 
 def _leave(folder: Path, content: bytes) -> None:

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from app.errors import OnetapeError
+from app.feeds.tape import candles_of
 from app.feeds.websocket import LinkState
-from app.models.events import Event, LateCandle, MarkedSlice
+from app.models.events import Event, MarkedSlice
 from app.models.market import Candle, Slice
 from app.models.orders import Decision, Fill
 from app.runs.run_folder import RunFolder, write_json
@@ -82,7 +83,7 @@ class SessionView:
     def note(self, event: Event, fills: Sequence[Fill], decisions: Sequence[Decision]) -> None:
         """After each event, also of a replayed tape."""
         self.coverage.note(event)
-        for candle in _candles(event):
+        for candle in candles_of(event):
             self.seen[candle.symbol] = candle.open_time_ms
             self.last_candles[candle.symbol] = candle
         if isinstance(event, Slice) and not event.warmup:
@@ -236,9 +237,3 @@ class SessionView:
             write_json(self.folder.results, results)
         write_status(self.folder.folder, {**self.status(), "ended": status})
         return results
-
-
-def _candles(event: Event) -> Sequence[Candle]:
-    if isinstance(event, Slice):
-        return event.candles
-    return (event.candle,) if isinstance(event, LateCandle) else ()

@@ -27,5 +27,4 @@ def obey(session: FollowedSession, asked: Mapping[str, Any]) -> str:
         raise ConfigError("why: say why, it is written on the tape")
     if len(reason) > _WHY_MAX:
         raise ConfigError(f"why: at most {_WHY_MAX} characters")
-    send_command(session.folder, str(command), f"{reason} (by the page)")
-    return f"{command}: {'given to the running session' if session.is_running else 'takes effect with the next start'}"
+    return send_command(session.folder, str(command), f"{reason} (by the page)")

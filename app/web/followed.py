@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from app import times
 from app.errors import OnetapeError
-from app.feeds.tape import FOLDER, segments_of
+from app.feeds.tape import candles_of, newest_header
 from app.feeds.tape_tail import TapeTail
 from app.models.events import (
     AccountSnapshot,
@@ -31,8 +29,8 @@ from app.models.events import (
     Resume,
     RevisedCandle,
     Stop,
-)  # fmt: skip
-from app.models.market import Candle, Slice
+)
+from app.models.market import Candle
 from app.runs.run_folder import RESULTS, SIGNALS, is_owned
 from app.session.control import STATUS, read_status
 from app.times import iso_ms, parse_time_ms
@@ -70,7 +68,7 @@ class FollowedSession:
             self.age_s = None
         self.is_running = is_owned(self.folder)
         if not self.header or self.status.get("epoch", 1) != self.header.get("epoch", 1):
-            self.header = _header(self.folder)
+            self.header = newest_header(self.folder)
         for _, event in self._tape.read():
             self._note(event)
         self._equity.read()
@@ -129,21 +127,15 @@ class FollowedSession:
         """What happened, the newest last: time (UTC), kind, text."""
         return sorted(self._log, key=lambda one: one["time"])[-count:] if count > 0 else []
 
-    def why(self, trade_id: int) -> list[str]:
-        """The lines of `python -m app why` for a trade's entry; it may take a while."""
+    def why_words(self, trade_id: int) -> list[str] | None:
+        """The command line that says why a trade was entered; None of one that is not among those that are shown."""
         trade = next((one for one in self._trades.newest() if one["trade_id"] == trade_id), None)
         if trade is None:
-            return [f"trade {trade_id} is not among the last {len(list(self._trades.newest()))} of this session"]
-        decided = self._decided(trade)
-        words = ["why", str(self.folder), str(trade["symbol"]), decided, "--strategy", str(trade["strategy"])]
-        try:
-            done = subprocess.run(  # noqa: S603 - this Python, this project
-                [sys.executable, "-m", "app", *words],
-                capture_output=True, text=True, timeout=_WHY_S, check=False, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return [f"no answer within {_WHY_S:.0f} s; on the command line: python -m app {' '.join(words)}"]
-        return (done.stdout or done.stderr).splitlines()
+            return None
+        _, rows = RowTail(self.folder / SIGNALS, tail_bytes=8_000_000).read()
+        decided = (row["timestamp"] for row in rows if row["order_id"] == trade["order_id"])
+        time = next(decided, trade["entry_time"])
+        return ["why", str(self.folder), trade["symbol"], time, "--strategy", trade["strategy"]]
 
     # What was read.
 
@@ -159,16 +151,29 @@ class FollowedSession:
                 self._trades.add(row)
                 words = f"{row['symbol']} {row['side']} {row['action']} {row['quantity']} at {row['price']}"
                 self._log.append({"time": row["timestamp"], "kind": "fill", "text": f"{words}: {row['reason']}"})
-        _, rows = self._signals.read()
+        is_anew, rows = self._signals.read()
+        if is_anew:
+            self._refused.clear()
         self._refused.extend(row for row in rows if not row.get("order_id"))
 
     def _note(self, event: Event) -> None:
-        for candle in _candles(event):
-            self._candles.setdefault(candle.symbol, deque(maxlen=CANDLES)).append(candle)
+        for candle in candles_of(event):
+            self._keep(self._candles.setdefault(candle.symbol, deque()), candle)
         told = _told(event)
         if told is not None:
             time_ms = getattr(event, "time_ms", None) or self._last_ms()
             self._log.append({"time": iso_ms(time_ms) if time_ms else "", "kind": told[0], "text": told[1]})
+
+    @staticmethod
+    def _keep(held: deque[Candle], candle: Candle) -> None:
+        """In the order of time, each once: a late one comes behind newer ones, a new epoch has its warm-up again."""
+        place = len(held)
+        while place and held[place - 1].open_time_ms > candle.open_time_ms:
+            place -= 1
+        if not place or held[place - 1].open_time_ms < candle.open_time_ms:
+            held.insert(place, candle)
+        if len(held) > CANDLES:
+            held.popleft()
 
     def _last_ms(self) -> int:
         return max((held[-1].open_time_ms for held in self._candles.values() if held), default=0)
@@ -216,29 +221,17 @@ class FollowedSession:
         if self.is_running and link and link["late"]:
             yield "notice", f"late: {', '.join(link['late'])}"
 
-    def _decided(self, trade: dict[str, Any]) -> str:
-        """When an entry was decided: by its order in the log of signals."""
-        _, rows = RowTail(self.folder / SIGNALS, tail_bytes=8_000_000).read()
-        return next((row["timestamp"] for row in rows if row["order_id"] == trade["order_id"]), trade["entry_time"])
 
-
-def _header(folder: Path) -> dict[str, Any]:
-    """That of the newest epoch; empty where none can be read yet."""
-    for path in reversed(segments_of(folder / FOLDER)):
-        try:
-            with path.open("rb") as file:
-                kind, _, content = msgspec.json.decode(file.readline()[9:], type=tuple[str, int, Any])
-        except (OSError, msgspec.DecodeError):
-            continue
-        if kind == "head":
-            return dict(content)
-    return {}
-
-
-def _candles(event: Event) -> tuple[Candle, ...]:
-    if isinstance(event, Slice):
-        return tuple(event.candles)
-    return (event.candle,) if isinstance(event, LateCandle) else ()
+def why_lines(words: list[str]) -> list[str]:
+    """What a command line says, by a process of its own; it may take a while."""
+    try:
+        done = subprocess.run(  # noqa: S603 - this Python, this project
+            [sys.executable, "-m", "app", *words],
+            capture_output=True, text=True, timeout=_WHY_S, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return [f"no answer within {_WHY_S:.0f} s; on the command line: python -m app {' '.join(words)}"]
+    return (done.stdout or done.stderr).splitlines()
 
 
 def _told(event: Event) -> tuple[str, str] | None:

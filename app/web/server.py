@@ -16,10 +16,10 @@ from aiohttp.typedefs import Handler, Middleware
 
 from app.errors import OnetapeError
 from app.report.rendering import CHARTS, package_file
-from app.web.access import HEADERS, Access
+from app.web.access import Access, strict
 from app.web.connections import Known, limited, raise_file_limit
 from app.web.controls import obey
-from app.web.followed import FollowedSession
+from app.web.followed import FollowedSession, why_lines
 from app.web.metrics import metrics_text
 from app.web.sessions import ShownSession, ShownSessions
 
@@ -48,6 +48,7 @@ class OperatorPage:
     def application(self) -> web.Application:
         """Routes behind the guard."""
         app = web.Application(middlewares=[self._note_known(), self._access.guarded()], client_max_size=_BODY_MAX)
+        app.on_response_prepare.append(strict)
         named = "/s/{name}"
         app.add_routes([
             web.get("/", self._shell), web.get(named + "/", self._shell),
@@ -115,10 +116,11 @@ class OperatorPage:
     async def _why(self, request: web.Request) -> web.Response:
         shown = self._shown(request)
         number = _whole(request.query, "trade", 0, most=10**9)
-        await shown.content()
+        words = await shown.ask(lambda session: session.why_words(number))
+        if words is None:
+            return _json([f"trade {number} is not among those that the page has"])
         async with self._whys:
-            lines = await asyncio.to_thread(shown.session.why, number)
-        return _json(lines)
+            return _json(await asyncio.to_thread(why_lines, words))
 
     def _answer(
         self, question: Callable[[FollowedSession, Mapping[str, str]], Any]
@@ -153,7 +155,7 @@ class OperatorPage:
             return _refused(503, f"{_STREAMS_MAX} pages are open already")
         self.streams += 1
         try:
-            response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
+            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await response.prepare(request)
             before, said_s = "", 0.0
             while True:

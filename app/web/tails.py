@@ -5,18 +5,16 @@ same rows: it is read again.
 """
 
 import csv
-import struct
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.models.orders import GOES_ON
 from app.runs.daily import equity_blocks
+from app.runs.equity import ROW, kept_path
 from app.runs.run_folder import EQUITY
 from app.times import DAY_MS
 
-_ROW = struct.Struct("<qdd")
 _POINTS = 2_000
 
 
@@ -67,7 +65,7 @@ class EquityTail:
     """
 
     def __init__(self, run: Path) -> None:
-        self._path, self._finished = run / "equity.rows", run / EQUITY
+        self._path, self._finished = kept_path(run / EQUITY), run / EQUITY
         self._begin()
 
     def _begin(self) -> None:
@@ -83,16 +81,16 @@ class EquityTail:
                 if file.seek(0, 2) < self._offset:
                     self._begin()
                 file.seek(self._offset)
-                data = file.read(most_rows * _ROW.size)
+                data = file.read(most_rows * ROW.size)
         except FileNotFoundError:
             if self.last is None and self._finished.exists():
                 for times_ms, equity in equity_blocks(self._finished):
                     for row in zip(times_ms.tolist(), equity.tolist(), strict=True):
                         self.add(*row)
             return
-        data = data[: len(data) // _ROW.size * _ROW.size]
+        data = data[: len(data) // ROW.size * ROW.size]
         self._offset += len(data)
-        for time_ms, equity, _ in _ROW.iter_unpack(data):
+        for time_ms, equity, _ in ROW.iter_unpack(data):
             self.add(time_ms, equity)
 
     def add(self, time_ms: int, equity: float) -> None:
@@ -115,11 +113,9 @@ class TradeRows:
     def __init__(self, most: int = 500) -> None:
         self._most = most
         self._trades: dict[str, dict[str, Any]] = {}
-        self.fills: deque[dict[str, str]] = deque(maxlen=200)
 
     def add(self, row: dict[str, str]) -> None:
         """One fill."""
-        self.fills.append(row)
         trade = self._trades.get(row["trade_id"])
         if row["action"] == "OPEN":
             self._trades[row["trade_id"]] = _opened(row)

@@ -3,6 +3,7 @@
 Commands given on it are on the tape; at the width of a desktop and of a phone; nothing is asked of anybody else.
 """
 
+import csv
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.feeds.tape import read_tape
 from app.models.events import Halt, Resume, Stop
 from app.session.control import read_status, write_status
-from tests.fetching import running_testnet
+from tests.fetching import run, running_testnet
 from tests.integration.processes import PATIENCE_S, PROJECT, until
 from tests.integration.test_paper import SERVED, Paper
 from tests.operator_pages import token_in
@@ -152,9 +153,14 @@ def test_every_panel_says_what_the_files_say(served: Served, width: int, scheme:
 def test_why_is_what_the_command_line_says(served: Served) -> None:
     opened = served.open("/s/live/", 1280, "light")
     page = opened.page
+    number = page.get_attribute("#closed button >> nth=-1", "data-trade")
     page.click("#closed button >> nth=-1")
-    expect(page.locator("#why-text")).to_contain_text("Signal", timeout=PATIENCE_MS)
-    expect(page.locator("#why-text")).to_contain_text("Sizing")
+    expect(page.locator("#why-text")).to_contain_text("Sizing", timeout=PATIENCE_MS)
+    first = next(row for row in served.paper.rows() if row["trade_id"] == number)
+    with (served.paper.run / "signals.csv").open() as file:
+        decided = next(row["timestamp"] for row in csv.DictReader(file) if row["order_id"] == first["order_id"])
+    said = run("why", str(served.paper.run), first["symbol"], decided, "--strategy", first["strategy"])
+    assert (page.text_content("#why-text") or "").splitlines() == said.stdout.splitlines()
     page.keyboard.press("Escape")
     expect(page.locator("#why")).to_be_hidden()
     assert opened.problems == []
@@ -205,6 +211,7 @@ def test_what_is_wrong_stands_on_top_and_live_is_unmistakable(served: Served) ->
     write_status(served.paper.run, {**status, "real_orders": real})
     opened = served.open("/s/live/", 390, "dark")
     page = opened.page
+    expect(page.locator("#alarms")).to_contain_text("UNKNOWN order", timeout=PATIENCE_MS)
     alarms = page.locator("#alarms p.alarm").all_text_contents()
     assert [words for words in alarms if not words.startswith("not running")] == [
         "UNKNOWN order t-1-2-e on BTC/USDT",

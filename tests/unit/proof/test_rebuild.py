@@ -6,9 +6,10 @@ import pytest
 
 from app.candles.cache import CandleCache
 from app.errors import DataError
+from app.feeds.tape import candles_of
 from app.models.events import EndOfData, Event, Kill, LateCandle
 from app.models.market import Slice
-from app.proof.rebuild import Source, candle_of, candles_of, find, source_of
+from app.proof.rebuild import Source, candle_of, find, source_of
 from app.times import iso_ms
 from tests.candle_columns import MINUTE_MS
 from tests.proof_runs import END_MS, START_MS, WARMUP, changed, edit, market, replay, session, slices_of

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from app.models.events import Kill, Resume
-from app.models.market import Slice
+from app.models.events import Event, Kill, LateCandle, Resume
+from app.models.market import Candle, Slice
 from app.runs.run_folder import owned
 from app.session.control import write_status
 from app.times import iso_ms
+from app.web import followed
 from app.web.followed import FollowedSession
 from tests.live_sessions import OPEN_AFTER, Live, live, market
 
@@ -59,7 +60,49 @@ async def test_trades_are_those_of_the_log_and_why_is_the_commands(tmp_path: Pat
     )
     page = session.trades(found["trades"][0]["trade_id"], 1)
     assert page["trades"] == found["trades"][1:2]
-    assert session.why(10**6)[0].startswith("trade 1000000 is not among")
+    assert session.why_words(10**6) is None
+
+
+def candle(minute: int, close: float = 1.0) -> Candle:
+    return Candle("AAA/X", "1m", minute * 60_000, 1.0, 1.0, 1.0, close, 1.0)
+
+
+def one(minute: int, *, warmup: bool = False) -> Slice:
+    return Slice((minute + 1) * 60_000, (candle(minute),), warmup)
+
+
+async def test_candles_are_in_order_and_once_whatever_came_late_or_again(tmp_path: Path) -> None:
+    made = live(tmp_path / "run")
+    again = [one(minute, warmup=True) for minute in (1, 2, 4)]  # the warm-up that a new epoch begins with
+    events: list[Event] = [one(1), one(2), one(4), LateCandle(candle(3)), one(5), LateCandle(candle(0)), *again, one(6)]
+    for event in events:
+        made.journal.done(made.journal.write(event), "0" * 16)
+    made.close()
+    rows = seen(tmp_path / "run").candles("AAA/X", None, 99)["candles"]
+    assert [row[0] // 60_000 for row in rows] == [0, 1, 2, 3, 4, 5, 6]
+
+
+async def test_no_more_candles_are_kept_than_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(followed, "CANDLES", 3)
+    made = live(tmp_path / "run")
+    for minute in range(9):
+        made.journal.done(made.journal.write(one(minute)), "0" * 16)
+    made.close()
+    rows = seen(tmp_path / "run").candles("AAA/X", None, 99)["candles"]
+    assert [row[0] // 60_000 for row in rows] == [6, 7, 8]
+
+
+async def test_logs_that_a_restart_writes_anew_are_shown_once(made: Live) -> None:
+    session = seen(made.run_folder)
+    before = session.content()["refused"], session.log(400), session.trades(None, 99)
+    assert before[0] and before[2]["trades"]
+    for path in (made.folder.signals, made.folder.trades):
+        text = path.read_text()
+        path.write_text(text.splitlines(keepends=True)[0])
+        session.refresh()
+        path.write_text(text)
+    session.refresh()
+    assert (session.content()["refused"], session.log(400), session.trades(None, 99)) == before
 
 
 def test_what_an_operator_must_know_comes_first(tmp_path: Path) -> None:

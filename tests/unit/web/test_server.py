@@ -8,7 +8,7 @@ import pytest
 
 from app.session.control import write_status
 from app.web import server
-from app.web.server import allowed_hosts
+from app.web.server import OperatorPage, allowed_hosts
 from tests.live_sessions import Live, live, market
 from tests.operator_pages import TOKEN, Served, served
 
@@ -51,6 +51,26 @@ async def test_every_file_of_the_page_is_there_and_no_other(made: Live) -> None:
         for path in ("/assets/nothing.js", "/s/nobody/", "/s/nobody/content", "/s/run/candles?count=x"):
             async with page.client.get(page.url + path) as answer:
                 assert answer.status in (400, 404)
+
+
+async def test_every_answer_carries_the_policy_faults_too(made: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: object) -> object:
+        raise RuntimeError
+
+    monkeypatch.setattr(OperatorPage, "_summaries", fail)
+    statuses = []
+    async with served([made.run_folder]) as page:
+        asked = [("/", {}), ("/assets/x", {}), ("/s/run/content", {}), ("/sessions", {}), ("/log", {"Host": "evil"})]
+        for client in (page.client, page.bare):
+            for path, headers in asked:
+                async with client.get(page.url + path, headers=headers, allow_redirects=False) as answer:
+                    statuses.append(answer.status)
+                    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+                    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+                    assert answer.headers["Cache-Control"] == "no-store"
+        async with page.client.get(page.url + "/s/run/events") as answer:
+            assert answer.headers["Content-Security-Policy"].endswith("frame-ancestors 'none'")
+    assert statuses == [200, 404, 200, 500, 421, 303, 404, 401, 401, 421]
 
 
 async def test_events_come_when_something_has_changed(made: Live) -> None:
