@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ class LiveCase:
         if _trades(folder / "tape") != _trades(live):
             return "the tape gives another trade log than the session"
         if _trades(folder / "history") == _trades(live):
-            return ""
+            return "" if strict or self.portfolio else _what_if_problem(folder, tape, history)
         if strict or not results["feed"]:
             late = results["feed"] or "nothing"
             return f"history gives another trade log than the session; late was {late}"
@@ -153,6 +153,22 @@ class LiveCase:
         compare = [sys.executable, "-m", "app", "compare", str(live), str(folder / "history"), *caches]
         done = subprocess.run(compare, cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
         return f"compare does not explain it: {done.stdout[-800:]}{done.stderr[-300:]}" if done.returncode else ""
+
+
+def _what_if_problem(folder: Path, tape: Sequence[str], history: Sequence[str]) -> str:
+    """With another stop distance the session's events and the exchange's history give the same, and not the session."""
+    other = ("--set", "risk.atr_stop_multiplier=4", "--no-report", "--out")
+    for command in (
+        [sys.executable, "-m", "app", *tape[:-2], *other, str(folder / "what_if")],
+        _command(folder, *history, *other, str(folder / "other_history")),
+    ):
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            return f"{command[3:6]}: exit status {done.returncode}: {done.stderr[-800:]}"
+    found = [_trades(folder / name) for name in ("what_if", "other_history", "live")]
+    if found[0] != found[1]:
+        return "what if gives another trade log than a backtest of these settings"
+    return "" if found[0] != found[2] else "another stop distance changed nothing"
 
 
 def _started(command: list[str]) -> "subprocess.Popen[str]":
