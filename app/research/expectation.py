@@ -1,7 +1,8 @@
 """The band that equity should stay in over the days to come, if a strategy is as good as its backtest honestly says.
 
-Three things make it wider or lower than a plain bootstrap: the mean of a short backtest is uncertain, the best of many
-trials looks better than it is, and days come in clusters. Pure functions of daily returns; see docs/expectation.md.
+Three things make it wider or lower than a plain bootstrap: mean and deviation of a short backtest are uncertain, the
+best of many trials looks better than it is, and restless days come in clusters. Pure functions of daily returns; see
+docs/expectation.md.
 """
 
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ class Band:
     """Growth since the start at the end of each day, 1.0 first: arrays of `days + 1`.
 
     `low` to `high` holds 90 % of paths on each day by itself, `mid` half of them on each side. `floor` and `ceiling`
-    are left by 5 % of paths on any day of all (4 % below, 1 % above): the rule of the alarm. `drawdown`: what the
-    largest drawdown up to each day is below in 95 %, a fraction.
+    are left by at most 5 % of paths on any day of all (4 % below, 1 % above): the rule of the alarm. `drawdown`: what
+    the largest drawdown up to each day is below in 95 %, a fraction.
     """
 
     low: Floats
@@ -49,24 +50,27 @@ def expected_band(returns: Floats, trials: int, days: int, *, paths: int = PATHS
 def growth_paths(returns: Floats, trials: int, days: int, *, paths: int = PATHS, seed: int = 1) -> Floats:
     """A row a path, `days + 1` columns, 1.0 first: draws of what may come, the mean's own uncertainty among it.
 
-    Log returns of a path are blocks of the backtest's, about a mean of its own: what was observed, less the error that
-    the best of `trials` makes. That error is the standard error of the mean times the largest of `trials` standard
-    normal draws, whose expectation is that of the deflated Sharpe ratio (Bailey and Lopez de Prado 2014, equation 1).
+    Log returns of a path are blocks of the backtest's, with a deviation of its own (as far off as that of so many days
+    may be), about a mean of its own: what was observed, less the error that the best of `trials` makes. That error is
+    the standard error of the mean times the largest of `trials` standard normal draws, whose expectation is that of
+    the deflated Sharpe ratio (Bailey and Lopez de Prado 2014, equation 1).
     """
     if returns.size < DAYS_MIN:
         raise DataError(f"a band needs {DAYS_MIN} days of returns, these are {returns.size}")
     if float(returns.min()) <= -1.0 or float(np.ptp(returns)) == 0.0:
         raise DataError("a band needs daily returns that vary, and none that loses everything")
     logs = np.log1p(returns)
-    block = block_length([logs])
+    off = logs - logs.mean()
+    block = block_length([logs, off**2])  # long enough for clusters of restless days
     draws = draws_of(seed)
     error = standard_error(logs, block)
     # The largest of N draws from a distribution has the quantile u ** (1 / N) of it at a uniform u.
     luck = np.array([_NORMAL.inv_cdf(u) for u in np.clip(draws.random(paths) ** (1.0 / trials), 1e-12, 1.0 - 1e-12)])
     means = logs.mean() - error * luck
-    off = (logs - logs.mean()) * np.sqrt(logs.size / (logs.size - 1.0))
+    doubt = standard_error(off**2, block) / float(np.mean(off**2)) / 2.0  # of the logarithm of the deviation
+    scales = np.sqrt(logs.size / (logs.size - 1.0)) * np.exp(doubt * draws.standard_normal(paths))
     places = stationary_indices(draws, logs.size, paths * days, block).reshape(paths, days)
-    summed = np.cumsum(off[places] + means[:, None], axis=1)
+    summed = np.cumsum(off[places] * scales[:, None] + means[:, None], axis=1)
     return np.exp(np.concatenate((np.zeros((paths, 1)), summed), axis=1))
 
 
