@@ -71,7 +71,8 @@ def growth_paths(returns: Floats, trials: int, days: int, *, paths: int = PATHS,
     scales = np.sqrt(logs.size / (logs.size - 1.0)) * np.exp(doubt * draws.standard_normal(paths))
     places = stationary_indices(draws, logs.size, paths * days, block).reshape(paths, days)
     summed = np.cumsum(off[places] * scales[:, None] + means[:, None], axis=1)
-    return np.exp(np.concatenate((np.zeros((paths, 1)), summed), axis=1))
+    growth: Floats = np.exp(np.concatenate((np.zeros((paths, 1)), summed), axis=1))
+    return growth
 
 
 def standard_error(values: Floats, mean_block: float) -> float:

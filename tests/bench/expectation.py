@@ -79,7 +79,8 @@ def _noise(draws: np.random.Generator, days: int, *, clustered: bool) -> Floats:
             scales[day] = variance**0.5
             variance = 0.05 + 0.10 * variance * step**2 + 0.85 * variance
         steps = steps * scales
-    return np.clip(_VOLATILITY * steps, -0.5, None)
+    noise: Floats = np.clip(_VOLATILITY * steps, -0.5, None)
+    return noise
 
 
 def _growth(returns: Floats) -> Floats:
