@@ -15,6 +15,7 @@ from tests import fair_loop, warm_python
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 fair_loop.install()
+os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")  # tests look at what processes leave behind
 # They take minutes and little of the processor: a worker begins with each of these groups, and the others compute.
 _WAITING = (
     ("orders_storm/test_orders_storm.py",),

@@ -34,7 +34,7 @@ def run_watch(args: argparse.Namespace) -> int:
     """Watch; the exit status."""
     from app.runs.reader import Run
     from app.settings.alerts import HEARTBEAT, read_alerts, read_urls
-    from app.web.alert_sender import AlertSender, apprise_send
+    from app.web.alert_sender import AlertSender, apprise_sends
     from app.web.expecting import returns_of
     from app.web.watching import WatchedSession, ping_of, watch
 
@@ -42,11 +42,11 @@ def run_watch(args: argparse.Namespace) -> int:
     if wanted.expect is not None:
         returns_of(Run.open(Path(wanted.expect).expanduser()))
     try:
-        send = apprise_send(read_urls(wanted, os.environ))
+        sends = apprise_sends(read_urls(wanted, os.environ))
     except ValueError as error:
         raise ConfigError(str(error)) from None
     if args.test:
-        if not send("Onetape", "a test: alerts come here"):
+        if sum(send("Onetape", "a test: alerts come here") for send in sends) < len(sends):
             raise ConfigError("the message was not delivered by every address")
         return 0
     for run in args.runs:
@@ -56,9 +56,9 @@ def run_watch(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     sessions = [WatchedSession(run, wanted) for run in args.runs]
-    address = os.environ.get(HEARTBEAT)
+    address = os.environ.get(HEARTBEAT, "").strip()
     ping = None if not address else ping_of(address, note)
-    sender = AlertSender(send, note)
+    sender = AlertSender(sends, note)
 
     def goes_on() -> bool:
         if args.with_parent and select.select([sys.stdin], [], [], 0)[0]:  # the session's process is gone

@@ -100,6 +100,12 @@ def notices(run: RunOnDisk) -> list[Notice]:
         made.insert(
             0, Notice(f"LIVE: the orders of this session were real, at {results.get('exchange')}.", is_alarm=True)
         )
+    what_if = results.get("what_if")
+    if what_if:
+        changed = ", ".join(what_if.get("changed", ()))
+        made.insert(
+            0, Notice(f"WHAT IF: the tape of {what_if.get('run')} with {changed}. No session did this.", is_alarm=True)
+        )
     for shortfall in results.get("shortfalls") or ():
         made += [Notice(text) for text in _shortfall(shortfall)]
     made += [

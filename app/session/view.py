@@ -144,6 +144,7 @@ class SessionView:
             "timeframe": live.timeframe,
             "epoch": self.plan.epochs[-1]["number"] if self.plan.epochs else 1,
             "last_slice_ms": self.last_close_ms,
+            "stale": list(self.stale),
             "link": None if self.link is None else asdict(self.link),
             "equity": account.equity(),
             "balance": account.balance,

@@ -26,7 +26,8 @@ class AlertSettings(Section):
 
     heartbeat_s: Threshold = 60  # the status is that old, or the process is gone
     feed_down_s: Threshold = 120
-    candle_age_s: Threshold = 600
+    candle_age_s: Threshold = 600  # after the next candle is due
+    stale_s: Threshold = 300  # one symbol of several has no candle of its own
     unprotected_s: Threshold = 30
     unknown_order_s: Threshold = 60
     differs_s: Threshold = 0
@@ -37,6 +38,7 @@ class AlertSettings(Section):
     disk_free_mib: Threshold = 500
     fills: bool = False
     daily: bool = False
+    together_s: Positive = 300  # after a restart or a slow event has been told, further ones come as one
     repeat_s: Positive | None = None  # what lasts is told again; null: once, and once when it is over
     ping_s: Positive = 60  # of the heartbeat address
     expect: str | None = None  # the folder of the backtest that the session should live up to

@@ -63,6 +63,7 @@ class Access:
         self._token = token.encode()
         self._cookie = hmac.new(self._token, b"the cookie of the operator's page", hashlib.sha256).hexdigest()
         self.hosts = frozenset(host.lower() for host in hosts)
+        self._wrong = asyncio.Lock()
 
     def guarded(self) -> Middleware:
         """The middleware in front of every route."""
@@ -119,7 +120,8 @@ class Access:
     async def let_in(self, given: str) -> web.Response:
         """The answer to a login: the cookie and the way to the page, or, after a moment, a refusal."""
         if not self._is_token(given.strip()):
-            await asyncio.sleep(_WRONG_S)
+            async with self._wrong:  # two wrong ones a second, over however many connections
+                await asyncio.sleep(_WRONG_S)
             return web.Response(status=401, text="this is not the token\n")
         response = web.Response(status=303, headers={"Location": "/"})
         response.set_cookie(COOKIE, self._cookie, httponly=True, samesite="Strict", path="/", max_age=30 * 86_400)

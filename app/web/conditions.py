@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app.settings.alerts import AlertSettings
+from app.times import timeframe_ms
 
 DONE = ("finished", "stopped", "kept", "gave_up")
 
@@ -21,7 +22,7 @@ class Condition(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A look at a session. `age_s` is that of its status, None without one."""
+    """A look at a session. `age_s` is that of its status, `candle_age_s` for how long there was no newer candle."""
 
     status: Mapping[str, Any]
     age_s: float | None
@@ -60,8 +61,13 @@ def _running(seen: Seen, wanted: AlertSettings) -> Iterator[Condition]:
     link, real = status.get("link"), status.get("real_orders") or {}
     if wanted.feed_down_s is not None and link and not link["connected"]:
         yield Condition("feed", "the feed is down; it is dialled again and again", wanted.feed_down_s)
-    if wanted.candle_age_s is not None and (seen.candle_age_s or 0.0) > wanted.candle_age_s:
-        yield Condition("candle", f"no candle for {seen.candle_age_s:,.0f} s", 0.0)
+    # Between two candles lies a timeframe: what is late is what comes after that.
+    late_s = (seen.candle_age_s or 0.0) - timeframe_ms(status.get("timeframe", "1m")) / 1000.0
+    if wanted.candle_age_s is not None and late_s > wanted.candle_age_s:
+        yield Condition("candle", f"the next candle is {late_s:,.0f} s late", 0.0)
+    if wanted.stale_s is not None:
+        for symbol in status.get("stale", ()):
+            yield Condition(f"stale {symbol}", f"{symbol} is stale: no candle of its own", wanted.stale_s)
     if wanted.unprotected_s is not None:
         for line, stop in real.get("stops", {}).items():
             if stop["place"] != "on the exchange":

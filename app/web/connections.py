@@ -1,6 +1,7 @@
-"""How many connections a page has, and for how long one may say nothing: what aiohttp does not bound by itself.
+"""How many connections a page has, and for how long a stranger may hold one: what aiohttp does not bound by itself.
 
-Beyond the limit a connection is closed at once; one that has not sent a whole request within ten seconds, too.
+A connection that has not shown the token within ten seconds is closed, whatever it does meanwhile; at the limit the
+oldest of these makes room, so strangers cannot keep the operator out.
 """
 
 import asyncio
@@ -11,8 +12,8 @@ from weakref import WeakSet
 from aiohttp import web
 
 CONNECTIONS_MAX = 200
-_FIRST_REQUEST_S = 10.0
-Asked = WeakSet[asyncio.BaseTransport]  # the connections over which a whole request has come
+_STRANGER_S = 10.0
+Known = WeakSet[asyncio.BaseTransport]  # the connections over which the token or the cookie has come
 
 
 class _Refused(asyncio.Protocol):
@@ -20,20 +21,22 @@ class _Refused(asyncio.Protocol):
         transport.close()
 
 
-def limited(server: web.Server, asked: Asked) -> Callable[[], asyncio.BaseProtocol]:
+def limited(server: web.Server, known: Known) -> Callable[[], asyncio.BaseProtocol]:
     """The factory of protocols that a listening socket asks."""
 
     def make() -> asyncio.BaseProtocol:
-        if len(server.connections) >= CONNECTIONS_MAX:
+        if len(server.connections) >= CONNECTIONS_MAX and not any(map(drop, list(server.connections))):
             return _Refused()
         protocol = server()
-        asyncio.get_running_loop().call_later(_FIRST_REQUEST_S, look, protocol)
+        asyncio.get_running_loop().call_later(_STRANGER_S, drop, protocol)
         return protocol
 
-    def look(protocol: web.RequestHandler) -> None:
+    def drop(protocol: web.RequestHandler) -> bool:
         transport = protocol.transport
-        if transport is not None and transport not in asked:
-            transport.abort()
+        if transport is None or transport in known or transport.is_closing():
+            return False
+        transport.abort()
+        return True
 
     return make
 

@@ -79,7 +79,6 @@ _GAUGES = (
     ("longest_unprotected_seconds", "without a stop at the exchange", "status.real_orders.longest_gap_s"),
     ("epoch", "of the tape", "status.epoch"),
     ("event_seconds_max", "longest handling of an event, this process", "status.handling.max_s"),
-    ("weight_used", "request weight of the last minute, of the exchange's limit", "status.weight_used"),
 )
 _COUNTERS = (
     ("connections", "of the websocket, this process", "status.link.connections"),

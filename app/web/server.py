@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from app.errors import OnetapeError
 from app.report.rendering import CHARTS, package_file
 from app.web.access import HEADERS, Access
-from app.web.connections import Asked, limited, raise_file_limit
+from app.web.connections import Known, limited, raise_file_limit
 from app.web.controls import obey
 from app.web.followed import FollowedSession
 from app.web.metrics import metrics_text
@@ -32,6 +32,7 @@ _SHARED = {
 _BODY_MAX = 64 * 1024
 _STREAMS_MAX = 40
 _EVERY_S, _ALIVE_S, _SLOW_S, _BODY_S = 1.0, 15.0, 10.0, 10.0
+_LEAVE_S = 0.5  # a page that listens never ends by itself
 _COUNT_MAX = 1_500
 
 
@@ -41,12 +42,12 @@ class OperatorPage:
     def __init__(self, sessions: ShownSessions, access: Access, *, may_control: bool = False) -> None:
         self._sessions, self._access, self._may_control = sessions, access, may_control
         self.streams = 0  # pages that listen now
-        self._asked = Asked()
+        self._known = Known()
         self._whys = asyncio.Semaphore(2)
 
     def application(self) -> web.Application:
         """Routes behind the guard."""
-        app = web.Application(middlewares=[self._note_asked(), self._access.guarded()], client_max_size=_BODY_MAX)
+        app = web.Application(middlewares=[self._note_known(), self._access.guarded()], client_max_size=_BODY_MAX)
         named = "/s/{name}"
         app.add_routes([
             web.get("/", self._shell), web.get(named + "/", self._shell),
@@ -64,12 +65,14 @@ class OperatorPage:
 
     async def run(self, host: str, port: int, ready: Callable[[int], None]) -> None:
         """Until cancelled; OSError where the port is taken. `ready` hears the port."""
-        runner = web.AppRunner(self.application(), access_log=None, keepalive_timeout=30.0, max_line_size=8190)
+        runner = web.AppRunner(
+            self.application(), access_log=None, keepalive_timeout=30.0, max_line_size=8190, shutdown_timeout=_LEAVE_S
+        )
         await runner.setup()
         loop = asyncio.get_running_loop()
         assert runner.server is not None  # noqa: S101 - it is there after setup()
         raise_file_limit()
-        server = await loop.create_server(limited(runner.server, self._asked), host, port)
+        server = await loop.create_server(limited(runner.server, self._known), host, port)
         try:
             ready(server.sockets[0].getsockname()[1])
             await asyncio.Event().wait()
@@ -78,11 +81,11 @@ class OperatorPage:
             await runner.cleanup()
             self._sessions.close()
 
-    def _note_asked(self) -> Middleware:
+    def _note_known(self) -> Middleware:
         @web.middleware
         async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.transport is not None:
-                self._asked.add(request.transport)
+            if request.transport is not None and self._access.knows(request):
+                self._known.add(request.transport)
             return await handler(request)
 
         return note
@@ -98,8 +101,9 @@ class OperatorPage:
         return web.Response(text=_own_file("login.html"), content_type="text/html")
 
     async def _login(self, request: web.Request) -> web.Response:
-        async with asyncio.timeout(_BODY_S):
-            form = await request.post()
+        if request.content_type != "application/x-www-form-urlencoded":
+            return _refused(415, "a login is a form that this page sends")
+        form = await _body(request.post())
         return await self._access.let_in(str(form.get("token", "")))
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -125,7 +129,7 @@ class OperatorPage:
         return handle
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        contents = [await shown.content() for shown in self._sessions.all().values()]
+        contents = await self._contents()
         return web.Response(body=metrics_text(contents), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def _control(self, request: web.Request) -> web.Response:
@@ -134,13 +138,12 @@ class OperatorPage:
             return _refused(403, "this page is read-only; `serve --allow-control` allows commands")
         if request.content_type != "application/json" or request.headers.get("X-Onetape") != "1":
             return _refused(415, "a command is JSON that this page sends")
+        asked = await _body(request.json())
+        if not isinstance(asked, dict):
+            return _refused(400, "a command is a JSON object")
         try:
-            async with asyncio.timeout(_BODY_S):
-                asked = await request.json()
-            if not isinstance(asked, dict):
-                return _refused(400, "a command is a JSON object")
             return _json({"said": await shown.ask(partial(obey, asked=asked))})
-        except (OnetapeError, ValueError) as error:
+        except OnetapeError as error:
             return _refused(400, str(error))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -179,11 +182,13 @@ class OperatorPage:
     async def _seen(self, shown: ShownSession) -> dict[str, Any]:
         return {**await shown.content(), "controls": self._may_control}
 
+    async def _contents(self) -> list[dict[str, Any]]:
+        return await asyncio.gather(*(shown.content() for shown in self._sessions.all().values()))
+
     async def _summaries(self) -> list[dict[str, Any]]:
         names = ("name", "mode", "exchange", "running", "age_s", "candle_age_s", "state", "day")
         found = []
-        for shown in self._sessions.all().values():
-            content = await shown.content()
+        for content in await self._contents():
             status = content["status"]
             more = {"equity": status.get("equity"), "positions": len(status.get("positions", ()))}
             found.append({name: content.get(name) for name in names} | more)
@@ -205,6 +210,16 @@ def _whole(query: Mapping[str, str], name: str, default: int, most: int = _COUNT
     if not text.isascii() or not text.isdecimal() or len(text) > 16:
         raise web.HTTPBadRequest(text=f"{name}: a whole number from 0 to {most:,}\n")
     return min(int(text), most)
+
+
+async def _body(reading: Awaitable[Any]) -> Any:
+    try:
+        async with asyncio.timeout(_BODY_S):
+            return await reading
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="the body did not come\n") from None
+    except (ValueError, LookupError):  # also a character set that nobody knows
+        raise web.HTTPBadRequest(text="the body cannot be read\n") from None
 
 
 def _json(content: Any) -> web.Response:

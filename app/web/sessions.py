@@ -15,7 +15,7 @@ from app.web.followed import FollowedSession
 
 FOUND_IN = (Path("logs/paper"), Path("logs/live"))
 _SESSIONS = 50
-_FRESH_S = 0.9
+_FRESH_S, _PATIENCE_S = 0.9, 5.0
 _LOOK_S = 5.0
 Answer = TypeVar("Answer")
 
@@ -31,12 +31,13 @@ class ShownSession:
         self._seen_s = float("-inf")
 
     async def content(self) -> dict[str, Any]:
-        """As it is now, or was less than a second ago."""
+        """As it is now, or was less than a second ago; with an alarm where its files are not read within 5 s."""
         if times.monotonic_s() - self._seen_s < _FRESH_S:
             return self._seen
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
-        return await asyncio.shield(self._looking)
+        done, _ = await asyncio.wait({self._looking}, timeout=_PATIENCE_S)
+        return self._seen if done else self._with_alarm("its files are slow to read: what is shown is old")
 
     async def ask(self, question: Callable[[FollowedSession], Answer]) -> Answer:
         """On its worker."""
@@ -52,9 +53,14 @@ class ShownSession:
             self._seen = await asyncio.get_running_loop().run_in_executor(self._worker, look)
         except Exception as error:  # a page must outlive whatever lies in a folder; it is shown, not hidden
             why = f"its files cannot be read: {type(error).__name__}: {error}"
-            self._seen = {"name": self.session.name, "state": [["alarm", why]], "status": {}}
+            self._seen = {}
+            self._seen = self._with_alarm(why)
         self._seen_s = times.monotonic_s()
         return self._seen
+
+    def _with_alarm(self, why: str) -> dict[str, Any]:
+        known = {"name": self.session.name, "status": {}, **self._seen}
+        return {**known, "state": [["alarm", why], *known.get("state", ())]}
 
     def close(self) -> None:
         """Its worker ends with what it is doing."""

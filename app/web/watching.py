@@ -5,6 +5,7 @@ RUN/expectation.json alone. A machine that slept is no dead session: after a gap
 judges ages.
 """
 
+import http.client
 import os
 import shutil
 import urllib.request
@@ -28,6 +29,7 @@ from app.web.tails import RowTail
 ALERTS, _ONE = "alerts.json", ".alerts"
 _ASLEEP_S = 15.0  # between two looks: the machine slept, or this process was stopped
 _PING_PATIENCE_S = 10.0
+_FRESH_S = 30.0  # of a status that speaks for a living session
 
 
 class WatchedSession:
@@ -42,22 +44,27 @@ class WatchedSession:
         self._rows = 0
         self._expected: dict[str, Any] = {}
         self._expected_day: int | None = None
+        self._is_fresh = False
         self._descriptor = _claim(run)
 
     def look(self, now_s: float, *, is_awake: bool = True) -> bool:
         """Once; whether something is to be told. Files that cannot be read now are read the next time."""
         seen = self._seen()
-        if not is_awake:
-            seen = seen._replace(age_s=0.0, candle_age_s=None)
-        alerts = self._alerts.look(seen, _owner(self.run) if seen.is_running else None, now_s)
-        alerts += self._new_fills()
-        self.queue.add(alerts)
-        return bool(alerts)
+        self._is_fresh = seen.age_s is not None and seen.age_s <= _FRESH_S
+        owner = _owner(self.run) if seen.is_running else None
+        told = self.queue.add(lambda: [*self._alerts.look(seen, owner, now_s, is_awake=is_awake), *self._new_fills()])
+        return told > 0
 
     @property
     def is_well(self) -> bool:
-        """Whether the heartbeat may be pinged: it runs, and nothing that was told still lasts."""
-        return is_owned(self.run) and not any(one.told_s is not None for one in self.queue.file.memory.lasting.values())
+        """Whether the heartbeat may be pinged: it runs and writes, and nothing that was told still lasts."""
+        is_calm = not any(one.told_s is not None for one in self.queue.file.memory.lasting.values())
+        return is_calm and self._is_fresh and is_owned(self.run)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it ended in good order, so that nothing is expected of it."""
+        return not is_owned(self.run) and (self.queue.file.memory.ended in DONE or (self.run / RESULTS).exists())
 
     @property
     def is_finished(self) -> bool:
@@ -76,13 +83,14 @@ class WatchedSession:
 
     def close(self) -> None:
         """Another may tell of it."""
-        self.queue.add([])
+        self.queue.add(list)
         os.close(self._descriptor)
 
     def _seen(self) -> Seen:
         status: dict[str, Any] = {}
-        age_s = None
+        age_s, free_mib = None, float("inf")
         try:
+            free_mib = shutil.disk_usage(self.run).free / 2**20
             status = read_status(self.run)
             age_s = max(0.0, times.now_ms() / 1000.0 - (self.run / STATUS).stat().st_mtime)
         except (OnetapeError, OSError):
@@ -90,10 +98,10 @@ class WatchedSession:
         return Seen(
             status=status,
             age_s=age_s,
-            candle_age_s=_candle_age_s(status, age_s),
+            candle_age_s=None,
             is_running=is_owned(self.run),
             is_finished=(self.run / RESULTS).exists(),
-            free_mib=shutil.disk_usage(self.run).free / 2**20,
+            free_mib=free_mib,
             expectation=self._expectation(status.get("last_slice_ms")),
         )
 
@@ -144,7 +152,9 @@ def watch(
         told = [session.look(now_s, is_awake=now_s >= awake_s) for session in sessions]
         if any(told):
             sender.wake()
-        if ping is not None and now_s - pinged_s >= ping_s and all(session.is_well for session in sessions):
+        expected = [session for session in sessions if not session.is_over]
+        is_well = bool(expected) and all(session.is_well for session in expected)
+        if ping is not None and now_s - pinged_s >= ping_s and is_well:
             pinged_s = now_s
             ping()
         pause(1.0)
@@ -161,7 +171,7 @@ def ping_of(url: str, tell: Callable[[str], None]) -> Callable[[], None]:
             with urllib.request.urlopen(url, timeout=_PING_PATIENCE_S) as answer:  # noqa: S310 - the user's own address
                 answer.read(100)
             state["is_failing"] = False
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             if not state["is_failing"]:
                 tell(f"the heartbeat address does not answer ({type(error).__name__})")
             state["is_failing"] = True
@@ -193,15 +203,7 @@ def _owner(run: Path) -> str | None:
     except OSError:
         return None
     try:
-        owner = read_owner(descriptor)
+        owner, began_ns = read_owner(descriptor), os.fstat(descriptor).st_mtime_ns
     finally:
         os.close(descriptor)
-    return None if owner == "?" else owner
-
-
-def _candle_age_s(status: dict[str, Any], age_s: float | None) -> float | None:
-    link, last_ms = status.get("link"), status.get("last_slice_ms")
-    if not link or last_ms is None or age_s is None:
-        return None
-    ahead_ms: int = max(0, (link["last_frame_ms"] or last_ms) - last_ms)
-    return ahead_ms / 1000.0 + age_s
+    return None if owner == "?" else f"{owner} {began_ns}"  # in a container each has the same number

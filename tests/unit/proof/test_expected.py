@@ -35,7 +35,12 @@ def live_with_band(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("growth", "other", "cause", "words"),
     [
-        (FELL, FELL, "edge", "; B is outside there, too: neither candles nor fills nor code, but the edge itself, or luck"),
+        (
+            FELL,
+            FELL,
+            "edge",
+            "; B is outside there, too: neither candles nor fills nor code, but the edge itself, or luck",
+        ),
         (FELL, [1.0, 1.0, 1.0], "candles", "; B stays inside: the cause is candles"),
         (FELL, [1.0, 9.0, 9.0], "candles", "; B stays inside: the cause is candles"),
         ([1.0, 0.4, 1.0], [1.0, 1.0, 1.0], None, "(90 %)"),

@@ -1,5 +1,6 @@
 """Who may see the page: the file of the token, and what a request must say of itself."""
 
+import asyncio
 import stat
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,26 @@ async def test_what_a_request_must_say(path: str, headers: dict[str, str], statu
 async def test_what_changes_something_must_come_from_the_page(origin: str, status: int) -> None:
     assert (await answer("POST", "/s/a/control", Origin=origin, **BEARER)).status == status
     assert (await answer("POST", "/s/a/control", **BEARER)).status == 403
+
+
+async def test_wrong_tokens_wait_in_a_row_and_the_right_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[asyncio.Future[None]] = []
+
+    async def wait(_: float) -> None:
+        waits.append(asyncio.get_running_loop().create_future())
+        await waits[-1]
+
+    guard, turns = Access(TOKEN, [HOST]), asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    wrong = [asyncio.create_task(guard.let_in("wrong")) for _ in range(20)]
+    assert (await guard.let_in(TOKEN)).status == 303
+    for done in range(20):
+        await turns(0)
+        await turns(0)
+        assert len(waits) == done + 1, "one at a time"
+        waits[-1].set_result(None)
+        await wrong[done]
+    assert {task.result().status for task in wrong} == {401}
 
 
 async def test_the_cookie_lets_in_and_is_for_this_site_alone() -> None:

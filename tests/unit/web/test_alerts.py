@@ -101,3 +101,66 @@ def test_fills_are_told_from_where_the_watch_began() -> None:
     again = Alerts(AlertSettings(fills=True), made.memory)
     assert [one.text for one in again.fills(rows(1, 2, 3, 4), 4)] == ["A LONG OPEN: 1 at 4 (signal)"]
     assert alerts().fills(rows(1), 1) == []
+
+
+def test_a_watch_that_slept_judges_no_age() -> None:
+    made, hangs = alerts(heartbeat_s=5), CALM._replace(age_s=60.0)
+    assert len(texts(made, hangs, 0)) == 1
+    assert made.look(CALM, "1", 30, is_awake=False) == [], "nor does it call one alive that it has called dead"
+    assert texts(made, hangs, 46) == []
+    assert texts(made, CALM, 47) == ["the session is alive again"]
+
+
+def test_a_candle_is_late_after_it_was_due_whatever_the_link_says() -> None:
+    made, hour = alerts(), {"timeframe": "1h", "last_slice_ms": 3_600_000, "link": {"connected": True}}
+    seen = CALM._replace(status=hour)
+    assert [texts(made, seen, now_s) for now_s in (0, 3_500, 4_200)] == [[], [], []]
+    assert texts(made, seen, 4_201) == ["the next candle is 601 s late"]
+    assert texts(made, CALM._replace(status={**hour, "last_slice_ms": 7_200_000}), 4_202) == [
+        "the session has candles again"
+    ]
+    assert texts(made, CALM._replace(status={**hour, "last_slice_ms": 7_200_000}), 9_000, owner="2") == [
+        "the session was started again and goes on"
+    ], "one that was started again has its time"
+
+
+def test_halts_that_no_look_has_seen_are_told_and_a_kill_upon_a_halt() -> None:
+    made = alerts()
+
+    def look(halted: bool, *whys: str) -> list[str]:
+        halts = [{"why": why} for why in whys]
+        return texts(made, CALM._replace(status={"halted": halted, "halts": halts}), 0)
+
+    assert look(False) == []
+    assert look(False, "a") == ["HALTED: a"]
+    assert look(True, "a", "b") == ["HALTED: b"]
+    assert look(True, "a", "b", "c") == ["HALTED: c"]
+    assert look(True, "a", "b", "c") == []
+    assert look(False, "a", "b", "c") == ["the session is no longer halted"]
+    assert alerts().look(CALM._replace(status={"halted": False, "halts": [{"why": "old"}]}), "1", 0) == []
+
+
+def test_moments_of_a_kind_that_follow_soon_come_as_one() -> None:
+    made, found = alerts(together_s=300), {}
+    for now_s in range(0, 601, 20):
+        for text in texts(made, CALM, now_s, owner=str(now_s)):
+            found[now_s] = text
+    again = "the session was started again and goes on"
+    assert found == {20: again, 320: f"15 times: {again}"}
+    memory = msgspec.json.decode(msgspec.json.encode(made.memory), type=AlertMemory)
+    assert texts(alerts(memory), CALM, 620, owner="600") == [f"14 times: {again}"], "none is lost over a restart"
+
+
+def test_a_folder_that_went_away_is_a_dead_session() -> None:
+    made, gone = alerts(), CALM._replace(status={}, age_s=None, is_running=False)
+    assert texts(made, gone, 0, owner=None) == [], "one that has never begun"
+    texts(made, CALM, 1)
+    assert [len(texts(made, gone, now_s, owner=None)) for now_s in (2, 61, 62, 63)] == [0, 0, 1, 0]
+
+
+def test_a_log_that_a_restart_writes_anew_tells_no_fill_twice() -> None:
+    made, row = alerts(fills=True), {"symbol": "A", "side": "L", "action": "OPEN", "quantity": "1", "reason": "s"}
+    rows = [{**row, "price": str(price)} for price in range(4)]
+    assert made.fills(rows[:3], 3) == []
+    assert made.fills(rows[:1], 1) == []
+    assert [one.text for one in made.fills(rows[1:], 4)] == ["A L OPEN: 1 at 3 (s)"]

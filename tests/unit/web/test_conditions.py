@@ -32,7 +32,8 @@ def test_a_calm_session_has_none() -> None:
         ({"expectation": {"outside": True, "why": "below"}}, "expectation", 0, 0),
         ({"status": {"halted": True, "halts": [{"why": "max_drawdown"}]}}, "halted", 0, 0),
         ({"status": {"link": {"connected": False}}}, "feed", 120, 0),
-        ({"candle_age_s": 601.0}, "candle", 0, 0),
+        ({"candle_age_s": 661.0}, "candle", 0, 0),
+        ({"status": {"stale": ["A"]}}, "stale A", 300, 0),
         ({"status": {"real_orders": REAL}}, "unprotected A", 30, 31),
         ({"status": {"real_orders": REAL}}, "unknown t-1-2-e", 60, 0),
         ({"status": {"real_orders": REAL}}, "differs", 0, 0),
@@ -46,7 +47,7 @@ def test_each_has_its_threshold_and_can_be_turned_off(
     assert (one.after_s, one.lasted_s) == (after_s, lasted_s)
     off = {
         "heartbeat_s": None, "disk_free_mib": None, "halted": False, "feed_down_s": None, "candle_age_s": None,
-        "unprotected_s": None, "unknown_order_s": None, "differs_s": None,
+        "stale_s": None, "unprotected_s": None, "unknown_order_s": None, "differs_s": None,
     }  # fmt: skip
     assert held(seen, **off).keys() <= {"expectation"}
 

@@ -1,45 +1,77 @@
-"""How many connections a page has: beyond the limit they are closed, and so are those that never ask."""
+"""How many connections a page has: strangers are let go after a while, and make room for the operator before that."""
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from app.web import connections
-from tests.operator_pages import served
+from tests.operator_pages import TOKEN, Served, served
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def test_those_beyond_the_limit_are_closed_and_the_page_is_there_for_the_next(
+@asynccontextmanager
+async def held(page: Served, count: int, sent: bytes = b"") -> AsyncIterator[list[asyncio.StreamReader]]:
+    """So many connections, over each of which something was sent."""
+    opened: list[Connection] = [await asyncio.open_connection("127.0.0.1", page.port) for _ in range(count)]
+    for _, writer in opened:
+        writer.write(sent)
+    try:
+        yield [reader for reader, _ in opened]
+    finally:
+        for _, writer in opened:
+            writer.close()
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    """Waits for the end of what the server says."""
+    with contextlib.suppress(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), 60)
+
+
+def question(page: Served, path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{page.port}", *headers, "", ""]).encode()
+
+
+async def test_at_the_limit_the_oldest_stranger_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "CONNECTIONS_MAX", 5)
+    async with served([tmp_path]) as page, held(page, 20) as readers:
+        assert await page.json("/sessions") != [], "while strangers hold all that there are"
+        for reader in readers[:15]:
+            await ended(reader)
+
+
+async def test_nobody_makes_room_for_a_stranger_if_all_have_the_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "CONNECTIONS_MAX", 5)
     async with served([tmp_path]) as page:
-        held: list[Connection] = [await asyncio.open_connection("127.0.0.1", page.port) for _ in range(20)]
-        ended = [reader for reader, _ in held[5:]]
-        assert [await asyncio.wait_for(reader.read(), 60) for reader in ended] == [b""] * 15
-        for _, writer in held:
-            writer.close()
-        while True:  # until the server has seen it
-            try:
-                assert await page.json("/sessions") != []
-                return
-            except OSError:
-                await asyncio.sleep(0.01)
+        ask = question(page, "/sessions", f"Authorization: Bearer {TOKEN}")
+        async with held(page, 5, ask) as readers:
+            for reader in readers:
+                assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+            async with held(page, 1, ask) as [late]:
+                with contextlib.suppress(ConnectionResetError):
+                    assert await asyncio.wait_for(late.read(), 60) == b""
+            assert not any(reader.at_eof() for reader in readers)
 
 
-async def test_one_that_never_asks_or_never_ends_asking_is_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("path", ["", "/login", "/assets/charts.js"])
+async def test_a_stranger_is_let_go_whatever_he_does_and_the_operator_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(connections, "_FIRST_REQUEST_S", 0.2)
+    monkeypatch.setattr(connections, "_STRANGER_S", 0.5)
     async with served([tmp_path]) as page:
-        (silent, first), (slow, second) = [await asyncio.open_connection("127.0.0.1", page.port) for _ in range(2)]
-        second.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
-        for reader in (silent, slow):
-            with contextlib.suppress(ConnectionResetError):
-                assert await asyncio.wait_for(reader.read(), 60) == b""
-        for writer in (first, second):
-            writer.close()
-        assert await page.json("/sessions") != []
+        mine = question(page, "/events", f"Authorization: Bearer {TOKEN}")
+        # Says nothing; or asks, does not read the answers, and never ends its last question.
+        other = question(page, path) * 60 + b"GET / HTTP/1.1\r\nX-A: " if path else b""
+        async with held(page, 1, mine) as [operator]:
+            assert (await operator.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+            async with held(page, 3, other) as strangers:
+                for reader in strangers:
+                    await ended(reader)
+            assert not operator.at_eof()

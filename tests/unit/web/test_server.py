@@ -1,5 +1,6 @@
 """The page's routes over a real socket: what each answers, and what it refuses."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -69,6 +70,40 @@ async def test_streams_are_bounded(made: Live, monkeypatch: pytest.MonkeyPatch) 
         await answer.content.readuntil(b"\n\n")
         async with page.client.get(page.url + "/events") as other:
             assert other.status == 503
+
+
+async def test_a_page_that_listens_does_not_hold_up_the_end(made: Live) -> None:
+    async with asyncio.timeout(30), served([made.run_folder]) as page:
+        reader, writer = await asyncio.open_connection("127.0.0.1", page.port)
+        lines = ["GET /events HTTP/1.1", f"Host: 127.0.0.1:{page.port}", f"Authorization: Bearer {TOKEN}", "", ""]
+        writer.write("\r\n".join(lines).encode())
+        await reader.readuntil(b"data: ")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("application/x-www-form-urlencoded; charset=nonsense", 400), ("multipart/form-data; boundary=x", 415)],
+)
+async def test_a_login_that_cannot_be_read_is_refused(made: Live, kind: str, status: int) -> None:
+    async with served([made.run_folder]) as page:
+        sent = {"Origin": page.url, "Content-Type": kind}
+        async with page.bare.post(page.url + "/login", data=b"token=x", headers=sent) as answer:
+            assert answer.status == status
+            assert "Content-Security-Policy" in answer.headers
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(made: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_BODY_S", 0.2)
+    async with served([made.run_folder], may_control=True) as page:
+        reader, writer = await asyncio.open_connection("127.0.0.1", page.port)
+        lines = [
+            "POST /s/run/control HTTP/1.1", f"Host: 127.0.0.1:{page.port}", f"Authorization: Bearer {TOKEN}",
+            f"Origin: {page.url}", "X-Onetape: 1", "Content-Type: application/json", "Content-Length: 50", "", '{"c',
+        ]  # fmt: skip
+        writer.write("\r\n".join(lines).encode())
+        assert (await reader.readuntil(b"\r\n")).split()[1] == b"408"
+        writer.close()
 
 
 async def given(page: Served, **changes: object) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.web import sessions
 from app.web.followed import FollowedSession
 from app.web.sessions import ShownSession, ShownSessions
 
@@ -45,6 +46,21 @@ async def test_what_cannot_be_read_is_shown_as_that(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(FollowedSession, "refresh", fail)
     shown = ShownSession(a_run(tmp_path / "a"), "a")
     assert (await shown.content())["state"] == [["alarm", "its files cannot be read: RuntimeError: odd"]]
+    shown.close()
+
+
+async def test_what_is_slow_to_read_is_shown_as_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, go_on = ShownSession(a_run(tmp_path / "a"), "a"), threading.Event()
+    before = await shown.content()
+    monkeypatch.setattr(sessions, "_FRESH_S", -1.0)
+    monkeypatch.setattr(sessions, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(FollowedSession, "refresh", lambda _: go_on.wait(300))
+    slow = await shown.content()
+    assert slow["state"] == [["alarm", "its files are slow to read: what is shown is old"], *before["state"]]
+    assert slow["status"] == before["status"]
+    go_on.set()
+    monkeypatch.setattr(sessions, "_PATIENCE_S", 300.0)
+    assert (await shown.content())["state"] == before["state"]
     shown.close()
 
 

@@ -1,6 +1,7 @@
 """Looks at real folders of sessions: what their files say is told, by one process at a time."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_watch_looks_sends_and_pings_until_it_is_told_to_end(run: Path) -> Non
     with receiving() as receiver, owned(run):
         session, looks = WatchedSession(run, AlertSettings(halted=False)), iter(range(3))
         said: list[str] = []
-        sender = AlertSender(lambda title, body: True, said.append)
+        sender = AlertSender([lambda title, body: True], said.append)
         ping = ping_of(f"http://127.0.0.1:{receiver.port}/ping", said.append)
         watch([session], sender, lambda: next(looks, None) is not None, lambda _: None, ping, 1e-9)
         receiver.wait_for(1)
@@ -86,7 +87,58 @@ def test_a_watch_looks_sends_and_pings_until_it_is_told_to_end(run: Path) -> Non
     assert said == []
 
 
-def test_a_heartbeat_address_that_does_not_answer_is_told_once_and_not_named() -> None:
+def test_a_heartbeat_address_that_is_none_is_told_and_not_named(capfd: pytest.CaptureFixture[str]) -> None:
+    for address in ("http://127.0.0.1:80/top secret", "http://127.0.0.1:topsecret/"):
+        said: list[str] = []
+        ping_of(address, said.append)()
+        while not said:
+            pass
+        assert said == ["the heartbeat address does not answer (InvalidURL)"]
+    assert "secret" not in "".join(capfd.readouterr())
+
+
+def test_one_that_ended_in_good_order_keeps_no_other_from_its_pings(run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    (other / "tape").mkdir(parents=True)
+    write_status(other, {"ended": "stopped"})
+    pings: list[int] = []
+
+    def look(*folders: Path) -> int:
+        looks, pinged = iter(range(3)), len(pings)
+        sessions = [WatchedSession(one, AlertSettings(halted=False)) for one in folders]
+        sender = AlertSender([lambda title, body: True], lambda _: None)
+        watch(sessions, sender, lambda: next(looks, None) is not None, lambda _: None, lambda: pings.append(1), 1e-9)
+        sender.close(300)
+        for session in sessions:
+            session.close()
+        return len(pings) - pinged
+
+    with owned(run):
+        assert look(run, other) == 3
+        os.utime(run / "status.json", (0, times.now_ms() / 1000.0 - 40.0))
+        assert look(run) == 0, "it hangs, though it is not told of yet"
+    assert look(other) == 0, "nothing is expected any more"
+
+
+def test_a_folder_that_goes_away_ends_no_watch(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    session = WatchedSession(run, WANTED)
+    shutil.rmtree(run)
+    assert not session.look(0.0)
+    session.close()
+
+
+def test_a_session_that_is_started_again_is_another_owner_whatever_its_number(run: Path) -> None:
+    session = WatchedSession(run, AlertSettings(halted=False))
+    for _ in range(2):
+        with owned(run):
+            session.look(0.0)
+    session.close()
+    assert told(session) == ["the session was started again and goes on"]
+
+
+def test_a_heartbeat_address_that_does_does_not_answer_is_told_once_and_not_named() -> None:
     with receiving() as receiver:
         port = receiver.port
     said: list[str] = []
