@@ -6,19 +6,17 @@ docs/expectation.md.
 """
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from app.errors import DataError
-from app.research.bootstrap import block_length, draws_of, stationary_indices
+from app.research.bootstrap import block_length, draws_of, largest_normals, stationary_indices
 from app.runs.quotients import Floats
 
 DAYS_MIN = 60
 PATHS = 4_000
 BELOW, ABOVE = 0.04, 0.01  # how often equity leaves the floor, or the ceiling, by chance within the whole horizon
 _SHARES = (0.05, 0.5, 0.95)
-_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,7 @@ def growth_paths(returns: Floats, trials: int, days: int, *, paths: int = PATHS,
     block = block_length([logs, off**2])  # long enough for clusters of restless days
     draws = draws_of(seed)
     error = standard_error(logs, block)
-    # The largest of N draws from a distribution has the quantile u ** (1 / N) of it at a uniform u.
-    luck = np.array([_NORMAL.inv_cdf(u) for u in np.clip(draws.random(paths) ** (1.0 / trials), 1e-12, 1.0 - 1e-12)])
+    luck = largest_normals(draws, paths, trials)
     means = logs.mean() - error * luck
     doubt = standard_error(off**2, block) / float(np.mean(off**2)) / 2.0  # of the logarithm of the deviation
     scales = np.sqrt(logs.size / (logs.size - 1.0)) * np.exp(doubt * draws.standard_normal(paths))

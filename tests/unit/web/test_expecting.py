@@ -1,4 +1,4 @@
-"""A backtest is named for a session, kept, and renewed; what can promise nothing is refused before a line is written."""
+"""A backtest is named for a session, kept, and renewed; what can promise nothing is refused, and nothing written."""
 
 import json
 from pathlib import Path
