@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 
 from app.errors import DataError
-from app.feeds.tape import FOLDER, segments_of
+from app.feeds.tape import first_header
 from app.runs.daily import EquityScan, equity_blocks
+from app.runs.equity import ROW_TYPE, kept_path
 from app.runs.quotients import Floats, Ints
 from app.runs.reader import Run, read_json
 from app.runs.run_folder import EQUITY
 from app.times import DAY_MS, iso_ms, parse_time_ms
 
 EXPECTATION, FORMAT = "expectation.json", 1
-_ROW = np.dtype([("time_ms", "<i8"), ("equity", "<f8"), ("balance", "<f8")])
+_SHOWN = (
+    "start", "days", "low", "mid", "high", "floor", "ceiling", "live", "outside", "left", "why", "trials", "backtest",
+)  # fmt: skip
 Content = Mapping[str, Any]
 
 
@@ -29,15 +32,36 @@ def read_expectation(run: Path) -> dict[str, Any] | None:
     return read_json(path, FORMAT, exactly=True) if path.exists() else None
 
 
+def renewed(run: Path, content: Content) -> dict[str, Any]:
+    """The same band with the session's standing by the equity that is written by now; DataError without a session."""
+    start_ms, settings = beginning(run)
+    balance = float(settings["trading_mode"]["starting_balance"])
+    return {**content, **standing(content, start_ms, growth_of_session(run, balance, start_ms))}
+
+
+def beginning(run: Path) -> tuple[int, Content]:
+    """Start and settings of a session, by the first header of its tape; DataError where there is none."""
+    about = first_header(run)
+    if not about:
+        raise DataError(f"{run} is no folder of a session: it holds no tape")
+    return int(about["start_ms"]), about["settings"]
+
+
+def shown_expectation(run: Path) -> dict[str, Any] | None:
+    """For a page, and nothing is written: growth by UTC day as `low`, `mid`, `high`, `floor`, `ceiling`, `live`."""
+    content = read_expectation(run)
+    return None if content is None else {name: value for name, value in renewed(run, content).items() if name in _SHOWN}
+
+
 def growth_of_session(run: Path, starting_balance: float, start_ms: int) -> list[float]:
     """Of a session that runs, broke off or has finished: 1.0 at its start, then at each whole UTC midnight."""
-    kept, finished = run / "equity.rows", run / EQUITY
+    finished = run / EQUITY
     try:
-        data = kept.read_bytes()
+        data = kept_path(finished).read_bytes()
     except FileNotFoundError:
         blocks: Iterable[tuple[Ints, Floats]] = equity_blocks(finished) if finished.exists() else ()
         return _growth(starting_balance, start_ms, blocks)
-    rows = np.frombuffer(data[: len(data) // _ROW.itemsize * _ROW.itemsize], _ROW)
+    rows = np.frombuffer(data[: len(data) // ROW_TYPE.itemsize * ROW_TYPE.itemsize], ROW_TYPE)
     return _growth(starting_balance, start_ms, [(rows["time_ms"], rows["equity"])])
 
 
@@ -69,20 +93,6 @@ def standing(band: Content, start_ms: int, growth: Sequence[float]) -> dict[str,
         "left_day": first,
         "why": _why(band, days, now, sides[-1], left),
     }
-
-
-def session_header(run: Path) -> tuple[int, Content] | None:
-    """Start and settings of a session by its tape's first header; None where there is none yet."""
-    import msgspec
-
-    for path in segments_of(run / FOLDER):
-        try:
-            with path.open("rb") as file:
-                kind, _, content = msgspec.json.decode(file.readline()[9:], type=tuple[str, int, Any])
-        except (OSError, msgspec.DecodeError):
-            return None
-        return (int(content["start_ms"]), content["settings"]) if kind == "head" else None
-    return None
 
 
 def _growth(starting_balance: float, start_ms: int, blocks: Iterable[tuple[Ints, Floats]]) -> list[float]:

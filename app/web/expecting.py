@@ -9,16 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ConfigError, ConflictError, DataError
+from app.proof.static_causes import deciding_settings
 from app.research.expectation import expected_band
 from app.research.monte_carlo import ledger_of
-from app.runs.expectation_file import (
-    EXPECTATION,
-    FORMAT,
-    growth_of_session,
-    read_expectation,
-    session_header,
-    standing,
-)
+from app.runs.expectation_file import EXPECTATION, FORMAT, beginning, read_expectation, renewed
 from app.runs.quotients import Floats
 from app.runs.reader import Run, read_json
 from app.runs.run_folder import write_json
@@ -26,8 +20,8 @@ from app.settings.alerts import AlertSettings
 from app.times import iso_ms
 
 TRADES_MIN, DAYS, SEED = 30, 180, 1
-_SHOWN = ("days", "low", "mid", "high", "floor", "ceiling", "live", "outside", "left", "why", "trials", "backtest")
 _DIGITS = 8
+_NO_MATTER = ("trading_mode.starting_balance", "trading_mode.on_stop", "live.instruments")  # for growth
 
 
 def name_expectation(run: Path, backtest: Path, trials: int | None = None, days: int = DAYS) -> dict[str, Any]:
@@ -38,7 +32,7 @@ def name_expectation(run: Path, backtest: Path, trials: int | None = None, days:
     """
     source = Run.open(backtest)
     returns = returns_of(source)
-    start_ms, settings = _header(run)
+    start_ms, settings = beginning(run)
     _check_alike(run, start_ms, settings, source)
     honest, told = (trials, "given") if trials is not None else _trials_of(backtest)
     asked = {"outputs_sha256": source.manifest["outputs_sha256"], "trials": honest, "expected_days": days}
@@ -54,7 +48,7 @@ def name_expectation(run: Path, backtest: Path, trials: int | None = None, days:
     band = expected_band(returns, honest, days, seed=SEED)
     bounds = {name: [round(one, _DIGITS) for one in own.tolist()] for name, own in vars(band).items()}
     about = {"format": FORMAT, "backtest": str(backtest), **asked, "trials_from": told, "start": iso_ms(start_ms)}
-    return _written(run, {**about, "backtest_days": int(returns.size), **bounds}, start_ms, settings)
+    return _written(run, {**about, "backtest_days": int(returns.size), **bounds})
 
 
 def refresh_expectation(run: Path) -> dict[str, Any]:
@@ -64,7 +58,7 @@ def refresh_expectation(run: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{run}: no backtest was named that it should live up to; `python -m app expect RUN BACKTEST`"
         )
-    return _written(run, content, *_header(run))
+    return _written(run, content)
 
 
 def keep_expectation(run: Path, wanted: AlertSettings) -> dict[str, Any]:
@@ -72,15 +66,6 @@ def keep_expectation(run: Path, wanted: AlertSettings) -> dict[str, Any]:
     if wanted.expect is not None:
         return name_expectation(run, Path(wanted.expect).expanduser(), wanted.expect_trials, wanted.expect_days)
     return refresh_expectation(run) if (run / EXPECTATION).exists() else {}
-
-
-def expectation_content(run: Path) -> dict[str, Any] | None:
-    """For the page: `days`, and growth by day as `low`, `mid`, `high`, `floor`, `ceiling`, `live`; None without one."""
-    try:
-        content = read_expectation(run)
-    except DataError:
-        return None
-    return None if content is None else {name: content[name] for name in _SHOWN}
 
 
 def returns_of(backtest: Run) -> Floats:
@@ -93,43 +78,24 @@ def returns_of(backtest: Run) -> Floats:
     return ledger.daily_returns
 
 
-def _written(run: Path, content: Mapping[str, Any], start_ms: int, settings: Mapping[str, Any]) -> dict[str, Any]:
-    balance = float(settings["trading_mode"]["starting_balance"])
-    renewed = {**content, **standing(content, start_ms, growth_of_session(run, balance, start_ms))}
-    write_json(run / EXPECTATION, renewed)
-    return renewed
-
-
-def _header(run: Path) -> tuple[int, Mapping[str, Any]]:
-    found = session_header(run)
-    if found is None:
-        raise DataError(f"{run} is no folder of a session: it holds no tape")
+def _written(run: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    found = renewed(run, content)
+    write_json(run / EXPECTATION, found)
     return found
 
 
 def _check_alike(run: Path, start_ms: int, settings: Mapping[str, Any], backtest: Run) -> None:
-    """Returns of other symbols, candles or strategies say nothing of this session's."""
-    for name, own, other in (
-        ("symbols", sorted(settings["live"]["symbols"]), sorted(backtest.symbols)),
-        ("timeframe", settings["live"]["timeframe"], backtest.timeframe),
-        ("strategy", _strategies(settings), _strategies(backtest.settings)),
-    ):
-        if own != other:
-            raise ConfigError(f"{backtest.folder}: {name} {_text(other)}, and {run} has {_text(own)}")
+    """Returns of other symbols, strategies, sizes or costs say nothing of this session's."""
+    for key, expected, own in deciding_settings(backtest.settings, settings):
+        if not key.startswith(_NO_MATTER):
+            raise ConfigError(
+                f"{backtest.folder}: its {key} is {expected}, and {run} has {own}; a run of the same is needed"
+            )
     if backtest.period_ms[1] > start_ms:
         raise ConfigError(
             f"{backtest.folder}: it ends {iso_ms(backtest.period_ms[1])}, after {run} began ({iso_ms(start_ms)}); what "
             "is expected must have been known by then"
         )
-
-
-def _strategies(settings: Mapping[str, Any]) -> list[str]:
-    live = settings["live"]
-    return sorted(str(one["name"]) for one in live.get("strategies") or [live["strategy"]])
-
-
-def _text(value: str | list[str]) -> str:
-    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _trials_of(backtest: Path) -> tuple[int, str]:

@@ -31,9 +31,10 @@ from app.models.events import (
     Stop,
 )
 from app.models.market import Candle
+from app.runs.expectation_file import EXPECTATION, shown_expectation
 from app.runs.run_folder import RESULTS, SIGNALS, is_owned
 from app.session.control import STATUS, read_status
-from app.times import iso_ms, parse_time_ms
+from app.times import DAY_MS, iso_ms, parse_time_ms
 from app.web.tails import EquityTail, RowTail, TradeRows
 
 CANDLES, LOG = 1_500, 400
@@ -58,6 +59,8 @@ class FollowedSession:
         self._candles: dict[str, deque[Candle]] = {}
         self._log: deque[dict[str, str]] = deque(maxlen=LOG)
         self._refused: deque[dict[str, str]] = deque(maxlen=100)
+        self._expected: dict[str, Any] | None = None
+        self._expected_of: tuple[int, int] | None = None  # the file's time, and the day that was looked at
 
     def refresh(self) -> None:
         """Reads what is new, at most about a megabyte of tape a call."""
@@ -104,6 +107,16 @@ class FollowedSession:
     def equity(self) -> list[list[float]]:
         """The whole time, thinned out: close time in ms, equity."""
         return [list(point) for point in self._equity.points] + ([list(self._equity.last)] if self._equity.last else [])
+
+    def expectation(self) -> dict[str, Any] | None:
+        """The band of its backtest with its own growth up to the newest UTC midnight; None where none was named."""
+        try:
+            seen = (self.folder / EXPECTATION).stat().st_mtime_ns, (self.status.get("last_slice_ms") or 0) // DAY_MS
+        except OSError:
+            return None
+        if seen != self._expected_of:
+            self._expected_of, self._expected = seen, shown_expectation(self.folder)
+        return self._expected
 
     def candles(self, symbol: str, before_ms: int | None, count: int) -> dict[str, Any]:
         """The last `count` candles of a symbol that opened before a time, with the trades and positions on it."""
@@ -213,6 +226,8 @@ class FollowedSession:
             yield "alarm", f"DIFFERS: {text}"
         if status.get("halted"):
             yield "alarm", f"HALTED: {status['halts'][-1]['why'] if status['halts'] else ''}"
+        if (expected := self.expectation()) is not None and expected["outside"]:
+            yield "alarm", str(expected["why"])
         if status.get("closing"):
             yield "alarm", "CLOSING: not everything is closed yet"
         link = status.get("link")

@@ -59,6 +59,7 @@ class OperatorPage:
             web.get(named + "/candles", self._answer(_candles)), web.get(named + "/trades", self._answer(_trades)),
             web.get(named + "/log", self._answer(lambda one, query: one.log(_whole(query, "count", 100)))),
             web.get(named + "/equity", self._answer(lambda one, _: one.equity())),
+            web.get(named + "/expectation", self._answer(lambda one, _: one.expectation())),
             web.get(named + "/settings", self._answer(lambda one, _: one.settings())),
             web.post(named + "/control", self._control),
         ])  # fmt: skip

@@ -6,10 +6,10 @@ import pytest
 
 from app.errors import DataError
 from app.runs.expectation_file import (
+    beginning,
     growth_of_run,
     growth_of_session,
     read_expectation,
-    session_header,
     standing,
 )
 from app.runs.reader import Run
@@ -53,11 +53,10 @@ def test_growth_of_a_session_counts_days_that_have_ended(tmp_path: Path) -> None
     (run / "equity.rows").unlink()
     (run / "equity.parquet").unlink(missing_ok=True)
     assert growth_of_session(run, BALANCE, START_MS) == [1.0]
-    header = session_header(run)
-    assert header is not None
-    assert header[0] == START_MS
-    assert header[1]["trading_mode"]["starting_balance"] == BALANCE
-    assert session_header(tmp_path) is None
+    start_ms, settings = beginning(run)
+    assert (start_ms, settings["trading_mode"]["starting_balance"]) == (START_MS, BALANCE)
+    with pytest.raises(DataError, match="holds no tape"):
+        beginning(tmp_path)
 
 
 def test_growth_of_a_finished_run(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import ConfigError, ConflictError, DataError, OnetapeError
+from app.runs.expectation_file import shown_expectation
 from app.settings.alerts import AlertSettings
 from app.times import DAY_MS
-from app.web.expecting import expectation_content, keep_expectation, name_expectation, refresh_expectation
+from app.web.expecting import keep_expectation, name_expectation, refresh_expectation
 from tests.expected_runs import DAYS, backtest, broken_off, rewrite, write_rows
 from tests.proof_runs import START_MS, market, replay
 
@@ -79,9 +80,11 @@ def test_what_promises_nothing_is_refused(runs: tuple[Path, Path], tmp_path: Pat
     path = expected / "manifest.json"
     manifest = path.read_text()
     for before, after, words in (
-        ('"timeframe": "1m"', '"timeframe": "5m"', "timeframe 5m, and .*live has 1m"),
-        ('"BBB/X"', '"CCC/X"', "symbols AAA/X, CCC/X, and .*live has AAA/X, BBB/X"),
-        ('"name": "ScalpingEMARSI"', '"name": "Other"', "strategy Other, and .*live has ScalpingEMARSI"),
+        ('"timeframe": "1m"', '"timeframe": "5m"', 'its live.strategy.timeframe is "5m", and .*live has "1m"'),
+        ('"BBB/X"', '"CCC/X"', "live.symbols"),
+        ('"name": "ScalpingEMARSI"', '"name": "Other"', 'strategy.name is "Other", and .*live has "ScalpingEMARSI"'),
+        ('"risk_per_trade": 0.01', '"risk_per_trade": 0.02', "its risk.risk_per_trade is 0.02, and .*live has 0.01"),
+        ('"commission_rate": 0.001', '"commission_rate": 0.0', "commission_rate is 0.0, and .*live has 0.001"),
     ):
         assert before in manifest
         path.write_text(manifest.replace(before, after))
@@ -98,13 +101,17 @@ def test_too_few_trades(runs: tuple[Path, Path], tmp_path: Path) -> None:
 def test_what_a_watch_and_a_page_ask(runs: tuple[Path, Path]) -> None:
     run, expected = runs
     assert keep_expectation(run, AlertSettings()) == {}
-    assert expectation_content(run) is None
+    assert shown_expectation(run) is None
     kept = keep_expectation(run, AlertSettings(expect=str(expected), expect_trials=3, expect_days=20))
     assert (kept["trials"], kept["expected_days"]) == (3, 20)
     assert keep_expectation(run, AlertSettings())["low"] == kept["low"]
-    shown = expectation_content(run)
+    shown = shown_expectation(run)
     assert shown is not None
     assert shown["live"] == kept["live"]
     assert len(json.dumps(shown)) < 20_000
-    (run / "expectation.json").write_text("no JSON")
-    assert expectation_content(run) is None
+    before = (run / "expectation.json").read_bytes()
+    write_rows(run, [1.01, 1.0, 0.5])
+    later = shown_expectation(run)
+    assert later is not None
+    assert (later["outside"], len(later["live"])) == (True, 4)
+    assert (run / "expectation.json").read_bytes() == before, "a page writes nothing"
