@@ -35,6 +35,7 @@ from app.runs.expectation_file import EXPECTATION, shown_expectation
 from app.runs.run_folder import RESULTS, SIGNALS, is_owned
 from app.session.control import STATUS, read_status
 from app.times import DAY_MS, iso_ms, parse_time_ms
+from app.web.alert_sender import ALERTS, AlertFile
 from app.web.tails import EquityTail, RowTail, TradeRows
 
 CANDLES, LOG = 1_500, 400
@@ -97,6 +98,7 @@ class FollowedSession:
             "last_equity": None if self._equity.last is None else list(self._equity.last),
             "closed": sum(1 for trade in self._trades.newest() if trade["exit_time"]),
             "refused": list(self._refused)[-20:],
+            "alerts": self._alerts(),
             "damaged": self._tape.damaged,
         }
 
@@ -188,6 +190,14 @@ class FollowedSession:
         if len(held) > CANDLES:
             held.popleft()
 
+    def _alerts(self) -> dict[str, int] | None:
+        """What became of those that a watch decided on, by address; None where none watches."""
+        path = self.folder / ALERTS
+        if not path.exists():
+            return None
+        file = AlertFile.read(path)
+        return {"sent": file.sent, "failed": file.failed, "waiting": len(file.waiting)}
+
     def _last_ms(self) -> int:
         return max((held[-1].open_time_ms for held in self._candles.values() if held), default=0)
 
@@ -206,8 +216,8 @@ class FollowedSession:
         equity = self.status.get("equity", last[1])
         return {"began": began, "pnl": equity - began, "pct": 100.0 * (equity / began - 1.0) if began else None}
 
-    def _state(self) -> Iterator[tuple[str, str]]:
-        """What an operator must know, the worst first: tone (`alarm`, `notice`, `good`) and words."""
+    def _state(self) -> Iterator[tuple[str, str]]:  # noqa: PLR0912 - one line a matter, the worst first
+        """What an operator must know: tone (`alarm`, `notice`, `good`) and words."""
         status, real = self.status, self.status.get("real_orders") or {}
         ended = status.get("ended")
         if self.is_running and (self.age_s is None or self.age_s > _OLD_S):

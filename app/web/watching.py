@@ -20,13 +20,13 @@ from app.runs.run_folder import LOCK, RESULTS, SIGNALS, is_owned
 from app.session.control import STATUS, read_status
 from app.settings.alerts import AlertSettings
 from app.times import DAY_MS
-from app.web.alert_sender import AlertQueue, AlertSender
+from app.web.alert_sender import ALERTS, AlertQueue, AlertSender
 from app.web.alerts import Alerts
 from app.web.conditions import DONE, Seen
 from app.web.expecting import keep_expectation
 from app.web.tails import RowTail
 
-ALERTS, _ONE = "alerts.json", ".alerts"
+_ONE = ".alerts"
 _ASLEEP_S = 15.0  # between two looks: the machine slept, or this process was stopped
 _PING_PATIENCE_S = 10.0
 _FRESH_S = 30.0  # of a status that speaks for a living session
