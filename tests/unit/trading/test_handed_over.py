@@ -41,7 +41,8 @@ async def test_a_stop_that_rests_at_the_exchange_acts_on_paper_from_then_on() ->
     quantity = scene.position().quantity
     await broker.on_slice(minute(scene, 95.0, low=80.0))
     fill = scene.books.fills[-1]
-    assert (fill.reason, fill.price) == (Reason.STOP_LOSS, pytest.approx(90.0 * 0.99))
+    assert fill.reason is Reason.STOP_LOSS
+    assert fill.price == pytest.approx(90.0 * 0.99)
     assert fill.commission == pytest.approx(0.001 * 90.0 * 0.99 * quantity)
     assert scene.books.account.balance == pytest.approx(before + fill.realized_pnl)
     assert broker.take_intents() == ()
@@ -54,10 +55,10 @@ async def test_what_is_under_way_goes_on_at_the_next_open() -> None:
     scene = Scene()
     scene.want(LONG)
     broker = handed_over(scene, scene.time_ms + 1)
-    assert not broker.is_settled
+    was_settled = broker.is_settled
     await broker.on_slice(minute(scene, 101.0))
+    assert (was_settled, broker.is_settled) == (False, True)
     assert scene.position().entry_price == pytest.approx(101.0 * 1.01)
-    assert broker.is_settled
     other = Scene()
     other.protected(LONG)
     other.want(exit_position())
@@ -85,7 +86,7 @@ async def test_the_rest_of_an_entry_that_was_filled_in_part_is_cancelled() -> No
 def test_a_short_stays_refused_and_what_only_an_exchange_refuses_does_not(side: Side, refused: Any) -> None:
     scene = Scene()
     asked = RiskOutput(A, side, 1.0, 100.0, 100.0 - 10.0 * side, 100.0 + 10.0 * side, Bound.RISK)
-    scene.books.broker.reconciliation.not_trading = (A,)
+    scene.books.broker.reconciliation.not_trading = frozenset({A})
     early, late = handed_over(scene, scene.time_ms + 1), handed_over(scene, scene.time_ms)
     assert early.refusal(asked) == (refused or Refusal.NOT_TRADING)
     assert late.refusal(asked) == refused
