@@ -18,7 +18,6 @@ import msgspec
 from app import times
 from app.web.alerts import Alert, AlertMemory
 
-ALERTS = "alerts.json"
 _FIRST_S, _LONGEST_S = 1.0, 300.0
 _TRIES = 100  # some eight hours
 _LINES = 20  # of what has waited together

@@ -4,6 +4,7 @@ It only reads, each file from where the last look ended, and keeps no more than 
 lasts. No code of a strategy runs here; `why` is a process of its own, with a time limit.
 """
 
+import json
 import subprocess
 import sys
 from collections import deque
@@ -32,10 +33,9 @@ from app.models.events import (
 )
 from app.models.market import Candle
 from app.runs.expectation_file import EXPECTATION, shown_expectation
-from app.runs.run_folder import RESULTS, SIGNALS, is_owned
+from app.runs.run_folder import ALERTS, RESULTS, SIGNALS, is_owned
 from app.session.control import STATUS, read_status
 from app.times import DAY_MS, iso_ms, parse_time_ms
-from app.web.alert_sender import ALERTS, AlertFile
 from app.web.tails import EquityTail, RowTail, TradeRows
 
 CANDLES, LOG = 1_500, 400
@@ -192,11 +192,11 @@ class FollowedSession:
 
     def _alerts(self) -> dict[str, int] | None:
         """What became of those that a watch decided on, by address; None where none watches."""
-        path = self.folder / ALERTS
-        if not path.exists():
+        try:
+            file = json.loads((self.folder / ALERTS).read_bytes())
+        except (OSError, ValueError):
             return None
-        file = AlertFile.read(path)
-        return {"sent": file.sent, "failed": file.failed, "waiting": len(file.waiting)}
+        return {"sent": file["sent"], "failed": file["failed"], "waiting": len(file["waiting"])}
 
     def _last_ms(self) -> int:
         return max((held[-1].open_time_ms for held in self._candles.values() if held), default=0)

@@ -16,11 +16,11 @@ from typing import Any
 from app import times
 from app.candles.locks import read_owner, try_lock
 from app.errors import OnetapeError, OutputError
-from app.runs.run_folder import LOCK, RESULTS, SIGNALS, is_owned
+from app.runs.run_folder import ALERTS, LOCK, RESULTS, SIGNALS, is_owned
 from app.session.control import STATUS, read_status
 from app.settings.alerts import AlertSettings
 from app.times import DAY_MS
-from app.web.alert_sender import ALERTS, AlertQueue, AlertSender
+from app.web.alert_sender import AlertQueue, AlertSender
 from app.web.alerts import Alerts
 from app.web.conditions import DONE, Seen
 from app.web.expecting import keep_expectation

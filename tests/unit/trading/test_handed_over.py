@@ -64,7 +64,8 @@ async def test_what_is_under_way_goes_on_at_the_next_open() -> None:
     other.want(exit_position())
     broker = handed_over(other, other.time_ms + 1)
     await broker.on_slice(minute(other, 102.0))
-    assert (other.reasons, other.books.fills[-1].price) == (["signal_exit"], pytest.approx(102.0 * 0.99))
+    assert other.reasons == ["signal_exit"]
+    assert other.books.fills[-1].price == pytest.approx(102.0 * 0.99)
 
 
 async def test_the_rest_of_an_entry_that_was_filled_in_part_is_cancelled() -> None:
