@@ -90,16 +90,17 @@ function showTiles(content) {
 function showPositions(content) {
   const real = content.status.real_orders;
   const rows = (content.status.positions ?? []).map((one) => {
-    const line = one.strategy === "main" ? one.symbol : `${one.strategy} on ${one.symbol}`;
-    const place = real?.stops?.[one.strategy === "main" ? one.symbol : `${one.strategy}:${one.symbol}`] ?? real?.stops?.[line];
+    const line = one.strategy === "main" ? one.symbol : `${one.strategy} ${one.symbol}`;
+    const place = real?.stops?.[line];
     const where = element("span", real ? (place ? place.place : "not known") : "in this process (paper)");
     if (place && place.place !== "on the exchange") where.className = "stop-off";
     return [
       line, one.side, price(one.quantity), price(one.entry), price(one.mark), [money(one.unrealised, true), tone(one.unrealised)],
       `${price(one.stop)}${one.moved_by ? ` (${one.moved_by})` : ""}`, price(one.target), where,
+      ...(content.controls ? [element("button", "Close", { type: "button", class: "danger", "aria-label": `Close the position ${line}`, "data-close": one.symbol, "data-strategy": one.strategy })] : []),
     ];
   });
-  const heads = ["Position", "Side", "Quantity", "Entry", "Mark", "Unrealised", "Stop", "Target", "The stop rests"];
+  const heads = ["Position", "Side", "Quantity", "Entry", "Mark", "Unrealised", "Stop", "Target", "The stop rests", ...(content.controls ? [""] : [])];
   fill("positions", table(heads, rows, "no position is open", "Open positions"));
 }
 
