@@ -152,6 +152,7 @@ def _position(one: dict[str, Any]) -> str:
     left = f", {len(legs)} leg{'' if len(legs) == 1 else 's'} left, the next at {legs[0][0]:,.8g}" if legs else ""
     until = one.get("time_exit_ms")
     timed = "" if until is None else f", until {short_time(until)} at most"
+    timed += f", being closed ({one['closing']})" if one.get("closing") else ""
     return (
         f"{_line(one)} {one['side']} {one['quantity']:g} from {one['entry']:,.8g}, mark {one['mark']:,.8g}, "
         f"stop {one['stop']:,.8g}{moved}, target {one['target']:,.8g}{left}{timed}, {one['unrealised']:+,.2f}"

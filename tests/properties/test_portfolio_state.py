@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.models.events import Event, Kill, LateCandle, Resume
+from app.models.events import Close, Event, Kill, LateCandle, Resume
 from app.models.market import Candle, Slice
 from app.models.orders import Reason
 from app.session.state import read_state, restore_runtime, restore_totals
@@ -29,7 +29,7 @@ CHOICES = st.fixed_dictionaries({
 
 
 def events(seed: int) -> list[Event]:
-    """Slices of two symbols; now and then a candle is late, and there are a kill and a resume."""
+    """Slices of two symbols; now and then a candle is late, and there are closes, a kill and a resume."""
     rows = made_up(seed, SYMBOLS, START_MS - WARMUP * MINUTE_MS, WARMUP + COUNT)
     by_time: dict[int, list[Candle]] = {}
     for symbol in SYMBOLS:
@@ -40,6 +40,7 @@ def events(seed: int) -> list[Event]:
         is_late = number > WARMUP and number % 13 == seed % 13 and len(candles) == len(SYMBOLS)
         found.append(Slice(time_ms + MINUTE_MS, tuple(candles[: 1 if is_late else None]), number < WARMUP))
         found += [LateCandle(candles[1])] if is_late else []
+        found += [Close("a test", SYMBOLS[number % 2])] if number % 20 == 10 else []
         found += [Kill("a test")] if number == 60 else [Resume("a test")] if number == 63 else []
     return found
 

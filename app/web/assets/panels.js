@@ -94,10 +94,11 @@ function showPositions(content) {
     const place = real?.stops?.[line];
     const where = element("span", real ? (place ? place.place : "not known") : "in this process (paper)");
     if (place && place.place !== "on the exchange") where.className = "stop-off";
+    const closing = one.closing ? `being closed (${one.closing})` : null;
     return [
       line, one.side, price(one.quantity), price(one.entry), price(one.mark), [money(one.unrealised, true), tone(one.unrealised)],
       `${price(one.stop)}${one.moved_by ? ` (${one.moved_by})` : ""}`, price(one.target), where,
-      ...(content.controls ? [element("button", "Close", { type: "button", class: "danger", "aria-label": `Close the position ${line}`, "data-close": one.symbol, "data-strategy": one.strategy })] : []),
+      ...(content.controls ? [closing ?? element("button", "Close", { type: "button", class: "danger", "aria-label": `Close the position ${line}`, "data-close": one.symbol, "data-strategy": one.strategy })] : []),
     ];
   });
   const heads = ["Position", "Side", "Quantity", "Entry", "Mark", "Unrealised", "Stop", "Target", "The stop rests", ...(content.controls ? [""] : [])];
