@@ -33,7 +33,7 @@ _POLL_S = 0.1
 def send_command(run: Path, kind: str, why: str, **of: str) -> str:
     """Leaves a command for the session of a run folder, and says who hears it; ConfigError if no session ever will.
 
-    `of`: what else the command has, as its event names it.
+    `of`: the symbol, and the strategy if one is meant, of a close.
     """
     refuse_command(run, kind, why)
     folder = run / COMMANDS
@@ -43,7 +43,7 @@ def send_command(run: Path, kind: str, why: str, **of: str) -> str:
         _leave(folder, content)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
-    what = " ".join((kind, *of.values()))
+    what = f"{kind} {whose(of['symbol'], of.get('strategy'))}" if of else kind
     return f"{what}: {'given to the running session' if is_owned(run) else 'takes effect with the next start'}"
 
 

@@ -18,7 +18,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect
 
 from app.feeds.tape import read_tape
-from app.models.events import Halt, Resume, Stop
+from app.models.events import Close, Halt, Resume, Stop
 from app.session.control import read_status, write_status
 from tests.fetching import run, running_testnet
 from tests.integration.processes import PATIENCE_S, PROJECT, until
@@ -163,6 +163,35 @@ def test_why_is_what_the_command_line_says(served: Served) -> None:
     assert (page.text_content("#why-text") or "").splitlines() == said.stdout.splitlines()
     page.keyboard.press("Escape")
     expect(page.locator("#why")).to_be_hidden()
+    assert opened.problems == []
+
+
+def test_one_position_is_closed_by_the_keyboard(served: Served) -> None:
+    held = served.paper.held(served.net)
+    symbol = held["symbol"]
+    opened = served.open("/s/live/", 1280, "dark")
+    page = opened.page
+    button = page.get_by_role("button", name=f"Close the position {symbol}")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name=f"close {symbol} of live")).to_be_visible()
+    expect(page.locator("#confirm-what")).to_contain_text(f"The position {symbol} is closed at the market")
+    yes = page.locator("#confirm-yes")
+    page.keyboard.type("this one")
+    expect(yes).to_be_disabled()
+    page.fill("#confirm-name", "live")
+    page.keyboard.press("Enter")
+    expect(page.locator("#said")).to_have_text(f"close {symbol}: given to the running session")
+    expect(page.locator("#positions")).to_contain_text("being closed (operator)", timeout=PATIENCE_MS)
+    expect(button).to_have_count(0)
+    hold_clock(served.net, held=False)
+    served.paper.wait_for(lambda: "operator" in {row["reason"] for row in served.paper.rows()})
+    expect(page.locator("#closed")).to_contain_text("operator", timeout=PATIENCE_MS)
+    expect(page.locator("#log")).to_contain_text(f"{symbol}: this one (by the page)")
+    given = [one.event for one in read_tape(served.paper.run).records if isinstance(one.event, Close)]
+    assert given == [Close("this one (by the page)", symbol, "main")]
+    closed = [row for row in served.paper.rows() if row["reason"] == "operator"]
+    assert [(row["symbol"], float(row["quantity"])) for row in closed] == [(symbol, held["quantity"])]
     assert opened.problems == []
 
 

@@ -175,10 +175,10 @@ def test_the_seeds_meet_everything() -> None:
         met |= {"an entry in parts"} if len(opened) > len(set(opened)) else set()
         met |= {"a close in parts"} if any(fill.reason in GOES_ON for fill in books.fills) else set()
     assert met >= {
-        "filled", "cancelled", "expired", "refused", "signal", "stop_loss", "take_profit", "signal_exit", "kill_switch", "operator",
-        "an entry in parts", "a close in parts", "session_end", "partial_target", "trailing_stop", "break_even",
-        "time_exit", "halted", "order_unknown", "taken away", "never arrived", "kills", "account_unchecked",
-        "Stop price would trigger immediately.", "Order would immediately match and take.",
+        "filled", "cancelled", "expired", "refused", "signal", "stop_loss", "take_profit", "signal_exit", "kill_switch",
+        "operator", "an entry in parts", "a close in parts", "session_end", "partial_target", "trailing_stop",
+        "break_even", "time_exit", "halted", "order_unknown", "taken away", "never arrived", "kills",
+        "account_unchecked", "Stop price would trigger immediately.", "Order would immediately match and take.",
     }  # fmt: skip
 
 

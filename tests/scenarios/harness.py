@@ -2,8 +2,8 @@
 
 A line of a table is `time symbol open high low close volume | answer`: the candle's open time and what the strategy
 answers for it (`LONG stop=95 target=110`, `EXIT`). A leading `~` marks warm-up, `late` a candle that came after its
-slice; `kill`, `resume`, `stop` and `close SYMBOL [STRATEGY]` are events between slices. Without costs, and with quantity 10 at a price of 100,
-unless settings say otherwise.
+slice; `kill`, `resume`, `stop` and `close SYMBOL [STRATEGY]` are events between slices. Without costs, and with
+quantity 10 at a price of 100, unless settings say otherwise.
 """
 
 import asyncio
@@ -105,7 +105,8 @@ def play(
 ) -> Played:
     """Handle the table's events one by one; `overrides` are KEY=VALUE as `--set` takes them, symbols A, B, C.
 
-    `answer` replaces the answers of the table; `ids` are those of several strategies, which all answer the same. The end of the data follows unless `end` is False.
+    `answer` replaces the answers of the table; `ids` are those of several strategies, which all answer the same. The
+    end of the data follows unless `end` is False.
     """
     events, answers = read_table(table)
     if end:

@@ -1,4 +1,4 @@
-"""An operator's close of one symbol in every state, on paper: as by the strategy's own EXIT, with a reason of its own."""
+"""An operator's close of one symbol on paper in each state: as by the strategy's own EXIT, for a reason of its own."""
 
 import pytest
 

@@ -54,14 +54,16 @@ function table(heads, rows, none, label) {
   return scroll;
 }
 
-// Only what changed is replaced, so that a reader's selection and a screen reader's place stay.
+// Only what changed is replaced, so that a reader's selection and a screen reader's place stay; so does the focus.
 function fill(id, made) {
   const place = document.getElementById(id);
   const nodes = [made].flat();
   const key = nodes.map((node) => node.outerHTML).join("");
   if (place.dataset.key === key) return;
   place.dataset.key = key;
+  const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
   place.replaceChildren(...nodes);
+  if (focused) [...place.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === focused)?.focus();
 }
 
 function tile(name, value, detail, kind = "") {

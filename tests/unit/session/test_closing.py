@@ -39,7 +39,7 @@ def left(run: Path) -> list[Any]:
 def test_what_is_left_is_read_as_it_was_meant(run: Path) -> None:
     assert send_close(run, "AAA/X", None, " enough ") == "close AAA/X: takes effect with the next start"
     with owned(run):
-        assert send_close(run, "AAA/X", "trend", "x") == "close AAA/X trend: given to the running session"
+        assert send_close(run, "AAA/X", "trend", "x") == "close trend AAA/X: given to the running session"
         assert send_close(run, "BBB/X", None, "x") == "close BBB/X: given to the running session", "an entry that waits"
     assert left(run)[0] == {"command": "close", "why": "enough", "symbol": "AAA/X"}
     found = CommandWatch(run, run / "KILL").waiting()
@@ -86,7 +86,7 @@ def test_only_a_fresh_status_of_a_running_session_says_that_nothing_is_open(run:
 def test_the_only_strategy_of_a_session_is_main(tmp_path: Path) -> None:
     made = live(tmp_path / "run")
     made.close()
-    assert send_close(made.run_folder, "BBB/X", "main", "x") == "close BBB/X main: takes effect with the next start"
+    assert send_close(made.run_folder, "BBB/X", "main", "x") == "close BBB/X: takes effect with the next start"
     with pytest.raises(OnetapeError, match="'other' is no strategy of this session; there is main"):
         send_close(made.run_folder, "BBB/X", "other", "x")
 

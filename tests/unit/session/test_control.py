@@ -99,7 +99,7 @@ def test_a_command_that_cannot_be_read_is_set_aside_and_told(run: Path, content:
 
 def test_a_close_is_read_with_what_it_names(run: Path) -> None:
     send_command(run, "close", "x", symbol="A/B")
-    assert send_command(run, "close", "y", symbol="A/B", strategy="slow").startswith("close A/B slow: takes effect")
+    assert send_command(run, "close", "y", symbol="A/B", strategy="slow").startswith("close slow A/B: takes effect")
     assert watch_of(run).waiting() == [Close("x", "A/B"), Close("y", "A/B", "slow")]
 
 

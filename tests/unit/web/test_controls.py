@@ -42,7 +42,7 @@ CLOSE = {"command": "close", "why": "x", "confirm": "mine", "symbol": "AAA/X", "
 
 
 async def test_one_position_is_closed(trading: FollowedSession) -> None:
-    assert obey(trading, CLOSE) == "close AAA/X slow: takes effect with the next start"
+    assert obey(trading, CLOSE) == "close slow AAA/X: takes effect with the next start"
     found = {"command": "close", "why": "x (by the page)", "symbol": "AAA/X", "strategy": "slow"}
     assert left(trading) == [found]
 
