@@ -1,4 +1,4 @@
-"""A paper session with an operator's close on its tape: each counts once, over a stop and over SIGKILL at the command."""
+"""A session with an operator's close on its tape: each counts once, over a stop and over SIGKILL at the command."""
 
 import json
 from pathlib import Path
