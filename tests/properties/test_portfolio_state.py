@@ -29,7 +29,7 @@ CHOICES = st.fixed_dictionaries({
 
 
 def events(seed: int) -> list[Event]:
-    """Slices of two symbols; now and then a candle is late, and there are closes, a kill and a resume."""
+    """Slices of two symbols; now and then a candle is late, and there are a kill and a resume."""
     rows = made_up(seed, SYMBOLS, START_MS - WARMUP * MINUTE_MS, WARMUP + COUNT)
     by_time: dict[int, list[Candle]] = {}
     for symbol in SYMBOLS:
@@ -40,9 +40,14 @@ def events(seed: int) -> list[Event]:
         is_late = number > WARMUP and number % 13 == seed % 13 and len(candles) == len(SYMBOLS)
         found.append(Slice(time_ms + MINUTE_MS, tuple(candles[: 1 if is_late else None]), number < WARMUP))
         found += [LateCandle(candles[1])] if is_late else []
-        found += [Close("a test", SYMBOLS[number % 2])] if number % 20 == 10 else []
         found += [Kill("a test")] if number == 60 else [Resume("a test")] if number == 63 else []
     return found
+
+
+def with_closes(heard: list[Event]) -> list[Event]:
+    """And an operator's close of one symbol or the other now and then."""
+    closes = {place: Close("a test", SYMBOLS[place // 9 % 2]) for place in range(WARMUP, len(heard), 9)}
+    return [one for place, event in enumerate(heard) for one in (event, closes.get(place)) if one is not None]
 
 
 async def handled(made: Live, heard: list[Event]) -> list[str]:
@@ -50,7 +55,7 @@ async def handled(made: Live, heard: list[Event]) -> list[str]:
 
 
 async def cut_at(cuts: list[int], seed: int, overrides: list[str], folder: Path) -> None:
-    heard, config = events(seed), portfolio(WARMUP)
+    heard, config = with_closes(events(seed)), portfolio(WARMUP)
     whole = live(folder / "whole", *overrides, config=config)
     digests = await handled(whole, heard)
     content = whole.trades
