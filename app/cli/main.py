@@ -21,6 +21,7 @@ COMMANDS = {
     "testnet": ("testnet.testnet_parser", "a local exchange that speaks Binance's protocol, for trying things out"),
     "kill": ("operator.order_parser", "trip the kill switch: close everything, accept no entry until resumed"),
     "halt": ("operator.order_parser", "accept no entry until resumed; positions and their protection stay"),
+    "close": ("operator.close_parser", "close one symbol's position, or cancel its entry; the session goes on"),
     "resume": ("operator.order_parser", "release the kill switch; the peak becomes the equity of that moment"),
     "stop": ("operator.order_parser", "end a session as Ctrl-C does; with on_stop: keep its positions stay"),
     "reconcile": ("reconcile.reconcile_parser", "a session's ledger against its account at the exchange"),

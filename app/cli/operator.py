@@ -1,6 +1,6 @@
-"""`python -m app kill|halt|resume|stop|status RUN`: what an operator wants of a session, from another shell.
+"""`python -m app kill|halt|close|resume|stop|status RUN`: what an operator wants of a session, from another shell.
 
-Kill, halt, resume and stop are left in the run folder and go onto the tape in the session's own order, at once if it
+All but status are left in the run folder and go onto the tape in the session's own order, at once if it
 runs, with its next start if not. Status only reads.
 """
 
@@ -14,18 +14,31 @@ from app.cli.arguments import Parser
 from app.models.orders import MAIN, Line
 from app.report.formats import duration_text
 from app.runs.run_folder import is_owned
+from app.session.closing import send_close
 from app.session.control import STATUS, read_status, send_command
 from app.times import short_time
 
 _OLD_S = 10.0
+_WHY = "the reason; it is written on the tape"
 
 
 def order_parser(**about: str) -> Parser:
     """The arguments of `kill`, `halt`, `resume` and `stop`."""
     parser = Parser(**about)
     parser.add_run()
-    parser.add_argument("--why", default="", help="the reason; it is written on the tape")
+    parser.add_argument("--why", default="", help=_WHY)
     parser.set_defaults(run=run_order)
+    return parser
+
+
+def close_parser(**about: str) -> Parser:
+    """The arguments of `close`."""
+    parser = Parser(**about)
+    parser.add_run()
+    parser.add_argument("symbol", metavar="SYMBOL", help="whose position is closed, or whose pending entry cancelled")
+    parser.add_argument("--strategy", metavar="ID", help="of several strategies on the symbol; default: all of them")
+    parser.add_argument("--why", default="", help=_WHY)
+    parser.set_defaults(run=run_close)
     return parser
 
 
@@ -41,6 +54,12 @@ def status_parser(**about: str) -> Parser:
 def run_order(args: argparse.Namespace) -> int:
     """Leave the command; says whether a session hears it now."""
     print(send_command(args.run_folder, args.command, args.why))
+    return 0
+
+
+def run_close(args: argparse.Namespace) -> int:
+    """The same of a close."""
+    print(send_close(args.run_folder, args.symbol, args.strategy, args.why))
     return 0
 
 
@@ -133,6 +152,7 @@ def _position(one: dict[str, Any]) -> str:
     left = f", {len(legs)} leg{'' if len(legs) == 1 else 's'} left, the next at {legs[0][0]:,.8g}" if legs else ""
     until = one.get("time_exit_ms")
     timed = "" if until is None else f", until {short_time(until)} at most"
+    timed += f", being closed ({one['closing']})" if one.get("closing") else ""
     return (
         f"{_line(one)} {one['side']} {one['quantity']:g} from {one['entry']:,.8g}, mark {one['mark']:,.8g}, "
         f"stop {one['stop']:,.8g}{moved}, target {one['target']:,.8g}{left}{timed}, {one['unrealised']:+,.2f}"

@@ -40,22 +40,33 @@ class EndOfData(msgspec.Struct, frozen=True, tag="end_of_data"):
     """The feed has no more: `--end`, the end of the data or the end of a tape."""
 
 
-class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """An operator's stop (Ctrl-C, SIGTERM); takes effect after the slice handled before it."""
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an operator asks for; it takes effect after the slice handled before it."""
 
     why: str
 
 
-class Kill(msgspec.Struct, frozen=True, tag="kill"):
-    """An operator's kill: the kill switch trips as if a limit had been reached."""
-
-    why: str
+class Stop(Asked, frozen=True, tag="stop"):
+    """The session ends (also Ctrl-C, SIGTERM)."""
 
 
-class Resume(msgspec.Struct, frozen=True, tag="resume"):
+class Kill(Asked, frozen=True, tag="kill"):
+    """The kill switch trips as if a limit had been reached."""
+
+
+class Halt(Asked, frozen=True, tag="halt"):
+    """No entry any more until resumed; positions and their protection stay."""
+
+
+class Close(Asked, frozen=True, tag="close"):
+    """What is open on a symbol is closed, as by the strategy's own EXIT: of every strategy, or of the one named."""
+
+    symbol: str
+    strategy: str | None = None
+
+
+class Resume(Asked, frozen=True, tag="resume"):
     """Releases the kill switch; the peak becomes the equity of that moment."""
-
-    why: str
 
 
 class Reallocate(msgspec.Struct, frozen=True, tag="reallocate"):
@@ -66,12 +77,6 @@ class Reallocate(msgspec.Struct, frozen=True, tag="reallocate"):
 
     time_ms: int
     weights: dict[str, float]
-    why: str
-
-
-class Halt(msgspec.Struct, frozen=True, tag="halt"):
-    """An operator's halt: no entry any more until resumed; positions and their protection stay."""
-
     why: str
 
 
@@ -136,7 +141,7 @@ class GiveUp(msgspec.Struct, frozen=True, tag="give_up"):
     why: str
 
 
-Command = Stop | Kill | Halt | Resume
+Command = Stop | Kill | Halt | Close | Resume
 Event = (
     Slice | MarkedSlice | LateCandle | RevisedCandle | Reallocate | Execution | AccountSnapshot | EndOfData | GiveUp
     | Command

@@ -90,6 +90,7 @@ class Reason(StrEnum):
     END_OF_DATA = "end_of_data"
     SHUTDOWN = "shutdown"
     UNPROTECTED = "unprotected"
+    OPERATOR = "operator"
 
 
 GOES_ON = (Reason.PARTIAL_TARGET, Reason.PARTIAL_FILL)  # of a CLOSE after which something of the trade is left

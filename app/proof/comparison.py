@@ -120,7 +120,7 @@ def _nearest(before: Sequence[Difference], first: Divergence) -> Difference | No
 def _symptom(first: Divergence) -> Cause:
     outcomes = {row["outcome"] for row in (first.a, first.b) if row is not None and "outcome" in row}
     reasons = {row["reason"] for row in (first.a, first.b) if row is not None and "reason" in row}
-    if outcomes & set(_GATE) or Reason.KILL_SWITCH in reasons:
+    if outcomes & set(_GATE) or reasons & {Reason.KILL_SWITCH, Reason.OPERATOR}:
         return Cause.SAFETY
     if outcomes & set(_FEED):
         return Cause.TIMING

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from app.models.events import Command, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from msgspec.structs import replace as replace_fields
+
+from app.models.events import Close, Command, Event, LateCandle, MarkedSlice, RevisedCandle, Stop
 from app.models.market import Candle, Slice
 from app.report.pairing import by_time
 from app.times import iso_ms
@@ -116,7 +118,7 @@ class InputComparison:
                 beat.late.append(event.candle)
             elif isinstance(event, RevisedCandle):
                 self._revised.add((event.candle.symbol, event.candle.open_time_ms))
-            elif isinstance(event, (Kill, Resume, Stop)):
+            elif isinstance(event, Command):
                 beat.commands.append(event)
         if beat.slice is not None or beat.late or beat.commands:
             yield beat
@@ -137,7 +139,8 @@ class InputComparison:
 
     def _compare_commands(self, pair: Sequence[_Beat | None]) -> None:
         given = [[] if beat is None else beat.commands for beat in pair]
-        if [type(one) for one in given[0]] != [type(one) for one in given[1]]:
+        wanted = [[replace_fields(one, why="") for one in own] for own in given]
+        if wanted[0] != wanted[1]:
             for side, commands in enumerate(given):
                 for command in commands:
                     self._tell_command(side, command, pair)
@@ -189,9 +192,11 @@ class InputComparison:
 
     def _tell_command(self, side: int, command: Command, pair: Sequence[_Beat | None]) -> None:
         close_ms = max(beat.close_ms for beat in pair if beat is not None)
-        what = f"{type(command).__name__.lower()} ({command.why}) in {NAMES[side]}"
+        symbol = command.symbol if isinstance(command, Close) else ""
+        name = f"{type(command).__name__.lower()} {symbol}".strip()
+        what = f"{name} ({command.why}) in {NAMES[side]}"
         when = "before the first slice" if close_ms < 0 else f"after the slice that closes {iso_ms(close_ms)}"
-        self._found.append(Difference(Cause.SAFETY, None if close_ms < 0 else close_ms, "", f"{what}, {when}"))
+        self._found.append(Difference(Cause.SAFETY, None if close_ms < 0 else close_ms, symbol, f"{what}, {when}"))
 
     def _tell_start(self, first: Sequence[_Beat | None]) -> None:
         a, b = first

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from app.errors import ConfigError, DataError, StrategyError
-from app.models.events import Event, Execution, LateCandle
+from app.models.events import Close, Event, Execution, LateCandle
 from app.models.market import Candle, Slice
 from app.models.orders import Action, Decision, EntryOrder, Fill, Line, Position, Reason, Signal
 from app.proof.rebuild import Source, candle_of, find
@@ -149,7 +149,7 @@ class _Watch:
                         seen.fills.append(one)
             for order_id, seen in list(waiting.items()):
                 if not self._waits(seen.line, order_id):
-                    seen.gone = self._why_gone(seen, candle_of(event, seen.symbol), decisions)
+                    seen.gone = self._why_gone(seen, event, decisions)
                     del waiting[order_id]
 
     def _waits(self, line: Line, order_id: int) -> bool:
@@ -157,9 +157,9 @@ class _Watch:
         orders = account.pending.get(line), account.closing.get(line)
         return any(order is not None and order.order_id == order_id for order in orders)
 
-    def _why_gone(self, seen: Seen, candle: Candle | None, decisions: Sequence[Decision]) -> tuple[str, int]:
+    def _why_gone(self, seen: Seen, event: Event, decisions: Sequence[Decision]) -> tuple[str, int]:
         """What the ledger counts it as; a close order goes with its position."""
-        time_ms = self._runtime.account.time_ms
+        time_ms, candle = self._runtime.account.time_ms, candle_of(event, seen.symbol)
         order = None if seen.decision is None else seen.decision.order
         if not isinstance(order, EntryOrder):
             return "closed", time_ms
@@ -167,6 +167,8 @@ class _Watch:
             return "expired", time_ms
         if any((one.strategy, one.symbol, one.outcome) == (*seen.line, "entry_cancelled") for one in decisions):
             return "signal_exit", time_ms
+        if isinstance(event, Close):
+            return "operator", time_ms
         return "kill_switch" if self._runtime.safety.halted else "session_end", time_ms
 
     def _listening(self, seen: Seen, own: Hosted, original: OnCandle) -> OnCandle:

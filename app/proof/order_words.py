@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from app.models.events import AccountSnapshot, Event, Execution, Halt, Kill, Stop
+from app.models.events import AccountSnapshot, Command, Event, Execution
 from app.models.intents import Cancel, Intent, PlaceOco, PlaceOrder
 from app.models.market import Slice
 from app.models.orders import CloseOrder, Fill, Position
@@ -62,7 +62,7 @@ def _event_words(event: Event | None, order_id: int) -> str:
         return f"{whose} ({_LEGS.get(event.leg, event.leg)}) was {event.state}{code}{why}"
     if isinstance(event, Slice):
         return f"the slice that closes {iso_ms(event.close_time_ms)}"
-    if isinstance(event, (Kill, Halt, Stop)):
+    if isinstance(event, Command):
         return f"an operator's {type(event).__name__.lower()} ({event.why})"
     if isinstance(event, AccountSnapshot):
         return f"the account was looked at, {iso_ms(event.time_ms)}"

@@ -19,6 +19,7 @@ _GONE = {
     "expired": "it expired, unfilled, with",
     "signal_exit": "the strategy cancelled it with",
     "kill_switch": "the kill switch cancelled it with",
+    "operator": "an operator's close cancelled it after",
     "session_end": "the session ended before it was filled, after",
     "closed": "the position was closed before, in",
 }

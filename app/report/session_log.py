@@ -12,6 +12,7 @@ from app.feeds.websocket import LinkState
 from app.log import Log
 from app.models.events import (
     AccountSnapshot,
+    Close,
     Event,
     Execution,
     GiveUp,
@@ -132,6 +133,9 @@ class SessionLog:
             self._write(name, time=time, symbol=event.candle.symbol, open_time=iso_ms(event.candle.open_time_ms))
         elif isinstance(event, Reallocate):
             self._write("reallocated", time=iso_ms(event.time_ms), weights=event.weights, why=event.why)
+        elif isinstance(event, Close):
+            whose = {} if event.strategy is None else {"strategy": event.strategy}
+            self._write("close_asked", time=time, symbol=event.symbol, **whose, why=event.why)
         elif isinstance(event, Stop):
             self._write("stopped", time=time, why=event.why)
         elif isinstance(event, GiveUp):

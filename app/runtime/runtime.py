@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from app.models.events import (
     AccountSnapshot,
+    Close,
     EndOfData,
     Event,
     Execution,
@@ -31,6 +32,8 @@ from app.trading.allocation import Allocator
 from app.trading.execution import Broker, ExecutionEngine
 from app.trading.risk import RiskEngine
 from app.trading.safety import SafetyMonitor
+
+_IGNORED = (Refusal.POSITION_OPEN, Refusal.ORDER_PENDING, Refusal.NOTHING_TO_EXIT, Refusal.EXIT_PENDING)
 
 
 class TradingRuntime:
@@ -153,9 +156,8 @@ class TradingRuntime:
         closing = self.host.absorb_late(event.candle)
         for own in self.host.hosted:
             for candle, on_candle, view in own.asked_of(closing):
-                signal = await on_candle(candle, view)
-                if signal is not FLAT:
-                    await self._act(view.line, own.check(signal, candle), event)
+                signal = own.check(await on_candle(candle, view), candle)
+                await self._act(view.line, signal, event)
         self._rewrite_last_row()
 
     async def _act(self, line: Line, signal: Signal, event: Slice | LateCandle) -> None:
@@ -166,18 +168,19 @@ class TradingRuntime:
         outcome: str
         order: EntryOrder | CloseOrder | None
         if signal.action is Action.EXIT:
-            outcome, order = await self._exit(line, signal.tag)
+            outcome, order = await self._exit(line, Reason.SIGNAL_EXIT, signal.tag)
+            self.funnel.exits_ordered += order is not None
         else:
             outcome, order = await self._enter(line, signal, event)
+        if outcome in _IGNORED:
+            self.funnel.ignored[Refusal(outcome)] += 1
         time_ms, tag = self.account.time_ms, signal.tag
         self.decisions.append(Decision(time_ms, line.symbol, signal.action, outcome, order, tag, line.strategy))
 
     async def _enter(self, line: Line, signal: Signal, event: Slice | LateCandle) -> tuple[str, EntryOrder | None]:
         if line in self.account.positions:
-            self.funnel.ignored[Refusal.POSITION_OPEN] += 1
             return Refusal.POSITION_OPEN, None
         if line in self.account.pending:
-            self.funnel.ignored[Refusal.ORDER_PENDING] += 1
             return Refusal.ORDER_PENDING, None
         output = await self.risks[line.strategy].assess(line, signal, self.account)
         if isinstance(output, Refusal):
@@ -192,20 +195,16 @@ class TradingRuntime:
         self.funnel.sized_by[order.sized_by] += 1
         return "order", order
 
-    async def _exit(self, line: Line, tag: str) -> tuple[str, CloseOrder | None]:
-        """EXIT passes no limit: close the position, or cancel the entry, or be counted and ignored."""
+    async def _exit(self, line: Line, reason: Reason, tag: str = "") -> tuple[str, CloseOrder | None]:
+        """A strategy's EXIT, or an operator's close, passes no limit: close the position, or cancel the entry."""
         if line in self.account.closing:
-            self.funnel.ignored[Refusal.EXIT_PENDING] += 1
             return Refusal.EXIT_PENDING, None
         if line in self.account.positions:
             if line in self.account.pending:  # the rest of an entry that was filled in part
-                await self.broker.cancel_entry(line, "signal_exit")
-            self.funnel.exits_ordered += 1
-            return "exit_ordered", await self._order_close(line, Reason.SIGNAL_EXIT, tag)
-        if await self.broker.cancel_entry(line, "signal_exit"):
-            return "entry_cancelled", None
-        self.funnel.ignored[Refusal.NOTHING_TO_EXIT] += 1
-        return Refusal.NOTHING_TO_EXIT, None
+                await self.broker.cancel_entry(line, reason.value)
+            return "exit_ordered", await self._order_close(line, reason, tag)
+        is_cancelled = await self.broker.cancel_entry(line, reason.value)
+        return "entry_cancelled" if is_cancelled else Refusal.NOTHING_TO_EXIT, None
 
     async def _obey(self, event: Event) -> None:
         """A command takes effect here, after the slice handled before it."""
@@ -215,6 +214,11 @@ class TradingRuntime:
                 self._rewrite_last_row()
         elif isinstance(event, Halt):
             await self._halt(event.why)
+        elif isinstance(event, Close):
+            for line in self.account.lines.get(event.symbol, ()):
+                if event.strategy in (None, line.strategy):
+                    await self._exit(line, Reason.OPERATOR)
+            self._rewrite_last_row()
         elif isinstance(event, Resume):
             self.safety.resume()
         elif isinstance(event, GiveUp):

@@ -14,20 +14,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from app.candles.durable import sync_folder
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
-from app.models.events import Command, Event, Halt, Kill, Resume, Stop
+from app.models.events import Close, Command, Event, Halt, Kill, Resume, Stop
+from app.models.orders import Line
 from app.runs.run_folder import RESULTS, is_owned
+from app.trading.account import Account
 
 COMMANDS, STATUS = "commands", "status.json"
 _UNREADABLE = ".unreadable"
-_KINDS: dict[str, type[Command]] = {"kill": Kill, "halt": Halt, "resume": Resume, "stop": Stop}
+_KINDS: dict[str, type[Command]] = {"kill": Kill, "halt": Halt, "close": Close, "resume": Resume, "stop": Stop}
 _POLL_S = 0.1
 
 
-def send_command(run: Path, kind: str, why: str) -> str:
-    """Leaves a command for the session of a run folder, and says who hears it; ConfigError if no session ever will."""
+def send_command(run: Path, kind: str, why: str, **of: str) -> str:
+    """Leaves a command for the session of a run folder, and says who hears it; ConfigError if no session ever will.
+
+    `of`: the symbol, and the strategy if one is meant, of a close.
+    """
+    refuse_command(run, kind, why)
+    folder = run / COMMANDS
+    content = json.dumps({"command": kind, "why": why.strip(), **of}).encode()
+    try:
+        folder.mkdir(exist_ok=True)
+        _leave(folder, content)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
+    what = f"{kind} {whose(of['symbol'], of.get('strategy'))}" if of else kind
+    return f"{what}: {'given to the running session' if is_owned(run) else 'takes effect with the next start'}"
+
+
+def refuse_command(run: Path, kind: str, why: str) -> None:
+    """ConfigError for a folder whose session will never hear a command, or one without a reason."""
     if not run.is_dir():
         raise ConfigError(f"{run} is no folder; name the run folder of a session")
     if not (run / "tape").is_dir():
@@ -36,14 +57,11 @@ def send_command(run: Path, kind: str, why: str) -> str:
         raise ConfigError(f"{kind} needs --why: say why, it is written on the tape")
     if (run / RESULTS).exists() and not is_owned(run):
         raise ConfigError(f"{run} holds a finished run: nobody will hear a {kind}")
-    folder = run / COMMANDS
-    content = json.dumps({"command": kind, "why": why.strip()}).encode()
-    try:
-        folder.mkdir(exist_ok=True)
-        _leave(folder, content)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
-    return f"{kind}: {'given to the running session' if is_owned(run) else 'takes effect with the next start'}"
+
+
+def whose(symbol: str, strategy: str | None) -> str:
+    """What a close names, in words."""
+    return symbol if strategy is None else str(Line(strategy, symbol))
 
 
 def _leave(folder: Path, content: bytes) -> None:
@@ -112,6 +130,16 @@ class CommandWatch:
         self._killed = exists
         return commands
 
+    def comes(self, event: Event, account: Account) -> None:
+        """Before an event is handled: a close of what is not open changes nothing, and is told."""
+        if isinstance(event, Close):
+            open_ = {*account.positions, *account.pending}
+            if not any(one.symbol == event.symbol and event.strategy in (None, one.strategy) for one in open_):
+                self._say(
+                    f"close {whose(event.symbol, event.strategy)}: nothing of it is open, so nothing was closed "
+                    f"({event.why})"
+                )
+
     def handled(self, event: Event) -> None:
         """An event is on the tape and was handled: if it was a command, its file has done its duty."""
         if not isinstance(event, Command):
@@ -129,8 +157,8 @@ class CommandWatch:
     def _read(self, path: Path) -> list[Command]:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            command = _KINDS[content["command"]](str(content["why"]))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            command = msgspec.convert(content, _KINDS[content["command"]])
+        except (OSError, ValueError, LookupError, TypeError, msgspec.ValidationError):
             unreadable = path.with_name(path.name + _UNREADABLE)
             with contextlib.suppress(OSError):
                 path.replace(unreadable)

@@ -16,7 +16,7 @@ import msgspec
 
 from app.errors import ConfigError, DataError
 from app.feeds.tape import Epoch, Record, Tape
-from app.models.events import Event, Halt, Kill, LateCandle, Resume
+from app.models.events import Close, Event, Halt, Kill, LateCandle, Resume
 from app.models.market import Candle, Slice
 from app.models.orders import Line
 from app.runs.manifest import code_sha256, sha256_json
@@ -272,7 +272,9 @@ class _Mark(msgspec.Struct):
 
 def _commands(epoch: Epoch, after_seq: int) -> Iterator[Event]:
     # Slices come again from the exchange; what an operator said is only here.
-    return (one.event for one in epoch.records if one.seq > after_seq and isinstance(one.event, (Halt, Kill, Resume)))
+    return (
+        one.event for one in epoch.records if one.seq > after_seq and isinstance(one.event, (Halt, Kill, Close, Resume))
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -158,6 +158,8 @@ class Session:
 
     async def _handle_one(self, journal: "Journal", event: Event) -> None:
         began_s = times.monotonic_s()
+        if self.commands is not None:
+            self.commands.comes(event, self.recorded.runtime.account)
         seq = journal.write(event)
         digest = await self.recorded.handle(event)
         intents = self.recorded.intents

@@ -156,9 +156,10 @@ class SessionView:
                     "target": one.target,
                     "legs": [[leg.price, leg.quantity] for leg in one.legs],
                     "time_exit_ms": one.time_exit_ms,
+                    "closing": str(account.closing[line].reason) if line in account.closing else None,
                     "unrealised": one.unrealised(account.marks[one.symbol]),
                 }
-                for one in account.positions.values()
+                for line, one in account.positions.items()
             ],
             "pending": [str(line) for line in account.pending],
             "orders": [

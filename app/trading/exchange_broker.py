@@ -289,7 +289,7 @@ class ExchangeBroker:
             self._held_from_ms[line] = order.signal_time_ms
         else:
             self._held_from_ms.pop(line, None)
-        if record.cancel_why in (Reason.SIGNAL_EXIT, Reason.KILL_SWITCH):  # it was filled before it was cancelled
+        if record.cancel_why in (Reason.SIGNAL_EXIT, Reason.OPERATOR, Reason.KILL_SWITCH):  # filled all the same
             self.lines.close(line, Reason(record.cancel_why))
         return True
 

@@ -182,8 +182,7 @@ class PaperTrader:
             self.ledger.cancel_entry(line, "session_end")
         for line, position in list(account.positions.items()):
             order = account.closing.get(line)
-            why = reason if order is None else order.reason
-            self._close_at_market(position, account.marks[position.symbol], account.time_ms, order, reason=why)
+            self._close_at_market(position, account.marks[position.symbol], account.time_ms, order, reason=reason)
 
     async def leave(self) -> bool:
         """What is open goes on with the next epoch, and nothing fills until then."""
@@ -196,11 +195,11 @@ class PaperTrader:
 
     def _close_at_market(
         self, position: Position, price: float, time_ms: int, order: CloseOrder | None, candle: Candle | None = None, *,
-        reason: Reason | None = None,
+        reason: Reason = Reason.END_OF_DATA,
     ) -> None:  # fmt: skip
         fill_price = price * (1.0 - position.side * self._slippage_rate)
         commission = self._commission_rate * fill_price * position.quantity
-        why = reason or (order.reason if order is not None else Reason.SIGNAL_EXIT)
+        why = reason if order is None else order.reason
         self.ledger.close(position, price, fill_price, commission, time_ms, why, order=order, candle=candle)
 
     def _take(self, position: Position, out: Exit, candle: Candle, *, decided_ms: int | None = None) -> Position | None:

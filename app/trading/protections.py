@@ -57,9 +57,8 @@ class Protections:
 
     def pauses(self, line: Line) -> list[tuple[Protection, int]]:
         """Each protection, and until when it refuses entries of the line; 0 where it has not refused any yet."""
-        keys = [protection.key(line.strategy, line.symbol) for protection in self._protections]
-        seen = [own.get(key, _NOTHING) for own, key in zip(self._seen, keys, strict=True)]
-        return [(protection, own.until_ms) for protection, own in zip(self._protections, seen, strict=True)]
+        both = zip(self._protections, self._seen, strict=True)
+        return [(one, seen.get(one.key(line.strategy, line.symbol), _NOTHING).until_ms) for one, seen in both]
 
     def memory(self) -> dict[str, Any]:
         """What it remembers, for a new epoch of a session."""

@@ -7,6 +7,7 @@ nothing. A check that is not passed refuses: there is no default approval.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -118,9 +119,7 @@ class RiskEngine:
             if not reference > 0.0:
                 return Refusal.LIMIT_PRICE
         distance = sizing.distance = self._stop_distance(signal, side, reference)
-        if not 0.0 < distance < inf:  # NaN too
-            return Refusal.STOP_DISTANCE
-        if signal.exits is not None and not _can_trail(signal):
+        if not 0.0 < distance < inf or not _can_trail(signal):  # NaN too
             return Refusal.STOP_DISTANCE
         stop, target = sizing.stop, sizing.target = self._protection(signal, side, reference, distance, instrument)
         # A distance so small that the subtraction loses it is no distance either.
@@ -167,12 +166,8 @@ class RiskEngine:
         by_risk = sizing.by_risk = own * config.risk_per_trade / distance
         by_position = sizing.by_position = own * config.max_position_pct / reference
         by_room = sizing.by_room = room / reference
-        bound, limit = Bound.RISK, by_risk
-        if by_position < limit:
-            bound, limit = Bound.POSITION, by_position
-        if by_room < limit:
-            bound, limit = Bound.ROOM, by_room
-        sizing.sized_by, sizing.limit = bound, limit
+        bounds = (by_risk, Bound.RISK), (by_position, Bound.POSITION), (by_room, Bound.ROOM)
+        limit, bound = sizing.limit, sizing.sized_by = min(bounds, key=itemgetter(0))
         return limit, bound
 
 

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.errors import ConfigError
+from app.models.orders import MAIN
+from app.session.closing import send_close
 from app.session.control import send_command
 from app.web.followed import FollowedSession
 
-COMMANDS = ("kill", "halt", "resume", "stop")
+COMMANDS = ("kill", "halt", "close", "resume", "stop")
 _WHY_MAX = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
@@ -27,4 +29,17 @@ def obey(session: FollowedSession, asked: Mapping[str, Any]) -> str:
         raise ConfigError("why: say why, it is written on the tape")
     if len(reason) > _WHY_MAX:
         raise ConfigError(f"why: at most {_WHY_MAX} characters")
-    return send_command(session.folder, str(command), f"{reason} (by the page)")
+    reason = f"{reason} (by the page)"
+    if command == "close":
+        return send_close(session.folder, *_position(session, asked), reason)
+    return send_command(session.folder, str(command), reason)
+
+
+def _position(session: FollowedSession, asked: Mapping[str, Any]) -> tuple[str, str]:
+    """Symbol and strategy of what is to be closed: a position that the page shows."""
+    held = [(one["symbol"], one.get("strategy", MAIN)) for one in session.status.get("positions", ())]
+    wanted = asked.get("symbol"), asked.get("strategy")
+    for one in held:
+        if one == wanted:
+            return one
+    raise ConfigError("symbol, strategy: this is no open position of the session")

@@ -18,6 +18,7 @@ from app.feeds.tape import candles_of, newest_header
 from app.feeds.tape_tail import TapeTail
 from app.models.events import (
     AccountSnapshot,
+    Close,
     EndOfData,
     Event,
     Execution,
@@ -34,7 +35,7 @@ from app.models.events import (
 from app.models.market import Candle
 from app.runs.expectation_file import EXPECTATION, shown_expectation
 from app.runs.run_folder import ALERTS, RESULTS, SIGNALS, is_owned
-from app.session.control import STATUS, read_status
+from app.session.control import STATUS, read_status, whose
 from app.times import DAY_MS, iso_ms, parse_time_ms
 from app.web.tails import EquityTail, RowTail, TradeRows
 
@@ -268,6 +269,8 @@ def _told(event: Event) -> tuple[str, str] | None:
             return "late", f"{candle.symbol}: the candle of {iso_ms(candle.open_time_ms)} came late"
         case RevisedCandle(candle=candle):
             return "revised", f"{candle.symbol}: the exchange answers other values for {iso_ms(candle.open_time_ms)}"
+        case Close():
+            return "close", f"{whose(event.symbol, event.strategy)}: {event.why}"
         case Kill(why=why) | Halt(why=why) | Resume(why=why) | Stop(why=why) | GiveUp(why=why) | Reallocate(why=why):
             return type(event).__name__.lower(), why
         case Execution():

@@ -19,7 +19,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect
 
 from app.feeds.tape import read_tape
-from app.models.events import Halt, Resume, Stop
+from app.models.events import Close, Halt, Resume, Stop
 from app.session.control import read_status, write_status
 from app.session.session import outside_of_a_loop
 from app.web.expecting import name_expectation
@@ -196,6 +196,35 @@ def test_the_band_of_its_backtest_is_drawn_and_leaving_it_is_an_alarm(served: Se
     other = served.open("/s/live/", width, scheme)
     other.page.wait_for_selector("#equity[data-shown]")
     expect(other.page.locator("#expected-section")).to_be_hidden()
+
+
+def test_one_position_is_closed_by_the_keyboard(served: Served) -> None:
+    held = served.paper.held(served.net)
+    symbol = held["symbol"]
+    opened = served.open("/s/live/", 1280, "dark")
+    page = opened.page
+    button = page.get_by_role("button", name=f"Close the position {symbol}")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name=f"close {symbol} of live")).to_be_visible()
+    expect(page.locator("#confirm-what")).to_contain_text(f"The position {symbol} is closed at the market")
+    yes = page.locator("#confirm-yes")
+    page.keyboard.type("this one")
+    expect(yes).to_be_disabled()
+    page.fill("#confirm-name", "live")
+    page.keyboard.press("Enter")
+    expect(page.locator("#said")).to_have_text(f"close {symbol}: given to the running session")
+    expect(page.locator("#positions")).to_contain_text("being closed (operator)", timeout=PATIENCE_MS)
+    expect(button).to_have_count(0)
+    hold_clock(served.net, held=False)
+    served.paper.wait_for(lambda: "operator" in {row["reason"] for row in served.paper.rows()})
+    expect(page.locator("#closed")).to_contain_text("operator", timeout=PATIENCE_MS)
+    expect(page.locator("#log")).to_contain_text(f"{symbol}: this one (by the page)")
+    given = [one.event for one in read_tape(served.paper.run).records if isinstance(one.event, Close)]
+    assert given == [Close("this one (by the page)", symbol, "main")]
+    closed = [row for row in served.paper.rows() if row["reason"] == "operator"]
+    assert [(row["symbol"], float(row["quantity"])) for row in closed] == [(symbol, held["quantity"])]
+    assert opened.problems == []
 
 
 def test_a_command_needs_the_name_and_a_reason_and_is_on_the_tape(served: Served) -> None:

@@ -25,7 +25,8 @@ async def page(tmp_path: Path) -> AsyncIterator[Served]:
     await made.run(*market())
     made.folder.results.unlink()
     status = made.view.status()
-    evil = {"halted": True, "halts": [{"time_ms": 0, "why": EVIL}], "ended": "failed", "why": EVIL}
+    line = {"symbol": "AAA/X", "strategy": EVIL}
+    evil = {"positions": [line], "halted": True, "halts": [{"time_ms": 0, "why": EVIL}], "ended": "failed", "why": EVIL}
     write_status(tmp_path / "run", {**status, **evil})
     async with served([tmp_path / "run"], may_control=True) as made_page:
         yield made_page
@@ -98,6 +99,25 @@ async def test_a_body_that_is_no_command_is_refused(page: Served, body: str) -> 
     sent = {"Origin": page.url, "X-Onetape": "1", "Content-Type": "application/json"}
     async with page.client.post(f"{page.url}/s/run/control", data=body, headers=sent) as answer:
         assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {}, {"symbol": "AAA/X"}, {"symbol": "AAA/X", "strategy": "main"}, {"symbol": EVIL, "strategy": EVIL},
+        {"symbol": "AAA/X", "strategy": EVIL}, {"symbol": ["AAA/X"], "strategy": {}}, {"symbol": "x" * 9_999},
+    ],
+)  # fmt: skip
+async def test_a_close_of_what_the_session_does_not_have_is_refused(page: Served, line: dict[str, object]) -> None:
+    status, told = await page.command("run", {**KILL, "command": "close", **line})
+    assert status == 400
+    assert len(told["problem"]) < 500, "what was sent is not sent back at length"
+
+
+async def test_a_page_that_only_shows_closes_nothing(tmp_path: Path, page: Served) -> None:
+    async with served([tmp_path / "run"]) as shown:
+        asked = {**KILL, "command": "close", "symbol": "AAA/X", "strategy": "main"}
+        assert (await shown.command("run", asked))[0] == 403
 
 
 async def test_a_huge_request_is_refused(page: Served) -> None:

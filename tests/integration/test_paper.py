@@ -7,14 +7,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.feeds.tape import read_tape
+from app.session.control import read_status
 from tests.fetching import run, running_testnet
 from tests.integration.processes import PATIENCE_S, PROJECT, results_of, until
 from tests.made_trades import read_trade_log
-from tests.storm.live import SYMBOLS, LiveCase, profile
+from tests.storm.live import SYMBOLS, LiveCase, hold_clock, profile
 
 FAST = LiveCase(candles=16, speed=180.0)
 SERVED = ("--generate", "3", "--symbols", ",".join(SYMBOLS), "--start", "2026-03-01T12:00:20", "--speed", "60")
@@ -66,6 +68,29 @@ class Paper:
         logs = list(self.run.glob("paper_*.csv"))
         return list(read_trade_log(logs[0])) if logs else []
 
+    def held(self, net: str) -> dict[str, Any]:
+        """A position that nobody closes, while the exchange's clock stands still: from here on it is held."""
+        while True:
+            self.wait_for(lambda: bool(self._open()))
+            hold_clock(net, held=True)
+            if self._is_quiet() and (found := self._open()):
+                return found[0]
+            hold_clock(net, held=False)
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing was handled until the next status; what was on its way has come then."""
+        written_ns, events = self._told()
+        self.wait_for(lambda: self._told()[0] > written_ns)
+        return self._told()[1] == events
+
+    def _told(self) -> tuple[int, int]:
+        status = self.run / "status.json"
+        return status.stat().st_mtime_ns, read_status(self.run)["handling"]["events"]
+
+    def _open(self) -> list[dict[str, Any]]:
+        status = read_status(self.run) if (self.run / "status.json").exists() else {"positions": []}
+        return [one for one in status["positions"] if one["closing"] is None]
+
     def ended(self, number: signal.Signals) -> tuple[int, str, str]:
         """Send a signal; status and output."""
         self.process.send_signal(number)
@@ -73,13 +98,23 @@ class Paper:
         return self.process.returncode, out, err
 
 
-def test_an_operator_kills_resumes_looks_and_stops(tmp_path: Path) -> None:
+def test_an_operator_closes_kills_resumes_looks_and_stops(tmp_path: Path) -> None:
     with running_testnet(*SERVED) as url:
         paper = Paper(tmp_path, url)
-        paper.wait_for(lambda: any(row["action"] == "OPEN" for row in paper.rows()))
+        held = paper.held(url)
+        said = run("close", str(paper.run), held["symbol"], "--why", "this one")
+        assert said.stdout == f"close {held['symbol']}: given to the running session\n", said.stderr
+        paper.wait_for(lambda: "operator" in {one["closing"] for one in read_status(paper.run)["positions"]})
+        paper.process.kill()  # with the close order pending
+        paper.process.communicate()
+        hold_clock(url, held=False)
+        paper.start()
+        paper.wait_for(lambda: "operator" in {row["reason"] for row in paper.rows()})
+        paper.held(url)
         said = run("kill", str(paper.run), "--why", "a test")
         assert (said.returncode, said.stdout) == (0, "kill: given to the running session\n")
         paper.wait_for(lambda: json.loads(run("status", str(paper.run), "--json").stdout)["halted"])
+        hold_clock(url, held=False)
         paper.wait_for(lambda: len(paper.rows()) % 2 == 0)
         shown = run("status", str(paper.run)).stdout
         assert "HALTED      a test" in shown
@@ -106,7 +141,8 @@ def test_an_operator_kills_resumes_looks_and_stops(tmp_path: Path) -> None:
     assert [row["action"] for row in rows].count("OPEN") == [row["action"] for row in rows].count("CLOSE")
     assert "kill_switch" in {row["reason"] for row in rows}
     kinds = [type(record.event).__name__ for record in read_tape(paper.run).records]
-    assert [kinds.count(kind) for kind in ("Kill", "Resume", "Stop")] == [1, 1, 1]
+    assert [kinds.count(kind) for kind in ("Close", "Kill", "Resume", "Stop")] == [1, 1, 1, 1]
+    assert [row["symbol"] for row in rows if row["reason"] == "operator"] == [held["symbol"]]
     tape = run("--mode", "backtest", "--tape", str(paper.run), "--out", str(tmp_path / "tape"))
     assert tape.returncode == 0, tape.stderr
     name = results["files"]["trades"]

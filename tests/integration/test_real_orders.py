@@ -150,7 +150,7 @@ def test_positions_that_are_kept_stay_protected(tmp_path: Path) -> None:
         assert_same_as_the_exchange(session)
 
 
-def test_halt_keeps_what_is_there_and_kill_closes_it(tmp_path: Path) -> None:
+def test_halt_keeps_what_is_there_close_sells_one_and_kill_the_rest(tmp_path: Path) -> None:
     with running_testnet("--trade", *SERVED) as url:
         session = RealSession(tmp_path, url, body=HOLDS)
         session.start()
@@ -163,11 +163,24 @@ def test_halt_keeps_what_is_there_and_kill_closes_it(tmp_path: Path) -> None:
         told = run("status", str(session.run)).stdout
         assert "HALTED      a look" in told
         assert told.count("; stop on the exchange") == 2
+        said = run("close", str(session.run), "BTC/USDT", "--why", "this one")
+        assert said.stdout == "close BTC/USDT: given to the running session\n", said.stderr
+        session.wait_for(lambda: [one["symbol"] for one in session.status()["positions"]] == ["ETH/USDT"])
+        assert len(session.open_orders()) == 2, "the OCO of the other"
+        assert [(row["symbol"], row["reason"]) for row in session.rows() if row["action"] == "CLOSE"] == [
+            ("BTC/USDT", "operator")
+        ]
+        session.wait_for(lambda: session.status()["real_orders"]["dust"])
+        dust = session.status()["real_orders"]["dust"]["BTC/USDT"]["quantity"]
+        assert sum(map(float, session.ledger()["balances"]["BTC"].values())) == pytest.approx(dust)
+        assert dust < 1e-5, "below a step: it was sold once, and all of it"
+        again = run("close", str(session.run), "BTC/USDT", "--why", "this one")
+        assert again.stderr == "onetape: nothing of BTC/USDT is open: open are ETH/USDT\n"
         assert run("kill", str(session.run), "--why", "enough").returncode == 0
         session.wait_for(lambda: session.status()["killed"] and not session.status()["positions"])
         session.wait_for(lambda: not session.status()["closing"])
         assert session.open_orders() == []
-        assert [row["reason"] for row in session.rows()].count("kill_switch") == 2
+        assert [row["reason"] for row in session.rows()].count("kill_switch") == 1
         assert session.ended(signal.SIGINT)[0] == 0
         assert_same_as_the_exchange(session)
 

@@ -14,7 +14,7 @@ from random import Random
 import msgspec
 import pytest
 
-from app.models.events import EndOfData, Event, GiveUp, Halt, Kill, Resume, Stop
+from app.models.events import Close, EndOfData, Event, GiveUp, Halt, Kill, Resume, Stop
 from app.models.intents import PlaceOco
 from app.models.market import Candle, Slice
 from app.models.orders import GOES_ON, Action
@@ -22,7 +22,7 @@ from app.session.state import restore_runtime, runtime_state
 from app.trading.exchange_broker import BrokerMemory
 from app.trading.exchange_lines import StopPlace
 from tests.candle_columns import MINUTE_MS, START_MS
-from tests.exchange_books import BALANCE, SYMBOLS, Books, Tossing
+from tests.exchange_books import BALANCE, IDS, SYMBOLS, Books, Tossing
 from tests.slow_exchange import SlowExchange
 
 SEEDS = range(10_000 if os.environ.get("ONETAPE_FULL") else 300)
@@ -126,6 +126,8 @@ class Play:
                 halted = self.books.safety.halted
                 await self.handle(Resume("a test") if halted else random.choice((Kill, Halt))("a test"))
             if random.random() < 0.05:
+                await self.handle(Close("a test", random.choice(SYMBOLS), random.choice((None, *IDS))))
+            if random.random() < 0.05:
                 await self.restart()
         await self.handle(random.choice((EndOfData(), Stop("a test"))))
         for turn in range(1_000):
@@ -174,9 +176,9 @@ def test_the_seeds_meet_everything() -> None:
         met |= {"a close in parts"} if any(fill.reason in GOES_ON for fill in books.fills) else set()
     assert met >= {
         "filled", "cancelled", "expired", "refused", "signal", "stop_loss", "take_profit", "signal_exit", "kill_switch",
-        "an entry in parts", "a close in parts", "session_end", "partial_target", "trailing_stop", "break_even",
-        "time_exit", "halted", "order_unknown", "taken away", "never arrived", "kills", "account_unchecked",
-        "Stop price would trigger immediately.", "Order would immediately match and take.",
+        "operator", "an entry in parts", "a close in parts", "session_end", "partial_target", "trailing_stop",
+        "break_even", "time_exit", "halted", "order_unknown", "taken away", "never arrived", "kills",
+        "account_unchecked", "Stop price would trigger immediately.", "Order would immediately match and take.",
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from app.models.events import EndOfData, Event, Kill, LateCandle, Resume
+from app.models.events import Close, EndOfData, Event, Kill, LateCandle, Resume
 from app.models.market import Candle, Slice
 from app.models.orders import FLAT, EntryOrder, Fill, Line, Position, Reason, Signal
 from app.runs.memory_log import MemoryEquityLog, MemoryTradeLog
@@ -131,8 +131,8 @@ class Played:
 
 
 def events(seed: int, *, late: bool = False, commands: bool = True) -> Iterator[Event]:
-    """Candles with gaps, silent ones, and late ones if wanted; kills and resumes; the end."""
-    random = Random(f"market {seed}")
+    """Candles with gaps, silent ones, and late ones if wanted; kills, resumes and closes; the end."""
+    random, operator = Random(f"market {seed}"), Random(f"operator {seed}")
     closes = dict.fromkeys(SYMBOLS, 100.0)
     held_back: list[Candle] = []
     for number in range(SLICES):
@@ -155,6 +155,8 @@ def events(seed: int, *, late: bool = False, commands: bool = True) -> Iterator[
             yield LateCandle(held_back.pop(0))
         if commands and random.random() < 0.01:
             yield random.choice((Kill("a test"), Resume("a test")))
+        if commands and operator.random() < 0.03:
+            yield Close("a test", operator.choice(SYMBOLS), operator.choice((None, "trend", "revert")))
     yield EndOfData()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.models.events import Event, Kill, LateCandle, Resume
+from app.models.events import Close, Event, Kill, LateCandle, Resume
 from app.models.market import Candle, Slice
 from app.models.orders import Reason
 from app.session.state import read_state, restore_runtime, restore_totals
@@ -44,12 +44,18 @@ def events(seed: int) -> list[Event]:
     return found
 
 
+def with_closes(heard: list[Event]) -> list[Event]:
+    """And an operator's close of one symbol or the other now and then."""
+    closes = {place: Close("a test", SYMBOLS[place // 9 % 2]) for place in range(WARMUP, len(heard), 9)}
+    return [one for place, event in enumerate(heard) for one in (event, closes.get(place)) if one is not None]
+
+
 async def handled(made: Live, heard: list[Event]) -> list[str]:
     return [await made.recorded.handle(event) for event in heard]
 
 
 async def cut_at(cuts: list[int], seed: int, overrides: list[str], folder: Path) -> None:
-    heard, config = events(seed), portfolio(WARMUP)
+    heard, config = with_closes(events(seed)), portfolio(WARMUP)
     whole = live(folder / "whole", *overrides, config=config)
     digests = await handled(whole, heard)
     content = whole.trades

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from app.models.events import Event, Halt, Kill, Resume
+from app.models.events import Close, Event, Halt, Kill, Resume
 from app.testnet.spot import wire_name
 from tests.exchange_books import SYMBOLS
 from tests.real_stack import fates
@@ -95,6 +95,8 @@ class Weather:
             return None
         if session.books.safety.halted:
             return Resume("a test")
+        if self.random.random() < 0.5:
+            return Close("a test", self.random.choice(SYMBOLS))
         return self.random.choice((Kill, Halt))("a test")
 
     async def _pass(self) -> None:

@@ -2,8 +2,8 @@
 
 A line of a table is `time symbol open high low close volume | answer`: the candle's open time and what the strategy
 answers for it (`LONG stop=95 target=110`, `EXIT`). A leading `~` marks warm-up, `late` a candle that came after its
-slice; `kill`, `resume` and `stop` are events between slices. Without costs, and with quantity 10 at a price of 100,
-unless settings say otherwise.
+slice; `kill`, `resume`, `stop` and `close SYMBOL [STRATEGY]` are events between slices. Without costs, and with
+quantity 10 at a price of 100, unless settings say otherwise.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from app.models.events import EndOfData, Event, Kill, LateCandle, Resume, Stop
+from app.models.events import Close, EndOfData, Event, Kill, LateCandle, Resume, Stop
 from app.models.market import Candle, Slice
 from app.models.orders import Action, Fill, Reason, Signal
 from app.runtime.funnel import Funnel
@@ -100,20 +100,23 @@ class Played:
                 assert math.isclose(ours, float(theirs), rel_tol=1e-12), f"{line}\n{shown}"
 
 
-def play(table: str, *overrides: str, answer: Answer | None = None, end: bool = True) -> Played:
+def play(
+    table: str, *overrides: str, answer: Answer | None = None, end: bool = True, ids: Sequence[str] = ()
+) -> Played:
     """Handle the table's events one by one; `overrides` are KEY=VALUE as `--set` takes them, symbols A, B, C.
 
-    `answer` replaces the answers of the table. The end of the data follows unless `end` is False.
+    `answer` replaces the answers of the table; `ids` are those of several strategies, which all answer the same. The
+    end of the data follows unless `end` is False.
     """
     events, answers = read_table(table)
     if end:
         events.append(EndOfData())
-    return play_events(events, *overrides, answer=answer or answers)
+    return play_events(events, *overrides, answer=answer or answers, ids=ids)
 
 
-def play_events(events: Sequence[Event], *overrides: str, answer: Answer) -> Played:
+def play_events(events: Sequence[Event], *overrides: str, answer: Answer, ids: Sequence[str] = ()) -> Played:
     """The same for events that are there already."""
-    played = build(scenario_settings(*overrides), answer)
+    played = build(scenario_settings(*overrides, ids=ids), answer)
 
     async def handle() -> None:
         for event in events:
@@ -123,11 +126,13 @@ def play_events(events: Sequence[Event], *overrides: str, answer: Answer) -> Pla
     return played
 
 
-def scenario_settings(*overrides: str) -> Settings:
+def scenario_settings(*overrides: str, ids: Sequence[str] = ()) -> Settings:
     """No costs, no warm-up, symbols A, B and C, everything else at its default."""
     live = {"exchange": "test", "symbols": ["A", "B", "C"], "timeframe": "1m", "startup_candles": 0}
     mode = {"commission_rate": 0.0, "slippage_rate": 0.0}
-    config = {"live": {**live, "strategy": {"name": "ScalpingEMARSI"}}, "trading_mode": mode}
+    strategies = [{"id": one, "name": "ScalpingEMARSI"} for one in ids]
+    own = {"strategies": strategies} if strategies else {"strategy": {"name": "ScalpingEMARSI"}}
+    config = {"live": {**live, **own}, "trading_mode": mode}
     return load_settings(config, overrides)
 
 
@@ -139,7 +144,7 @@ def build(
 ) -> Played:
     """A runtime of real parts whose observer is the list of fills and rows in the result."""
     live, mode = settings.live, settings.trading_mode
-    account, spec = account_of(settings), settings.strategy
+    account = account_of(settings)
     fills: list[Fill] = []
     rows = SliceRows()
     asked: list[Candle] = []
@@ -149,14 +154,14 @@ def build(
 
     ledger = Ledger(account, fills.append, timeframe_ms(live.timeframe), instruments(settings))
     broker = trader(ledger, fill_rules(mode))
-    hosted = HostedStrategy(spec.id, create, spec.timeframe, spec.symbols, spec.exits)
+    hosted = [HostedStrategy(one.id, create, one.timeframe, one.symbols, one.exits) for one in settings.strategies]
     limits = mode.safety.model_dump(include={"max_drawdown", "max_daily_loss", "max_open_positions"})
     runtime = TradingRuntime(
         account=account,
         broker=broker,
         safety=SafetyMonitor(account, SafetyLimits(**limits), rows),
-        host=StrategyHost(live.symbols, live.timeframe, [hosted], account),
-        risks={spec.id: RiskEngine(risk_config(settings, spec), instruments(settings))},
+        host=StrategyHost(live.symbols, live.timeframe, hosted, account),
+        risks={one.id: RiskEngine(risk_config(settings, one), instruments(settings)) for one in settings.strategies},
         execution=ExecutionEngine(broker, account, timeframe_ms(live.timeframe)),
         funnel=Funnel(ledger.cancelled, ledger.dropped),
         rows=rows,
@@ -172,6 +177,9 @@ def read_table(table: str) -> tuple[list[Event], Answer]:
     for line in _lines(table):
         if line in COMMANDS:
             events.append(COMMANDS[line])
+            continue
+        if line.startswith("close "):
+            events.append(Close("test", *line.split()[1:]))
             continue
         warmup = line.startswith("~")
         is_late = line.startswith("late ")

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.models.events import Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from app.models.events import Close, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.market import Slice
 from app.times import iso_ms
 from tests.proof_runs import compared, first_entry, market, replay, session, slices_of
@@ -91,6 +91,19 @@ def test_safety_an_operators_kill(tmp_path: Path, capsys: Capture) -> None:
     close = iso_ms(slices[at + 2].close_time_ms)
     assert content["evidence"] == f"kill (lunch) in A, after the slice that closes {close}"
     assert content["later"] == {"safety": 1}, "the resume"
+
+
+@pytest.mark.parametrize("later", [0, 2], ids=["of a pending entry", "of a position"])
+def test_safety_an_operators_close(tmp_path: Path, capsys: Capture, later: int) -> None:
+    slices, at, symbol = parts(tmp_path)
+    place = at + 1 + later
+    live = session(tmp_path / "live", [*slices[:place], Close("lunch", symbol), *slices[place:]])
+    status, content = compared(capsys, live, tmp_path / "plain")
+    assert (status, content["class"]) == (0, "safety")
+    close = iso_ms(slices[place - 1].close_time_ms)
+    assert content["evidence"] == f"close {symbol} (lunch) in A, after the slice that closes {close}"
+    assert content["first"]["symbol"] == symbol
+    assert ("operator" in "".join(path.read_text() for path in live.glob("*.csv"))) == bool(later)
 
 
 def test_safety_an_operators_stop(tmp_path: Path, capsys: Capture) -> None:

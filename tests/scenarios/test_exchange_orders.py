@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.models.events import EndOfData, GiveUp, Halt, Kill, Resume, Stop
+from app.models.events import Close, EndOfData, GiveUp, Halt, Kill, Resume, Stop
 from app.models.intents import STOP, TARGET, PlaceOco
 from app.models.market import Candle, Slice
-from app.models.orders import OrderState
+from app.models.orders import Line, OrderState
 from app.strategies.base import exit_position, long
 from app.trading.exchange_lines import StopPlace
 from app.trading.instruments import Instrument
@@ -96,6 +96,74 @@ def test_nothing_is_bought_while_an_exit_is_under_way() -> None:
     assert scene.want(LONG) == []
     scene.fill(sale, 100.0)
     entry_of(scene.want(LONG))
+
+
+def test_a_close_takes_the_oco_away_then_sells_once_and_leaves_the_others() -> None:
+    scene = Scene()
+    (oco,) = scene.protected(LONG)
+    scene.protected(LONG, LINE_B)
+    scene.handle(Halt("a look"))
+    assert cancels(scene.handle(Close("a test", A))) == [oco.order_id]
+    assert scene.handle(Close("again", A)) == [] and scene.candle() == [] and scene.snapshot() == []
+    assert scene.stop_place() is StopPlace.CLOSING
+    sale = sale_of(scene.gone(oco))
+    assert scene.handle(Close("again", A)) == [] and scene.candle() == []
+    assert scene.fill(sale, 99.0) == [] and scene.reasons == ["operator"]
+    assert scene.stop_place(LINE_B) is StopPlace.EXCHANGE and scene.halted
+    assert scene.handle(Close("nothing is there", A)) == [] and scene.reasons == ["operator"]
+
+
+def test_a_stop_that_fills_before_its_oco_is_gone_leaves_nothing_to_sell() -> None:
+    scene = Scene()
+    (oco,) = scene.protected(LONG)
+    scene.handle(Close("a test", A))
+    assert scene.fill(oco, 90.0, STOP) == []
+    assert scene.reasons == ["stop_loss"] and not scene.books.account.closing
+    entry_of(scene.want(LONG))
+
+
+def test_a_close_that_is_refused_is_tried_again_and_nothing_is_bought_meanwhile() -> None:
+    scene = Scene()
+    (oco,) = scene.protected(LONG)
+    scene.handle(Close("a test", A))
+    assert scene.want(LONG) == [] and scene.books.decisions[-1].outcome == "position_open"
+    sale = sale_of(scene.gone(oco))
+    assert scene.refuse(sale, -1013, "Market is closed.", is_passing=True) == []
+    again = sale_of(scene.want(LONG))
+    assert scene.books.decisions[-1].outcome == "position_open"
+    scene.fill(again, 99.0)
+    assert scene.reasons == ["operator"]
+
+
+def test_a_close_that_came_too_late_for_an_entry_closes_what_was_filled() -> None:
+    scene = Scene()
+    order = entry_of(scene.want(LIMIT))
+    scene.accept(order)
+    assert cancels(scene.handle(Close("a test", A))) == [order.order_id]
+    assert scene.want(LONG) == [] and scene.books.decisions[-1].outcome == "order_pending"
+    assert scene.part(order, 4.0, 99.0) == []
+    sale = sale_of(scene.tell(order, S.CANCELLED, filled=4.0))
+    scene.fill(sale, 98.0)
+    assert scene.reasons == ["operator"]
+
+
+def test_a_close_of_an_entry_that_is_cancelled_is_counted() -> None:
+    scene = Scene()
+    order = entry_of(scene.want(LIMIT))
+    scene.accept(order)
+    scene.handle(Close("a test", A))
+    assert scene.gone(order) == []
+    assert scene.books.ledger.cancelled == {"operator": 1} and not scene.reasons
+
+
+def test_a_close_of_one_strategy_leaves_the_other_on_the_symbol() -> None:
+    scene = Scene(ids=("fast", "slow"))
+    fast, slow = Line("fast", A), Line("slow", A)
+    scene.protected(LONG, fast)
+    (oco,) = scene.protected(LONG, slow)
+    assert cancels(scene.handle(Close("a test", A, "slow"))) == [oco.order_id]
+    scene.fill(sale_of(scene.gone(oco)), 99.0)
+    assert set(scene.books.account.positions) == {fast} and scene.stop_place(fast) is StopPlace.EXCHANGE
 
 
 def test_a_halt_cancels_entries_and_keeps_what_is_protected() -> None:

@@ -16,6 +16,7 @@ const WHAT = {
   halt: "No entry any more until it is resumed. Positions and their stops stay.",
   resume: "Entries are allowed again. The peak becomes the equity of that moment.",
   stop: "The session ends as with Ctrl-C: positions are closed, or kept where on_stop is keep.",
+  close: "is closed at the market, as by the strategy's own exit. The session goes on, and the strategy may enter again with its next signal: halt first if it shall not.",
   kill: "Entries are cancelled and every position is closed. No entry until it is resumed.",
 };
 
@@ -141,13 +142,15 @@ async function showWhy(number) {
   }
 }
 
-function confirmCommand(command) {
+// `of`: the symbol and strategy of the position that a close is of.
+function confirmCommand(command, of = {}) {
   const dialog = document.getElementById("confirm");
   const why = document.getElementById("confirm-why");
   const typed = document.getElementById("confirm-name");
   const yes = document.getElementById("confirm-yes");
-  document.getElementById("confirm-head").textContent = `${command} ${sessionName}`;
-  document.getElementById("confirm-what").textContent = WHAT[command];
+  const line = !of.symbol ? "" : of.strategy === "main" ? of.symbol : `${of.strategy} ${of.symbol}`;
+  document.getElementById("confirm-head").textContent = line ? `close ${line} of ${sessionName}` : `${command} ${sessionName}`;
+  document.getElementById("confirm-what").textContent = line ? `The position ${line} ${WHAT.close}` : WHAT[command];
   document.querySelector('label[for="confirm-name"]').textContent = `Type the session's name, ${sessionName}`;
   why.value = "";
   typed.value = "";
@@ -156,18 +159,18 @@ function confirmCommand(command) {
   check();
   why.oninput = typed.oninput = check;
   dialog.onclose = () => {
-    if (dialog.returnValue === "yes") send(command, why.value, typed.value);
+    if (dialog.returnValue === "yes") send({ command, why: why.value, confirm: typed.value, ...of });
     dialog.returnValue = "";
   };
   dialog.showModal();
   why.focus();
 }
 
-async function send(command, why, confirm) {
+async function send(asked) {
   const said = document.getElementById("said");
   try {
     const answer = await fetch(`${base}control`, {
-      method: "POST", headers: { "Content-Type": "application/json", "X-Onetape": "1" }, body: JSON.stringify({ command, why, confirm }),
+      method: "POST", headers: { "Content-Type": "application/json", "X-Onetape": "1" }, body: JSON.stringify(asked),
     });
     const told = await answer.json();
     said.textContent = told.said ?? told.problem;
@@ -200,6 +203,10 @@ if (base) {
     if (event.target.dataset.trade) showWhy(event.target.dataset.trade);
   });
   for (const button of document.querySelectorAll("[data-command]")) button.addEventListener("click", () => confirmCommand(button.dataset.command));
+  document.getElementById("positions").addEventListener("click", (event) => {
+    const { close: symbol, strategy } = event.target.dataset;
+    if (symbol) confirmCommand("close", { symbol, strategy });
+  });
   document.getElementById("confirm-no").addEventListener("click", () => document.getElementById("confirm").close(""));
 }
 setInterval(tellConnection, 5000);

@@ -54,14 +54,16 @@ function table(heads, rows, none, label) {
   return scroll;
 }
 
-// Only what changed is replaced, so that a reader's selection and a screen reader's place stay.
+// Only what changed is replaced, so that a reader's selection and a screen reader's place stay; so does the focus.
 function fill(id, made) {
   const place = document.getElementById(id);
   const nodes = [made].flat();
   const key = nodes.map((node) => node.outerHTML).join("");
   if (place.dataset.key === key) return;
   place.dataset.key = key;
+  const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
   place.replaceChildren(...nodes);
+  if (focused) [...place.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === focused)?.focus();
 }
 
 function tile(name, value, detail, kind = "") {
@@ -91,16 +93,18 @@ function showTiles(content) {
 function showPositions(content) {
   const real = content.status.real_orders;
   const rows = (content.status.positions ?? []).map((one) => {
-    const line = one.strategy === "main" ? one.symbol : `${one.strategy} on ${one.symbol}`;
-    const place = real?.stops?.[one.strategy === "main" ? one.symbol : `${one.strategy}:${one.symbol}`] ?? real?.stops?.[line];
+    const line = one.strategy === "main" ? one.symbol : `${one.strategy} ${one.symbol}`;
+    const place = real?.stops?.[line];
     const where = element("span", real ? (place ? place.place : "not known") : "in this process (paper)");
     if (place && place.place !== "on the exchange") where.className = "stop-off";
+    const closing = one.closing ? `being closed (${one.closing})` : null;
     return [
       line, one.side, price(one.quantity), price(one.entry), price(one.mark), [money(one.unrealised, true), tone(one.unrealised)],
       `${price(one.stop)}${one.moved_by ? ` (${one.moved_by})` : ""}`, price(one.target), where,
+      ...(content.controls ? [closing ?? element("button", "Close", { type: "button", class: "danger", "aria-label": `Close the position ${line}`, "data-close": one.symbol, "data-strategy": one.strategy })] : []),
     ];
   });
-  const heads = ["Position", "Side", "Quantity", "Entry", "Mark", "Unrealised", "Stop", "Target", "The stop rests"];
+  const heads = ["Position", "Side", "Quantity", "Entry", "Mark", "Unrealised", "Stop", "Target", "The stop rests", ...(content.controls ? [""] : [])];
   fill("positions", table(heads, rows, "no position is open", "Open positions"));
 }
 

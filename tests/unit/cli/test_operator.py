@@ -116,6 +116,24 @@ def test_kill_and_resume_say_whether_they_are_heard(run: Path, capsys: pytest.Ca
     assert len(list((run / "commands").iterdir())) == 2
 
 
+def test_a_close_names_its_symbol_and_strategy(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["close", str(run), "AAA/X", "--why", "a"]) == 0
+    assert main(["close", str(run), "AAA/X", "--strategy", "main", "--why", "b"]) == 0
+    assert capsys.readouterr().out == "close AAA/X: takes effect with the next start\n" * 2
+    with owned(run):
+        assert main(["close", str(run), "AAA/X", "--why", "a"]) == 2
+    assert capsys.readouterr().err == "onetape: nothing of AAA/X is open: nothing is\n"
+
+
+def test_a_position_that_is_being_closed_says_so() -> None:
+    held = {
+        "symbol": "A/B", "side": "LONG", "quantity": 1.0, "entry": 100.0, "mark": 101.0, "stop": 90.0, "target": 120.0,
+        "unrealised": 1.0, "closing": "operator",
+    }  # fmt: skip
+    assert ", being closed (operator), +1.00" in lines(positions=[held])["position"]
+    assert "closed" not in lines(positions=[{**held, "closing": None}])["position"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -123,6 +141,13 @@ def test_kill_and_resume_say_whether_they_are_heard(run: Path, capsys: pytest.Ca
         (("resume", "RUN", "--why", " "), "resume needs --why: say why, it is written on the tape"),
         (("kill", "RUN/no", "--why", "x"), "RUN/no is no folder; name the run folder of a session"),
         (("kill", "RUN/tape", "--why", "x"), "RUN/tape is no folder of a session: it holds no tape"),
+        (("close", "RUN", "AAA/X"), "close needs --why: say why, it is written on the tape"),
+        (("close", "RUN", "NO/X", "--why", "x"), "'NO/X' is no symbol of this session; there is AAA/X, BBB/X"),
+        (
+            ("close", "RUN", "AAA/X", "--strategy", "b", "--why", "x"),
+            "'b' is no strategy of this session; there is main",
+        ),
+        (("close", "RUN/no", "AAA/X", "--why", "x"), "RUN/no is no folder; name the run folder of a session"),
         (("status", "RUN/tape"), "RUN/tape holds no status of a session; name a run folder"),
         (("status", "RUN/no"), "RUN/no is no folder; name a run folder"),
     ],

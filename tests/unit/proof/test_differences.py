@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from app.models.events import EndOfData, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from app.models.events import Close, EndOfData, Event, Halt, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.market import Candle, Slice
 from app.proof.differences import Cause, Difference, InputComparison
 from app.times import iso_ms
@@ -122,6 +122,17 @@ def test_commands_have_their_place() -> None:
     assert len(found(killed, later)) == 4, "both have a kill, not at the same slice"
     stopped = found([*a, Stop("SIGTERM")], b)
     assert [d.said for d in stopped] == [f"stop (SIGTERM) in A, after the slice that closes {at(3)}"]
+
+
+def test_a_close_is_of_its_symbol_and_other_words_for_it_are_no_difference() -> None:
+    a = slices(0, 1, 2)
+    closed: list[Event] = [*a[:2], Close("why", "B"), *a[2:]]
+    said = f"close B (why) in A, after the slice that closes {at(2)}"
+    assert found(closed, a) == [Difference(Cause.SAFETY, 2 * MINUTE_MS, "B", said)]
+    assert found(closed, [*a[:2], Close("another", "B"), *a[2:]]) == []
+    assert len(found(closed, [*a[:2], Close("why", "A"), *a[2:]])) == 2
+    assert len(found(closed, [*a[:2], Close("why", "B", "slow"), *a[2:]])) == 2
+    assert [d.said[:14] for d in found([*a, Halt("a look")], a)] == ["halt (a look) "]
 
 
 @pytest.mark.parametrize("side", [0, 1])

@@ -9,7 +9,7 @@ import pytest
 
 from app.candles.cache import CandleCache
 from app.errors import DataError, StrategyError
-from app.models.events import Event, Stop
+from app.models.events import Close, Event, Stop
 from app.proof.observation import look
 from app.proof.rebuild import source_of
 from app.proof.seen import Seen
@@ -73,6 +73,18 @@ def test_a_session_that_kept_its_positions_and_went_on(tmp_path: Path) -> None:
     ours, theirs = (seen_at(one, "AAA/X", last.close_time_ms) for one in (run, again))
     assert ours.equity == theirs.equity
     assert ours.indicators == theirs.indicators
+
+
+def test_an_entry_that_an_operator_closed_before_it_filled(tmp_path: Path) -> None:
+    slices = slices_of(tmp_path / "c", market())
+    signals = rows_of(replay(tmp_path, "first", market()) / "signals.csv")
+    ordered = next(row for row in signals if row["outcome"] == "order")
+    closes_ms = [one.close_time_ms for one in slices]
+    decided = closes_ms.index(parse_time_ms(ordered["timestamp"]))
+    closed: list[Event] = [*slices[: decided + 1], Close("a look", ordered["symbol"]), *slices[decided + 1 :]]
+    seen = seen_at(record_events(tmp_path / "run", closed), ordered["symbol"], closes_ms[decided])
+    assert seen.decision is not None and seen.decision.outcome == "order"
+    assert seen.gone == ("operator", closes_ms[decided]) and seen.later is None
 
 
 def test_a_strategy_that_cannot_explain_itself(tmp_path: Path) -> None:

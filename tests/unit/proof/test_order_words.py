@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.cli.main import main
+from app.models.events import Close, Kill
 from app.models.intents import PlaceOco
+from app.proof.order_words import _event_words
 from tests.live_twins import Venue, live
 from tests.proof_runs import said
 
@@ -63,6 +65,11 @@ def test_json_has_the_events_of_the_tape(run: Path, capsys: Capture) -> None:
     assert executions[2]["fee_asset"] == "AAA"
     assert content["sections"]["Outcome"][0] == ["state", "entry filled"]
     assert {"strategy", "trade", "never_arrived", "unknown_s", "notes", "states"} <= set(content)
+
+
+def test_what_an_operators_command_led_to_is_said_with_its_reason() -> None:
+    assert _event_words(Close("lunch", "AAA/USDT"), 3) == "an operator's close (lunch)"
+    assert _event_words(Kill("enough"), 3) == "an operator's kill (enough)"
 
 
 def test_neither_a_symbol_without_a_time_nor_an_order(run: Path, capsys: Capture) -> None:

@@ -35,7 +35,7 @@ def test_orders() -> None:
     [
         ("expired", "it expired, unfilled, with"), ("signal_exit", "the strategy cancelled it with"),
         ("kill_switch", "the kill switch cancelled it"), ("session_end", "the session ended before"),
-        ("closed", "the position was closed before"),
+        ("closed", "the position was closed before"), ("operator", "an operator's close cancelled it after"),
     ],
 )  # fmt: skip
 def test_how_an_order_ended(why: str, words: str) -> None:

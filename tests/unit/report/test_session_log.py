@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.models.events import EndOfData, MarkedSlice, Stop
+from app.models.events import Close, EndOfData, MarkedSlice, Stop
 from app.models.market import Slice
 from app.report.output_thread import OutputThread
 from app.report.session_log import SessionLog
@@ -62,6 +62,20 @@ def test_orders_and_fills_are_those_of_the_run(told: Told, tmp_path: Path) -> No
     signals = (tmp_path / "signals.csv").read_text().splitlines()[1:]
     assert len(named(told, "order")) == len(signals) > 0
     assert {one["outcome"] for one in named(told, "order")} >= {"order", "late"}
+
+
+async def test_an_operators_close_is_told_with_what_it_names(tmp_path: Path) -> None:
+    log, told, output = logged()
+    made = live(tmp_path)
+    made.view.on_event = log.happened
+    for event in (Close("enough", "AAA/X"), Close("of it", "BBB/X", "slow")):
+        await made.recorded.handle(event)
+    made.close()
+    output.close()
+    assert named(told, "close_asked") == [
+        {"time": None, "symbol": "AAA/X", "why": "enough"},
+        {"time": None, "symbol": "BBB/X", "strategy": "slow", "why": "of it"},
+    ]
 
 
 async def test_a_quiet_slice_says_nothing(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ import pytest
 
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
-from app.models.events import Kill, Resume, Stop
+from app.models.events import Close, Kill, Resume, Stop
+from app.models.orders import Line
 from app.runs import run_folder
 from app.runs.run_folder import is_owned, owned
 from app.session.control import CommandWatch, read_status, send_command, write_status
+from app.trading.account import Account
 from tests.integration.processes import PROJECT
 
 
@@ -67,7 +69,20 @@ def test_shells_that_give_commands_at_once_lose_none(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "3", '{"command": "kill"}', '{"command": "sell", "why": "x"}', "\x00\xff"]
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"command": "kill"}',
+        '{"command": "sell", "why": "x"}',
+        "\x00\xff",
+        '{"command": "close", "why": "x"}',
+        '{"command": "close", "why": "x", "symbol": 3}',
+        '{"command": ["kill"]}',
+        '{"command": "kill", "why": null}',
+    ],
 )
 def test_a_command_that_cannot_be_read_is_set_aside_and_told(run: Path, content: str) -> None:
     send_command(run, "kill", "before")
@@ -80,6 +95,26 @@ def test_a_command_that_cannot_be_read_is_set_aside_and_told(run: Path, content:
     aside = run / "commands" / "000002.json.unreadable"
     assert told == [f"a command that cannot be read was not obeyed; it is {aside} now: give it again"]
     assert (watch.waiting(), len(told)) == ([], 1)
+
+
+def test_a_close_is_read_with_what_it_names(run: Path) -> None:
+    send_command(run, "close", "x", symbol="A/B")
+    assert send_command(run, "close", "y", symbol="A/B", strategy="slow").startswith("close slow A/B: takes effect")
+    assert watch_of(run).waiting() == [Close("x", "A/B"), Close("y", "A/B", "slow")]
+
+
+def test_a_close_of_what_is_not_open_is_told(run: Path) -> None:
+    told: list[str] = []
+    watch, account = watch_of(run, told), Account(1_000.0, {})
+    account.positions[Line("slow", "A/B")] = account.pending[Line("fast", "C/D")] = None  # type: ignore[assignment]
+    for event in (Kill("x"), Close("x", "A/B"), Close("x", "A/B", "slow"), Close("x", "C/D")):
+        watch.comes(event, account)
+    assert told == []
+    watch.comes(Close("too late", "B/A"), account)
+    watch.comes(Close("too late", "A/B", "fast"), account)
+    assert told == [
+        f"close {what}: nothing of it is open, so nothing was closed (too late)" for what in ("B/A", "fast A/B")
+    ]
 
 
 def test_a_command_that_cannot_be_removed_is_obeyed_once_and_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from app.errors import ConfigError, UnavailableError
 from app.feeds.tape import read_tape
 from app.feeds.websocket import LiveStart
-from app.models.events import Event, Kill, LateCandle, Stop
+from app.models.events import Close, Event, Kill, LateCandle, Stop
 from app.models.market import Slice
 from app.session import epochs
 from app.session.control import send_command
@@ -25,6 +25,7 @@ from tests.scripted_paper import Feed, no_sockets, trade, trades_of
 
 KEEP = "on_stop=keep"
 OTHER = "feed.silence_s=11"  # a change that decides nothing
+CLOSE = Close("in the warm-up, too", "AAA/X")
 FILES = ("equity.parquet", "signals.csv")
 
 
@@ -162,16 +163,16 @@ async def test_an_epoch_that_ended_in_its_warm_up_begins_once_more(
     await broken(tmp_path / "run", monkeypatch, 20)
     heard = Feed._heard
     with monkeypatch.context() as only:
-        only.setattr(Feed, "_heard", lambda self: [*heard(self)[:3], Kill("in the warm-up")])
+        only.setattr(Feed, "_heard", lambda self: [*heard(self)[:3], Kill("in the warm-up"), CLOSE])
         only.setattr(Feed, "stop_after", 99)
         only.setattr(Feed, "breaks", True)
         with pytest.raises(UnavailableError):
             await trade(tmp_path / "run", KEEP, OTHER, new_epoch=True)
-    assert len(list(read_tape(tmp_path / "run").epochs[1].records)) == 4
+    assert len(list(read_tape(tmp_path / "run").epochs[1].records)) == 5
     await broken(tmp_path / "run", monkeypatch, 25, OTHER)
     epoch = read_tape(tmp_path / "run").epochs[1]
     events = [record.event for record in epoch.records]
-    assert events[0] == Kill("in the warm-up"), "what an operator said is not lost"
+    assert events[:2] == [Kill("in the warm-up"), CLOSE], "what an operator said is not lost"
     assert sum(isinstance(event, Slice) and event.warmup for event in events) == WARMUP
     assert epoch.header["changed"] == ["the settings (live.feed.silence_s)"]
 

@@ -8,7 +8,7 @@ import pytest
 from app.candles.cache import CandleCache
 from app.cli.main import main
 from app.errors import ConfigError
-from app.models.events import EndOfData, Kill, Resume
+from app.models.events import Close, EndOfData, Kill, Resume
 from app.proof.comparison import compare
 from app.proof.differences import Cause
 from app.proof.rebuild import source_of
@@ -17,14 +17,16 @@ from app.runs.reader import Run
 from app.session.what_if import WhatIfRunner
 from tests.live_sessions import NAME, Live, live, market
 
+CLOSES = Close("enough", "AAA/X"), Close("of both", "BBB/X")
 OTHER = "strategy.params.seed=7"
 
 
 @pytest.fixture
 async def recorded(tmp_path: Path) -> Live:
-    """The golden market, with an operator's kill and resume in it."""
+    """The golden market, with an operator's kill, resume and closes in it."""
     made = live(tmp_path / "live")
-    await made.run(*market()[:30], Kill("a look"), Resume("looked"), *market()[30:])
+    await made.run(*market()[:30], Kill("a look"), Resume("looked"), *market()[30:45], *CLOSES, *market()[45:])
+    assert "operator" in made.trades
     return made
 
 
@@ -45,7 +47,7 @@ async def test_the_same_settings_are_the_session_byte_for_byte(recorded: Live, t
 async def test_other_settings_are_the_session_of_those_settings(recorded: Live, tmp_path: Path, changed: str) -> None:
     results = await WhatIfRunner(recorded.run_folder, [changed], tmp_path / "what").run_async()
     other = live(tmp_path / "other", changed)
-    await other.run(*market()[:30], Kill("a look"), Resume("looked"), *market()[30:])
+    await other.run(*market()[:30], Kill("a look"), Resume("looked"), *market()[30:45], *CLOSES, *market()[45:])
     assert files(tmp_path / "what") == files(other.run_folder) != files(recorded.run_folder)
     note = f"what if: the tape of {recorded.run_folder} with {changed}; no session did this"
     assert results["note"] == note
@@ -65,7 +67,9 @@ async def test_it_can_be_made_again_looked_into_and_compared(recorded: Live, tmp
         *market()[:30],
         Kill("a look"),
         Resume("looked"),
-        *market()[30:],
+        *market()[30:45],
+        *CLOSES,
+        *market()[45:],
         EndOfData(),
         EndOfData(),
     ]

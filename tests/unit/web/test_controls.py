@@ -8,8 +8,11 @@ import pytest
 
 from app.errors import ConfigError
 from app.runs.run_folder import owned
+from app.session.control import write_status
 from app.web.controls import COMMANDS, obey
 from app.web.followed import FollowedSession
+from tests.live_sessions import live
+from tests.portfolio import portfolio
 
 
 @pytest.fixture
@@ -23,7 +26,41 @@ def left(session: FollowedSession) -> list[Any]:
     return [json.loads(path.read_text()) for path in sorted(session.folder.glob("commands/*.json"))]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.fixture
+async def trading(tmp_path: Path) -> FollowedSession:
+    """A session with a position of each of two strategies on a symbol."""
+    made = live(tmp_path / "run", config=portfolio())
+    made.close()
+    held = [{"symbol": "AAA/X", "strategy": one} for one in ("trend", "slow")]
+    write_status(made.run_folder, {"positions": held, "orders": [{"symbol": "BBB/X", "strategy": "slow"}]})
+    session = FollowedSession(made.run_folder, "mine")
+    session.refresh()
+    return session
+
+
+CLOSE = {"command": "close", "why": "x", "confirm": "mine", "symbol": "AAA/X", "strategy": "slow"}
+
+
+async def test_one_position_is_closed(trading: FollowedSession) -> None:
+    assert obey(trading, CLOSE) == "close slow AAA/X: takes effect with the next start"
+    found = {"command": "close", "why": "x (by the page)", "symbol": "AAA/X", "strategy": "slow"}
+    assert left(trading) == [found]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"symbol": "BBB/X"}, {"strategy": "dip"}, {"strategy": None}, {"symbol": ["AAA/X"]}, {"symbol": {"a": 1}},
+        {"symbol": "<script>alert(1)</script>"}, {"symbol": "../../x"}, {"symbol": None, "strategy": None},
+    ],
+)  # fmt: skip
+async def test_what_is_no_open_position_is_not_closed(trading: FollowedSession, changed: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="symbol, strategy: this is no open position of the session"):
+        obey(trading, {**CLOSE, **changed})
+    assert left(trading) == []
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one != "close"])
 def test_a_command_is_left_with_its_reason(session: FollowedSession, command: str) -> None:
     asked = {"command": command, "why": " the news \u202e\n of today ", "confirm": "mine"}
     assert obey(session, asked) == f"{command}: takes effect with the next start"
@@ -36,7 +73,7 @@ def test_a_command_is_left_with_its_reason(session: FollowedSession, command: st
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        ({"command": "rm"}, "command: known are kill, halt, resume, stop"),
+        ({"command": "rm"}, "command: known are kill, halt, close, resume, stop"),
         ({"command": None}, "command: known are"),
         ({"command": ["kill"]}, "command: known are"),
         ({"confirm": "yours"}, "confirm: write the session's name, mine"),

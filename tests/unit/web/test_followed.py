@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.models.events import Event, Kill, LateCandle, Resume
+from app.models.events import Close, Event, Kill, LateCandle, Resume
 from app.models.market import Candle, Slice
 from app.runs.run_folder import owned
 from app.session.control import write_status
@@ -22,7 +22,8 @@ from tests.live_sessions import OPEN_AFTER, Live, live, market
 async def made(tmp_path: Path) -> Live:
     """A session that broke off with an open position, after an operator's kill and resume."""
     made = live(tmp_path / "run")
-    await made.run(Kill("a look"), Resume("looked"), *market()[:OPEN_AFTER])
+    closes = Close("enough", "AAA/X"), Close("of it", "BBB/X", "slow")
+    await made.run(Kill("a look"), Resume("looked"), *closes, *market()[:OPEN_AFTER])
     made.folder.results.unlink()
     write_status(made.run_folder, made.view.status())
     return made
@@ -47,6 +48,8 @@ async def test_it_says_what_the_files_say(made: Live) -> None:
     assert session.candles("AAA/X", found[-1][0], 1)["candles"] == [found[-2]]
     assert session.candles("XRP/USDT", None, 9)["candles"] == []
     assert [one["text"] for one in session.log(400) if one["kind"] in ("kill", "resume")][:2] == ["a look", "looked"]
+    closes = [one["text"] for one in session.log(400) if one["kind"] == "close"]
+    assert closes == ["AAA/X: enough", "slow BBB/X: of it"]
     assert json.dumps(content, allow_nan=False)
     assert len(json.dumps(content)) < 200_000
 

@@ -135,6 +135,7 @@ async def test_a_command_is_left_only_where_commands_are_allowed(made: Live) -> 
     made.folder.results.unlink()
     async with served([made.run_folder]) as page:
         assert await given(page) == (403, "this page is read-only; `serve --allow-control` allows commands")
+        assert (await given(page, command="close", symbol="AAA/X", strategy="main"))[0] == 403
     async with served([made.run_folder], may_control=True) as page:
         assert await given(page, confirm="other") == (400, "confirm: write the session's name, run")
         assert (await page.command("run", ["kill"]))[0] == 400
