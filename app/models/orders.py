@@ -200,7 +200,7 @@ Order = EntryOrder | CloseOrder
 
 
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one signal: `order`, `exit_ordered`, `entry_cancelled`, or the refusal's reason."""
+    """What became of one `signal`: `order`, `exit_ordered`, `entry_cancelled`, or the refusal's reason."""
 
     time_ms: int  # close time of the slice decided on
     symbol: str
@@ -209,6 +209,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     order: EntryOrder | CloseOrder | None
     tag: str
     strategy: str = MAIN
+    signal: Signal | None = None
 
 
 class HeldRange(msgspec.Struct, gc=False):

@@ -11,6 +11,7 @@ from app.errors import OutputError
 from app.models.market import Slice
 from app.models.orders import MAIN, Decision, Fill
 from app.runs.equity import EquityLog
+from app.runs.refused_log import RefusedLog
 from app.runs.run_folder import writing
 from app.runs.tally import Tally
 from app.runs.trade_log import SignalLog, TradeLog
@@ -21,11 +22,12 @@ Progress = Callable[[int, int], None]  # close time of the newest slice, candles
 
 
 class LogLengths(NamedTuple):
-    """How far a run's files go: bytes of the two logs, rows of the equity."""
+    """How far a run's files go: bytes of the logs, rows of the equity."""
 
     trades_bytes: int
     signals_bytes: int
     equity_rows: int
+    refused_bytes: int = 0
 
 
 class RunRecorder:
@@ -39,11 +41,12 @@ class RunRecorder:
         progress: Progress | None = None,
         signal_log: SignalLog | None = None,
         strategies: Sequence[str] = (MAIN,),
+        refused_log: RefusedLog | None = None,
     ) -> None:
         self.tally = Tally(tuple(symbols), tuple(strategies))
         self.trade_log = trade_log
         self.equity_log = equity_log
-        self.signal_log = signal_log
+        self.signal_log, self.refused_log = signal_log, refused_log
         self.candles: dict[str, int] = dict.fromkeys(symbols, 0)
         self.first_opens: dict[str, float] = {}  # of the run, in the order in which the symbols began
         self.first_open_ms: int | None = None
@@ -68,13 +71,15 @@ class RunRecorder:
         with self._writing():
             self._flush(keep=1)
             self.trade_log.flush()
-            if self.signal_log is not None:
-                self.signal_log.flush()
+            for log in (self.signal_log, self.refused_log):
+                if log is not None:
+                    log.flush()
 
     def lengths(self) -> LogLengths:
         """Of the files as the kernel has them: after a flush, all but the newest equity row."""
         signals_bytes = 0 if self.signal_log is None else self.signal_log.written_bytes()
-        return LogLengths(self.trade_log.written_bytes(), signals_bytes, self.equity_log.rows)
+        refused_bytes = 0 if self.refused_log is None else self.refused_log.written_bytes
+        return LogLengths(self.trade_log.written_bytes(), signals_bytes, self.equity_log.rows, refused_bytes)
 
     @property
     def new_fills(self) -> Sequence[Fill]:
@@ -88,13 +93,14 @@ class RunRecorder:
         with self._writing():
             self._flush(keep=0)
             self.trade_log.close()
-            if self.signal_log is not None:
-                self.signal_log.close()
+            for log in (self.signal_log, self.refused_log):
+                if log is not None:
+                    log.close()
             self.equity_log.finish()
 
     def close(self) -> None:
         """Release the files of a run that did not finish; idempotent, and silent: the fault was told already."""
-        for log in (self.trade_log, self.equity_log, self.signal_log):
+        for log in (self.trade_log, self.equity_log, self.signal_log, self.refused_log):
             with suppress(OSError):
                 if log is not None:
                     log.close()
@@ -117,6 +123,8 @@ class RunRecorder:
         if self.signal_log is not None:
             for decision in self.decisions:
                 self.signal_log.write(decision)
+                if self.refused_log is not None and decision.order is None:
+                    self.refused_log.write(decision, self.rows)
         self.decisions.clear()
         rows = self.rows
         count = len(rows.slices) - keep

@@ -61,6 +61,7 @@ def _plain(of: Order | Decision) -> dict[str, object]:
     content: dict[str, object] = msgspec.to_builtins(of)
     if of.strategy == MAIN:
         content.pop("strategy", None)
+    content.pop("signal", None)  # what followed from it is here
     if isinstance(of, Decision) and of.order is not None:
         content["order"] = _plain(of.order)
     return content

@@ -175,7 +175,7 @@ class TradingRuntime:
         if outcome in _IGNORED:
             self.funnel.ignored[Refusal(outcome)] += 1
         time_ms, tag = self.account.time_ms, signal.tag
-        self.decisions.append(Decision(time_ms, line.symbol, signal.action, outcome, order, tag, line.strategy))
+        self.decisions.append(Decision(time_ms, line.symbol, signal.action, outcome, order, tag, line.strategy, signal))
 
     async def _enter(self, line: Line, signal: Signal, event: Slice | LateCandle) -> tuple[str, EntryOrder | None]:
         if line in self.account.positions:

@@ -224,13 +224,16 @@ def refuse_what_cannot_go_on(run: Path, header: Mapping[str, Any], settings: Set
 
 def logs_sha256(folder: RunFolder, lengths: LogLengths) -> dict[str, str]:
     """Of what the logs held when an epoch began."""
-    pairs = ("trades", folder.trades, lengths.trades_bytes), ("signals", folder.signals, lengths.signals_bytes)
+    pairs = [("trades", folder.trades, lengths.trades_bytes), ("signals", folder.signals, lengths.signals_bytes)]
+    if lengths.refused_bytes:
+        pairs.append(("refused", folder.refused, lengths.refused_bytes))
     return {name: hashlib.sha256(path.read_bytes()[:length]).hexdigest() for name, path, length in pairs}
 
 
 def refuse_other_logs(folder: RunFolder, epoch: Epoch, lengths: LogLengths) -> None:
     """DataError where the rows of earlier epochs are not those that were there when this one began."""
-    for (name, found), path in zip(logs_sha256(folder, lengths).items(), (folder.trades, folder.signals), strict=True):
+    paths = folder.trades, folder.signals, folder.refused
+    for (name, found), path in zip(logs_sha256(folder, lengths).items(), paths, strict=False):
         if found != epoch.header["logs_sha256"][name]:
             raise DataError(f"{path}: its rows before epoch {epoch.number} are not those that its session wrote")
 

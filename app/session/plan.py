@@ -21,6 +21,7 @@ from app.models.market import Slice
 from app.runs.equity import EquityLog, kept_rows
 from app.runs.manifest import VERSION, build_manifest
 from app.runs.recorder import LogLengths, Progress, RunRecorder
+from app.runs.refused_log import RefusedLog
 from app.runs.results import RunFacts, Shortfall, build_results
 from app.runs.run_folder import RunFolder, writing
 from app.runs.trade_log import SignalLog, TradeLog
@@ -61,7 +62,7 @@ class RunPlan:
 
         `kept`: how much of the files that are there stays, for a new epoch; otherwise they begin anew.
         """
-        trades_bytes, signals_bytes, rows = (None, None, 0) if kept is None else kept
+        trades_bytes, signals_bytes, rows, refused_bytes = (None, None, 0, None) if kept is None else kept
         with writing(folder.folder):
             earlier = kept_rows(folder.equity, rows)
             equity_log = EquityLog(folder.equity, self.settings.trading_mode.starting_balance)
@@ -70,7 +71,8 @@ class RunPlan:
                     equity_log.keep_rows(earlier)
                 logs = TradeLog(folder.trades, trades_bytes), equity_log, progress
                 ids = [spec.id for spec in self.settings.strategies]
-                return RunRecorder(self.settings.live.symbols, *logs, SignalLog(folder.signals, signals_bytes), ids)
+                signals = SignalLog(folder.signals, signals_bytes), ids, RefusedLog(folder.refused, refused_bytes)
+                return RunRecorder(self.settings.live.symbols, *logs, *signals)
             except (OSError, DataError):
                 equity_log.close()
                 raise

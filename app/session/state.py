@@ -199,6 +199,7 @@ def copy_logs(lengths: LogLengths, source: RunFolder, target: RunFolder) -> None
     pairs = (
         (source.trades, target.trades, lengths.trades_bytes),
         (source.signals, target.signals, lengths.signals_bytes),
+        *([(source.refused, target.refused, lengths.refused_bytes)] if lengths.refused_bytes else []),
     )
     for path, copy, length in pairs:
         content = path.read_bytes()[:length] if path.exists() else b""

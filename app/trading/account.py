@@ -5,6 +5,7 @@ where nothing waits for a fill; risk, safety and strategies read. `balance` move
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from app.models.market import Slice
 from app.models.orders import CloseOrder, EntryOrder, Line, Position
@@ -58,6 +59,7 @@ def lines_of(strategies: Mapping[str, Sequence[str]], symbols: Sequence[str]) ->
     return {symbol: tuple(Line(one, symbol) for one, own in strategies.items() if symbol in own) for symbol in symbols}
 
 
+@dataclass(slots=True)
 class SliceRows:
     """One row per slice of the run, as the account stood after broker and guard; an observer takes them away.
 
@@ -65,9 +67,6 @@ class SliceRows:
     the slice was handled rewrites it.
     """
 
-    __slots__ = ("balances", "equities", "slices")
-
-    def __init__(self) -> None:
-        self.slices: list[Slice] = []
-        self.equities: list[float] = []
-        self.balances: list[float] = []
+    slices: list[Slice] = field(default_factory=list)
+    equities: list[float] = field(default_factory=list)
+    balances: list[float] = field(default_factory=list)
