@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import pytest
 
 from app.errors import UnavailableError
+from app.exchange.limiter import RateLimiter
 from app.feeds.base import EventQueue
 from app.feeds.websocket import LiveStart
 from app.models.events import Event, LateCandle
@@ -31,6 +32,7 @@ class Provider:
 
     def __init__(self, *_: object, **__: object) -> None:
         self.now_ms = START_MS + 20_000
+        self.limiter = RateLimiter(None)
 
     async def __aenter__(self) -> "Provider":
         return self

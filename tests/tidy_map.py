@@ -34,6 +34,6 @@ ENGINE = ("app.runtime", "app.trading", "app.models", "app.strategies.base", "ap
 # The second broker is read on another evening.
 REAL_ORDERS = (
     "app.trading.exchange_broker", "app.trading.exchange_lines", "app.trading.order_book", "app.trading.brackets",
-    "app.trading.reconciliation", "app.models.intents",
+    "app.trading.reconciliation", "app.trading.handed_over", "app.models.intents",
 )  # fmt: skip
 ENGINE_LINES = 3100  # wanted are 2,300: what does not make a candle into a fill should find another room

@@ -28,6 +28,7 @@ COMMANDS = {
     "status": ("operator.status_parser", "where a session stands"),
     "serve": ("serve.serve_parser", "the operator's page: all sessions of this machine in a browser"),
     "watch": ("watch.watch_parser", "alerts of sessions, from a process that outlives them"),
+    "expect": ("expect.expect_parser", "the band that a session's equity should stay in by its backtest"),
     "keys": ("keys.keys_parser", "what the API key of this environment may do at the exchange"),
     "compare": ("compare.compare_parser", "where two runs part, and why"),
     "why": ("why.why_parser", "what a candle led to, with every number"),

@@ -6,6 +6,7 @@ It listens on this machine alone unless told otherwise, and takes no command unl
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -40,6 +41,8 @@ def run_serve(args: argparse.Namespace) -> int:
             raise ConfigError(f"{run} is no folder of a session: it holds no tape")
     if args.port > 65_535:
         raise ConfigError(f"--port {args.port}: at most 65535")
+    with contextlib.suppress(AttributeError, OSError):  # it interrupts no session that is at work; on Linux
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(args))
     return 0

@@ -32,11 +32,15 @@ def watch_parser(**about: str) -> Parser:
 
 def run_watch(args: argparse.Namespace) -> int:
     """Watch; the exit status."""
+    from app.runs.reader import Run
     from app.settings.alerts import HEARTBEAT, read_alerts, read_urls
     from app.web.alert_sender import AlertSender, apprise_sends
+    from app.web.expecting import returns_of
     from app.web.watching import WatchedSession, ping_of, watch
 
     wanted = read_alerts(args.alerts)
+    if wanted.expect is not None:
+        returns_of(Run.open(Path(wanted.expect).expanduser()))
     try:
         sends = apprise_sends(read_urls(wanted, os.environ))
     except ValueError as error:

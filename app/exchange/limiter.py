@@ -76,6 +76,17 @@ class RateLimiter:
             self._in_flight -= weight
 
     @property
+    def minute_weight(self) -> int:
+        """The server's count of its minute as far as it told, with what is under way."""
+        is_over = times.monotonic_s() - self._minute_seen_s > _MINUTE_S
+        return (0 if is_over else self._counted) + self._in_flight
+
+    @property
+    def minute_limit(self) -> float | None:
+        """What it allows in a minute; None while it has not said."""
+        return None if self._minute_limit == inf else self._minute_limit
+
+    @property
     def is_paused(self) -> bool:
         """Whether nothing may start at this moment."""
         return self._paused_until_s > times.monotonic_s()

@@ -9,7 +9,7 @@ refused (session/journal.py writes it).
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,16 @@ def segments_of(folder: Path) -> list[Path]:
 
 def newest_header(run: Path) -> dict[str, Any]:
     """That of the newest epoch, without reading more than first lines; empty while none is whole."""
-    for path in reversed(segments_of(run / FOLDER)):
+    return _first_whole(reversed(segments_of(run / FOLDER)))
+
+
+def first_header(run: Path) -> dict[str, Any]:
+    """The same of the first epoch."""
+    return _first_whole(segments_of(run / FOLDER))
+
+
+def _first_whole(paths: Iterable[Path]) -> dict[str, Any]:
+    for path in paths:
         with path.open("rb") as file:
             line = file.readline().rstrip(b"\n")
         if is_whole(line):

@@ -11,6 +11,7 @@ from typing import Any
 from app.models.orders import MAIN
 from app.proof.comparison import Comparison
 from app.proof.differences import Difference
+from app.proof.expected import expectation_json
 from app.proof.shortfall_report import shortfall_blocks, shortfall_json
 from app.report.formats import counts_text
 from app.report.pairing import Divergence, Kind
@@ -32,7 +33,7 @@ _PLACES = {
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """For `--json`; a difference of the inputs each, a divergence once."""
-    outputs, first = comparison.outputs, comparison.outputs.first
+    outputs, first, expected = comparison.outputs, comparison.outputs.first, expectation_json(comparison)
     return {
         "format": FORMAT,
         "a": str(comparison.a.folder),
@@ -50,6 +51,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "inputs": [_difference_json(one) for one in comparison.differences],
         "notes": comparison.notes,
         **({} if comparison.shortfall is None else {"shortfall": shortfall_json(comparison.shortfall)}),
+        **({} if expected is None else {"expectation": expected}),
     }
 
 
@@ -61,6 +63,8 @@ def render_comparison(comparison: Comparison) -> str:
     if comparison.shortfall is not None:
         blocks += shortfall_blocks(comparison.shortfall)
     blocks.append(list(_inputs(comparison)))
+    expected = expectation_json(comparison)
+    blocks.append([] if expected is None else [_line("Expectation", expected["said"])])
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
 

@@ -260,7 +260,10 @@ async def _runtime(source: Source) -> AsyncIterator[_Watch]:
 
         recorder.on_fill = on_fill
         state = None if source.state is None else source.state.runtime
-        runtime = build_runtime(source.settings, source.strategies, recorder, state, orders=source.orders)
+        runtime = build_runtime(
+            source.settings, source.strategies, recorder, state,
+            orders=source.orders, paper_from_ms=source.paper_from_ms,
+        )  # fmt: skip
         try:
             yield _Watch(runtime, recorder, opened, fill_rules(source.settings.trading_mode))
         finally:

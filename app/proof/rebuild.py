@@ -5,7 +5,7 @@ goes. It runs nothing and writes nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +34,13 @@ class Source:
     about: Mapping[str, Any]
     recorded: Epoch | Inputs
     last_seq: int | None = None
+    orders: OrderNames | None = None  # of a session whose orders are real: an exchange filled them, no simulator
+    paper_from_ms: int | None = None  # of a what-if of one: from that slice on the simulator did
 
     @property
     def state(self) -> SessionState | None:
         """What it goes on from, if it is a later epoch of a session."""
         return state_of(self.recorded) if isinstance(self.recorded, Epoch) else None
-
-    @property
-    def orders(self) -> OrderNames | None:
-        """Of a session whose orders are real: an exchange filled them, no simulator."""
-        return orders_of(self.recorded) if isinstance(self.recorded, Epoch) else None
 
     def events(self) -> Iterator[Event]:
         """All of them, from the start each time; the end of the data last, where it is not on the tape already."""
@@ -134,7 +131,15 @@ def _is_beyond(epoch: Epoch, last_seq: int | None) -> bool:
 
 def _source(folder: Path, about: Mapping[str, Any], recorded: Epoch | Inputs, last_seq: int | None = None) -> Source:
     settings = load_settings(about["settings"])
-    return Source(folder, settings, check_settings(settings), about, recorded, last_seq)
+    source = Source(folder, settings, check_settings(settings), about, recorded, last_seq)
+    if isinstance(recorded, Epoch):
+        return replace(source, orders=orders_of(recorded))
+    real = recorded.run.real_fills
+    return (
+        source
+        if real is None
+        else replace(source, orders=OrderNames(real["tag"], 1), paper_from_ms=real["paper_from_ms"])
+    )
 
 
 def _nothing_there(source: Source, time_ms: int, before_ms: int | None, after_ms: int | None) -> DataError:

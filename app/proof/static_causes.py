@@ -76,11 +76,17 @@ def differing_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> lis
     return [f"{key}: {_text(x)}, now {_text(y)}" for key, x, y in _differing(before, now)]
 
 
+def deciding_settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Key and both values of each setting that differs in its meaning and can change a decision."""
+    for key, x, y in _differing(_meant(a), _meant(b)):
+        if key != _WARM_UP and not key.startswith(_INERT):
+            yield key, _text(x), _text(y)
+
+
 def _settings(both: _Both, *, stopped: bool) -> Iterator[Difference]:
-    for key, x, y in _differing(_meant(both.a["settings"]), _meant(both.b["settings"])):
-        if key == _WARM_UP or key.startswith(_INERT) or (key == "trading_mode.on_stop" and not stopped):
-            continue
-        yield _from_start(Cause.CONFIG, f"{key}: {_text(x)} in A, {_text(y)} in B")
+    for key, x, y in deciding_settings(both.a["settings"], both.b["settings"]):
+        if stopped or key != "trading_mode.on_stop":
+            yield _from_start(Cause.CONFIG, f"{key}: {x} in A, {y} in B")
 
 
 def _code(both: _Both) -> Iterator[Difference]:

@@ -102,10 +102,10 @@ def notices(run: RunOnDisk) -> list[Notice]:
         )
     what_if = results.get("what_if")
     if what_if:
-        changed = ", ".join(what_if.get("changed", ()))
-        made.insert(
-            0, Notice(f"WHAT IF: the tape of {what_if.get('run')} with {changed}. No session did this.", is_alarm=True)
-        )
+        text = f"WHAT IF: the tape of {what_if.get('run')} with {', '.join(what_if.get('changed', ()))}."
+        if what_if.get("paper_from"):
+            text += f" Until {time_text(what_if['paper_from'])} it decides what the session decided, on real fills."
+        made.insert(0, Notice(f"{text} No session did this.", is_alarm=True))
     for shortfall in results.get("shortfalls") or ():
         made += [Notice(text) for text in _shortfall(shortfall)]
     made += [

@@ -6,12 +6,14 @@ whichever process draws it and however many are drawn.
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 
 from app.runs.quotients import Floats, Ints
 
 Draws = np.random.Generator
+_NORMAL = NormalDist()
 
 
 def draws_of(seed: int, *path: int) -> Draws:
@@ -36,6 +38,13 @@ def stationary_indices(draws: Draws, length: int, count: int, mean_block: float)
     places = np.arange(count)
     begun = np.maximum.accumulate(np.where(begins, places, 0))
     return (starts[begun] + places - begun) % length
+
+
+def largest_normals(draws: Draws, count: int, of: int) -> Floats:
+    """`count` times the largest of so many standard normal draws, with one uniform draw for each."""
+    # The largest of N draws from a distribution has the quantile u ** (1 / N) of it at a uniform u.
+    shares = np.clip(draws.random(count) ** (1.0 / of), 1e-12, 1.0 - 1e-12)
+    return np.array([_NORMAL.inv_cdf(share) for share in shares.tolist()])
 
 
 def block_length(series: Sequence[Floats]) -> float:

@@ -26,6 +26,7 @@ _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 _BLOCK_ROWS = 8_192
 _ROW_GROUP_ROWS = 65_536
 ROW = struct.Struct("<qdd")  # close time in ms, equity, balance: a row of `kept_path`
+ROW_TYPE = np.dtype([("time_ms", "<i8"), ("equity", "<f8"), ("balance", "<f8")])  # the same, for whole blocks
 
 
 class _Sink(io.FileIO):
@@ -159,7 +160,7 @@ def kept_rows(path: Path, count: int) -> bytes:
 
 def equity_before(path: Path, count: int, time_ms: int) -> float | None:
     """Of the first `count` rows the last one's equity that closed at or before a time; None if none did."""
-    rows = np.frombuffer(kept_rows(path, count), [("time_ms", "<i8"), ("equity", "<f8"), ("balance", "<f8")])
+    rows = np.frombuffer(kept_rows(path, count), ROW_TYPE)
     number = int(rows["time_ms"].searchsorted(time_ms, "right"))
     return float(rows["equity"][number - 1]) if number else None
 

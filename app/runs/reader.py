@@ -140,6 +140,14 @@ class Run(OpenedRun):
         return changed
 
     @property
+    def real_fills(self) -> Mapping[str, Any] | None:
+        """Of a what-if of a session with real orders: whose (`tag`), until which event (`until_seq`), and from which
+        slice on (`paper_from_ms`, None: never) its fills are on paper.
+        """
+        real: Mapping[str, Any] | None = (self.tape or {}).get("real_fills")
+        return real
+
+    @property
     def tape_last_seq(self) -> int | None:
         """The last event of the tape that it replayed; None: all of its own."""
         return None if self.tape is None else self.tape["last_seq"]

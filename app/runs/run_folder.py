@@ -22,6 +22,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LOCK = ".session"  # holds the number of the process that the folder belongs to, while it does
 _LOCK_TRIES, _LOCK_PAUSE_S = 10, 0.02
 RESULTS, MANIFEST, EQUITY, SIGNALS = "results.json", "manifest.json", "equity.parquet", "signals.csv"
+ALERTS = "alerts.json"  # of a watch
 
 
 class RunFolder:

@@ -50,12 +50,12 @@ class Inputs:
         """In their order, warm-up first; that of a later epoch brings nothing new and is left out."""
         if self.candles is None:
             tape, last_seq = read_tape(self.place or self.run.folder), self.run.tape_last_seq
-            is_what_if = self.run.what_if is not None
+            is_what_if, real_until = self.run.what_if is not None, (self.run.real_fills or {}).get("until_seq", 0)
             for epoch in tape.epochs:
                 for record in epoch.records:
                     if last_seq is not None and record.seq > last_seq:
                         return
-                    if is_what_if and not is_for_any_settings(record.event, epoch.number):
+                    if is_what_if and record.seq > real_until and not is_for_any_settings(record.event, epoch.number):
                         continue
                     if epoch.number == 1 or not _is_warmup(record.event):
                         yield record.event

@@ -44,13 +44,15 @@ def build_runtime(
     state: "RuntimeState | None" = None,
     *,
     orders: OrderNames | None = None,
+    paper_from_ms: int | None = None,
     target_first: bool = False,
     counted_in: str | None = None,
 ) -> TradingRuntime:
     """The stages and their account, from settings; the same for every feed. `target_first`: see FillRules.
 
     `state`: what it goes on from, if it does not begin anew. `orders`: they are real, and an exchange fills them; None:
-    the simulator does, and this is the one place where that is chosen. `counted_in`: of which timeframe the candles are
+    the simulator does, and this is the one place where that is chosen; `paper_from_ms`: it does from the slice on that
+    closes then, in a what-if. `counted_in`: of which timeframe the candles are
     that limits, time exits and protections wait for; None: of the session's.
     """
     live, mode, counted = settings.live, settings.trading_mode, counted_in or settings.live.timeframe
@@ -72,9 +74,8 @@ def build_runtime(
 
     heard = on_fill if mode.protections or allocator is not None else take_note
     ledger = Ledger(account, heard, timeframe_ms(counted), instruments(settings))
-    broker: Broker = PaperTrader(ledger, fill_rules(mode, target_first))
-    if orders is not None:
-        broker = _exchange_broker(ledger, mode, orders)
+    paper = PaperTrader(ledger, fill_rules(mode, target_first))
+    broker: Broker = paper if orders is None else _exchange_broker(paper, mode, orders, paper_from_ms)
     safety = SafetyMonitor(
         account,
         SafetyLimits(
@@ -105,13 +106,17 @@ def build_runtime(
     return runtime
 
 
-def _exchange_broker(ledger: Ledger, mode: TradingModeSettings, orders: OrderNames) -> Broker:
+def _exchange_broker(
+    paper: PaperTrader, mode: TradingModeSettings, orders: OrderNames, paper_from_ms: int | None
+) -> Broker:
     from app.trading.exchange_broker import ExchangeBroker  # a backtest does without
     from app.trading.exchange_lines import OrderLimits
+    from app.trading.handed_over import HandedOver
 
     own = mode.orders or OrderSettings()
     limits = OrderLimits(own.max_order_notional, own.max_daily_orders, own.refusals_in_a_row)
-    return ExchangeBroker(ledger, limits, tag=orders.tag, epoch=orders.epoch)
+    exchange = ExchangeBroker(paper.ledger, limits, tag=orders.tag, epoch=orders.epoch)
+    return exchange if paper_from_ms is None else HandedOver(exchange, paper, paper_from_ms)
 
 
 def account_of(settings: Settings) -> Account:

@@ -271,7 +271,7 @@ class PaperRunner:
             on_state=view.note_link,
             tell=self.tell,
         )
-        view.on_event = self.on_event
+        view.on_event, view.limiter = self.on_event, lambda: provider.limiter
         desk = None if self._account is None else self._account.desk(view)
         if self.on_session is not None:
             self.on_session(view, start.warmup_start_ms is None or epoch is not None)

@@ -47,6 +47,7 @@ class RunPlan:
     epochs: Sequence[Mapping[str, Any]] = ()  # of a session or a tape: what began, when, and what had changed
     tape: Mapping[str, Any] | None = None  # which tape was replayed, if one was
     orders: OrderNames | None = None  # of a session whose orders are real, and of its tape
+    paper_from_ms: int | None = None  # of a what-if of one: the slice from which on its fills are on paper
 
     @property
     def strategy(self) -> LoadedStrategy:

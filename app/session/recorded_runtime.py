@@ -54,11 +54,14 @@ class RecordedRuntime:
         """
         recorder = plan.recorder(folder, kept=kept)
         try:
+            runtime = build_runtime(
+                plan.settings, plan.strategies, recorder, None if state is None else state.runtime,
+                orders=plan.orders, paper_from_ms=plan.paper_from_ms,
+            )  # fmt: skip
             if state is None:
-                return cls(build_runtime(plan.settings, plan.strategies, recorder, orders=plan.orders), recorder)
+                return cls(runtime, recorder)
             from app.session.state import restore_totals  # a backtest does without
 
-            runtime = build_runtime(plan.settings, plan.strategies, recorder, state.runtime, orders=plan.orders)
             restore_totals(state.totals, recorder)
             return cls(runtime, recorder, digest=state.digest)
         except BaseException:

@@ -18,6 +18,7 @@ from app.models.market import Candle, Slice
 from app.models.orders import Decision, Fill
 from app.runs.run_folder import RunFolder, write_json
 from app.session.control import write_status
+from app.session.handling import Handling
 from app.session.order_tally import OrderTally
 from app.session.period import Period
 from app.session.plan import EventCoverage, RunPlan
@@ -25,26 +26,11 @@ from app.session.recorded_runtime import RecordedRuntime
 from app.session.state import SessionState, encode_state, read_state, restore_runtime, runtime_state, totals_of
 
 if TYPE_CHECKING:
+    from app.exchange.limiter import RateLimiter
     from app.session.order_watch import OrderWatch
 
 _STATUS_S = 1.0
 _FILLS_SHOWN = 10
-
-
-@dataclass
-class Handling:
-    """How long this process took to handle its events, in real seconds; `slow`: longer than a candle lasts."""
-
-    events: int = 0
-    total_s: float = 0.0
-    max_s: float = 0.0
-    slow: int = 0
-
-    def note(self, took_s: float) -> None:
-        """One event."""
-        self.events += 1
-        self.total_s += took_s
-        self.max_s = max(self.max_s, took_s)
 
 
 @dataclass
@@ -64,6 +50,7 @@ class SessionView:
     on_slow: Callable[[Event, float], None] | None = None
     on_failed: "Callable[[SessionView, str], None] | None" = None
     orders: "OrderWatch | None" = None  # of a session whose orders are real
+    limiter: "Callable[[], RateLimiter] | None" = None  # of what is asked of the exchange's REST
     tally: OrderTally = field(default_factory=OrderTally)  # of real orders
     handling: Handling = field(default_factory=Handling)
     coverage: EventCoverage = field(init=False)
@@ -190,6 +177,7 @@ class SessionView:
             "funnel": runtime.funnel.as_dict(),
             "feed": dict(runtime.feed_counts),
             "handling": asdict(self.handling),
+            **({} if self.limiter is None else {"rest": _used(self.limiter())}),
             **({} if runtime.allocator is None else {"allocations": runtime.allocator.weights}),
             **({} if self.orders is None else {"real_orders": self.orders.status(runtime)}),
         }
@@ -238,3 +226,8 @@ class SessionView:
             write_json(self.folder.results, results)
         write_status(self.folder.folder, {**self.status(), "ended": status})
         return results
+
+
+def _used(limiter: "RateLimiter") -> dict[str, Any]:
+    minute = {"minute_weight": limiter.minute_weight, "minute_limit": limiter.minute_limit}
+    return {"requests": limiter.requests, "weight": limiter.weight, **minute}

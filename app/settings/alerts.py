@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from app.errors import ConfigError
 from app.settings.config_problems import first_problem
 from app.settings.config_text import Sources, read_mapping
-from app.settings.strategies import Positive, Section
+from app.settings.strategies import Count, Positive, Section
 
 Threshold = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None
 URLS, HEARTBEAT = "ONETAPE_ALERT_URLS", "ONETAPE_HEARTBEAT_URL"
@@ -41,6 +41,9 @@ class AlertSettings(Section):
     together_s: Positive = 300  # after a restart or a slow event has been told, further ones come as one
     repeat_s: Positive | None = None  # what lasts is told again; null: once, and once when it is over
     ping_s: Positive = 60  # of the heartbeat address
+    expect: str | None = None  # the folder of the backtest that the session should live up to
+    expect_trials: Count | None = None  # of which it is the best; null: as many as its study has, else 1
+    expect_days: Count = 180
     urls_file: str | None = None  # a file of mode 0600, an address a line, instead of the environment
 
 

@@ -4,6 +4,7 @@ It only reads, each file from where the last look ended, and keeps no more than 
 lasts. No code of a strategy runs here; `why` is a process of its own, with a time limit.
 """
 
+import json
 import subprocess
 import sys
 from collections import deque
@@ -32,9 +33,10 @@ from app.models.events import (
     Stop,
 )
 from app.models.market import Candle
-from app.runs.run_folder import RESULTS, SIGNALS, is_owned
+from app.runs.expectation_file import EXPECTATION, shown_expectation
+from app.runs.run_folder import ALERTS, RESULTS, SIGNALS, is_owned
 from app.session.control import STATUS, read_status, whose
-from app.times import iso_ms, parse_time_ms
+from app.times import DAY_MS, iso_ms, parse_time_ms
 from app.web.tails import EquityTail, RowTail, TradeRows
 
 CANDLES, LOG = 1_500, 400
@@ -59,6 +61,8 @@ class FollowedSession:
         self._candles: dict[str, deque[Candle]] = {}
         self._log: deque[dict[str, str]] = deque(maxlen=LOG)
         self._refused: deque[dict[str, str]] = deque(maxlen=100)
+        self._expected: dict[str, Any] | None = None
+        self._expected_of: tuple[int, int] | None = None  # the file's time, and the day that was looked at
 
     def refresh(self) -> None:
         """Reads what is new, at most about a megabyte of tape a call."""
@@ -95,6 +99,7 @@ class FollowedSession:
             "last_equity": None if self._equity.last is None else list(self._equity.last),
             "closed": sum(1 for trade in self._trades.newest() if trade["exit_time"]),
             "refused": list(self._refused)[-20:],
+            "alerts": self._alerts(),
             "damaged": self._tape.damaged,
         }
 
@@ -105,6 +110,16 @@ class FollowedSession:
     def equity(self) -> list[list[float]]:
         """The whole time, thinned out: close time in ms, equity."""
         return [list(point) for point in self._equity.points] + ([list(self._equity.last)] if self._equity.last else [])
+
+    def expectation(self) -> dict[str, Any] | None:
+        """The band of its backtest with its own growth up to the newest UTC midnight; None where none was named."""
+        try:
+            seen = (self.folder / EXPECTATION).stat().st_mtime_ns, (self.status.get("last_slice_ms") or 0) // DAY_MS
+        except OSError:
+            return None
+        if seen != self._expected_of:
+            self._expected_of, self._expected = seen, shown_expectation(self.folder)
+        return self._expected
 
     def candles(self, symbol: str, before_ms: int | None, count: int) -> dict[str, Any]:
         """The last `count` candles of a symbol that opened before a time, with the trades and positions on it."""
@@ -176,6 +191,14 @@ class FollowedSession:
         if len(held) > CANDLES:
             held.popleft()
 
+    def _alerts(self) -> dict[str, int] | None:
+        """What became of those that a watch decided on, by address; None where none watches."""
+        try:
+            file = json.loads((self.folder / ALERTS).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return {"sent": file["sent"], "failed": file["failed"], "waiting": len(file["waiting"])}
+
     def _last_ms(self) -> int:
         return max((held[-1].open_time_ms for held in self._candles.values() if held), default=0)
 
@@ -194,8 +217,8 @@ class FollowedSession:
         equity = self.status.get("equity", last[1])
         return {"began": began, "pnl": equity - began, "pct": 100.0 * (equity / began - 1.0) if began else None}
 
-    def _state(self) -> Iterator[tuple[str, str]]:
-        """What an operator must know, the worst first: tone (`alarm`, `notice`, `good`) and words."""
+    def _state(self) -> Iterator[tuple[str, str]]:  # noqa: PLR0912 - one line a matter, the worst first
+        """What an operator must know: tone (`alarm`, `notice`, `good`) and words."""
         status, real = self.status, self.status.get("real_orders") or {}
         ended = status.get("ended")
         if self.is_running and (self.age_s is None or self.age_s > _OLD_S):
@@ -214,6 +237,8 @@ class FollowedSession:
             yield "alarm", f"DIFFERS: {text}"
         if status.get("halted"):
             yield "alarm", f"HALTED: {status['halts'][-1]['why'] if status['halts'] else ''}"
+        if (expected := self.expectation()) is not None and expected["outside"]:
+            yield "alarm", str(expected["why"])
         if status.get("closing"):
             yield "alarm", "CLOSING: not everything is closed yet"
         link = status.get("link")

@@ -4,10 +4,13 @@ Figures come from the status that each session writes, so a session that hangs s
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from app.session.handling import BOUNDS_S
 
 _LABELS = ("session", "mode")
 Content = Mapping[str, Any]
@@ -29,6 +32,7 @@ class _Sessions:
             yield self._filled(GaugeMetricFamily(f"onetape_{name}", about, labels=_LABELS), path)
         for name, about, path in _COUNTERS:
             yield self._filled(CounterMetricFamily(f"onetape_{name}", about, labels=_LABELS), path)
+        yield self._handling()
         for name, about, label, rows in _BY_NAME:
             family = GaugeMetricFamily(f"onetape_{name}", about, labels=(*_LABELS, *label))
             for content in self._contents:
@@ -37,6 +41,18 @@ class _Sessions:
             yield family
 
     describe = collect
+
+    def _handling(self) -> Metric:
+        """Prometheus' buckets count all events up to their bound."""
+        family = HistogramMetricFamily(
+            "onetape_event_seconds", "handling of an event, this process of the session", labels=_LABELS
+        )
+        for content in self._contents:
+            handling = (content.get("status") or {}).get("handling") or {}
+            if "within" in handling:
+                counts = zip([*map(str, BOUNDS_S), "+Inf"], accumulate(handling["within"]), strict=False)
+                family.add_metric(_own(content), list(counts), handling["total_s"])
+        return family
 
     def _filled(self, family: Any, path: str) -> Metric:
         for content in self._contents:
@@ -79,6 +95,9 @@ _GAUGES = (
     ("longest_unprotected_seconds", "without a stop at the exchange", "status.real_orders.longest_gap_s"),
     ("epoch", "of the tape", "status.epoch"),
     ("event_seconds_max", "longest handling of an event, this process", "status.handling.max_s"),
+    ("minute_weight", "of REST requests in the exchange's minute, as it counts them", "status.rest.minute_weight"),
+    ("minute_weight_limit", "what it allows", "status.rest.minute_limit"),
+    ("alerts_waiting", "that not every address has yet", "alerts.waiting"),
 )
 _COUNTERS = (
     ("connections", "of the websocket, this process", "status.link.connections"),
@@ -89,8 +108,10 @@ _COUNTERS = (
     ("late_candles", "that came after their slice", "status.link.late_candles"),
     ("backfilled_candles", "that REST brought", "status.link.backfilled"),
     ("orders_submitted", "entries that every gate let through", "status.funnel.orders_submitted"),
-    ("events_handled", "by this process", "status.handling.events"),
-    ("event_seconds", "spent on handling events, this process", "status.handling.total_s"),
+    ("rest_requests", "of this process", "status.rest.requests"),
+    ("rest_weight", "of this process's requests", "status.rest.weight"),
+    ("alerts_sent", "an alert at each address", "alerts.sent"),
+    ("alerts_failed", "given up at an address", "alerts.failed"),
 )
 
 

@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from app.errors import OnetapeError
 from app.report.rendering import CHARTS, package_file
 from app.web.access import Access, strict
-from app.web.connections import Known, limited, raise_file_limit
+from app.web.connections import Known, Pace, limited, listening, raise_file_limit, take_connections
 from app.web.controls import obey
 from app.web.followed import FollowedSession, why_lines
 from app.web.metrics import metrics_text
@@ -42,7 +42,7 @@ class OperatorPage:
     def __init__(self, sessions: ShownSessions, access: Access, *, may_control: bool = False) -> None:
         self._sessions, self._access, self._may_control = sessions, access, may_control
         self.streams = 0  # pages that listen now
-        self._known = Known()
+        self._known, self._strangers = Known(), Pace()
         self._whys = asyncio.Semaphore(2)
 
     def application(self) -> web.Application:
@@ -59,6 +59,7 @@ class OperatorPage:
             web.get(named + "/candles", self._answer(_candles)), web.get(named + "/trades", self._answer(_trades)),
             web.get(named + "/log", self._answer(lambda one, query: one.log(_whole(query, "count", 100)))),
             web.get(named + "/equity", self._answer(lambda one, _: one.equity())),
+            web.get(named + "/expectation", self._answer(lambda one, _: one.expectation())),
             web.get(named + "/settings", self._answer(lambda one, _: one.settings())),
             web.post(named + "/control", self._control),
         ])  # fmt: skip
@@ -70,22 +71,22 @@ class OperatorPage:
             self.application(), access_log=None, keepalive_timeout=30.0, max_line_size=8190, shutdown_timeout=_LEAVE_S
         )
         await runner.setup()
-        loop = asyncio.get_running_loop()
         assert runner.server is not None  # noqa: S101 - it is there after setup()
         raise_file_limit()
-        server = await loop.create_server(limited(runner.server, self._known), host, port)
         try:
-            ready(server.sockets[0].getsockname()[1])
-            await asyncio.Event().wait()
+            with listening(host, port) as taken_from:
+                ready(taken_from.getsockname()[1])
+                await take_connections(taken_from, limited(runner.server, self._known))
         finally:
-            server.close()
             await runner.cleanup()
             self._sessions.close()
 
     def _note_known(self) -> Middleware:
         @web.middleware
         async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.transport is not None and self._access.knows(request):
+            if not self._access.knows(request):
+                await self._strangers.turn()
+            elif request.transport is not None:
                 self._known.add(request.transport)
             return await handler(request)
 

@@ -1,11 +1,11 @@
 """Watches sessions from outside: looks once a second, decides on alerts, and hands them to the sender.
 
 It is a process of its own, so it also tells of a session that was killed or hangs; it writes RUN/alerts.json and
-nothing else. A machine that slept is no dead session: after a gap in its own looks it waits before it judges ages.
+RUN/expectation.json alone. A machine that slept is no dead session: after a gap in its own looks it waits before it
+judges ages.
 """
 
 import http.client
-import json
 import os
 import shutil
 import urllib.request
@@ -16,15 +16,17 @@ from typing import Any
 from app import times
 from app.candles.locks import read_owner, try_lock
 from app.errors import OnetapeError, OutputError
-from app.runs.run_folder import LOCK, RESULTS, SIGNALS, is_owned
+from app.runs.run_folder import ALERTS, LOCK, RESULTS, SIGNALS, is_owned
 from app.session.control import STATUS, read_status
 from app.settings.alerts import AlertSettings
+from app.times import DAY_MS
 from app.web.alert_sender import AlertQueue, AlertSender
 from app.web.alerts import Alerts
 from app.web.conditions import DONE, Seen
+from app.web.expecting import keep_expectation
 from app.web.tails import RowTail
 
-ALERTS, _ONE = "alerts.json", ".alerts"
+_ONE = ".alerts"
 _ASLEEP_S = 15.0  # between two looks: the machine slept, or this process was stopped
 _PING_PATIENCE_S = 10.0
 _FRESH_S = 30.0  # of a status that speaks for a living session
@@ -40,6 +42,8 @@ class WatchedSession:
         self._alerts = Alerts(wanted, self.queue.file.memory)
         self._fills: RowTail | None = None
         self._rows = 0
+        self._expected: dict[str, Any] = {}
+        self._expected_day: int | None = None
         self._is_fresh = self._has_seen_results = False
         self._descriptor = _claim(run)
 
@@ -100,8 +104,22 @@ class WatchedSession:
             is_running=is_running,
             is_finished=(self.run / RESULTS).exists(),
             free_mib=free_mib,
-            expectation=_expectation(self.run),
+            expectation=self._expectation(status.get("last_slice_ms")),
         )
+
+    def _expectation(self, last_ms: int | None) -> dict[str, Any]:
+        """Renewed once a UTC day, of what was written by its end; a fault of it is told as what it is."""
+        if last_ms is None:
+            return self._expected
+        day = last_ms // DAY_MS
+        if day == self._expected_day:
+            return self._expected
+        self._expected_day = day
+        try:
+            self._expected = keep_expectation(self.run, self._wanted)
+        except (OnetapeError, OSError) as error:
+            self._expected = {"outside": True, "why": f"its expectation cannot be judged: {error}"}
+        return self._expected
 
     def _new_fills(self) -> list[Any]:
         if not self._wanted.fills:
@@ -191,11 +209,3 @@ def _owner(run: Path) -> str | None:
     finally:
         os.close(descriptor)
     return None if owner == "?" else f"{owner} {began_ns}"  # in a container each has the same number
-
-
-def _expectation(run: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads((run / "expectation.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -1,8 +1,8 @@
 """Latency of a session beside its page (`python -m tests.bench.page_latency`): without one, with one, and attacked.
 
 The three take turns within one paper session of eight symbols, so that other work on the machine meets them alike. The
-page and the attacker are processes of their own; the attacker holds 1,000 connections and asks over each as fast as it
-is answered. Prints a Markdown table of last frame -> decided, tape written. Asserts nothing.
+page, its reader and the attacker are processes of their own; the attacker holds 1,000 connections and asks over each
+as fast as it is answered. Prints a Markdown table of last frame -> decided, tape written. Asserts nothing.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from tests.operator_pages import token_in
 from tests.soak.session import START, SYMBOLS, write_profile
 
 CASES = ("without a page", "a page that listens", "a page under attack")
+_OWN = "tests.bench.page_latency"
 _ATTACKERS = 1_000
 _SKIPPED = 40  # processes start, and the first slices import
 
@@ -39,9 +40,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--speed", type=float, default=600.0, help="times real time")
     parser.add_argument("--attack", help=argparse.SUPPRESS)
+    parser.add_argument("--listen", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.attack:
-        asyncio.run(_attack(args.attack))
+    if args.attack or args.listen:
+        os.nice(19)  # in truth another machine: it should not cost the session its core
+        asyncio.run(_attack(args.attack) if args.attack else _listen(*args.listen))
         return
     words = ("--generate", "7", "--symbols", ",".join(SYMBOLS), "--start", START, "--speed", args.speed, "--no-limit")
     with tempfile.TemporaryDirectory() as name, running_testnet(*words) as net:
@@ -60,10 +63,9 @@ async def _measure(folder: Path, net: str, slices: int, rounds: int) -> dict[str
             with ExitStack() as stack:
                 if case != CASES[0]:
                     url, token = await asyncio.to_thread(stack.enter_context, _page(folder))
-                    listening = asyncio.create_task(_listen(url, token))
-                    stack.callback(listening.cancel)
+                    await asyncio.to_thread(stack.enter_context, _started(_OWN, "--listen", url, token))
                 if case == CASES[2]:
-                    await asyncio.to_thread(stack.enter_context, _started("tests.bench.page_latency", "--attack", url))
+                    await asyncio.to_thread(stack.enter_context, _started(_OWN, "--attack", url))
                 begin = len(probe.totals_s) + _SKIPPED
                 await _until(probe, begin + slices, trading)
             kept[case] += probe.totals_s[begin : begin + slices]
@@ -111,8 +113,6 @@ async def _listen(url: str, token: str) -> None:
 async def _attack(url: str) -> None:
     host, port = url.removeprefix("http://").split(":")
     question = f"GET /s/run/content HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer wrong\r\n\r\n".encode()
-
-    os.nice(19)  # in truth another machine: it should not cost the session its core
 
     async def one() -> None:
         while True:

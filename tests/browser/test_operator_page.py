@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +21,14 @@ from playwright.sync_api import Browser, Page, expect
 from app.feeds.tape import read_tape
 from app.models.events import Close, Halt, Resume, Stop
 from app.session.control import read_status, write_status
+from app.session.session import outside_of_a_loop
+from app.web.expecting import name_expectation
+from tests.expected_runs import backtest, broken_off, midnights, write_rows
 from tests.fetching import run, running_testnet
 from tests.integration.processes import PATIENCE_S, PROJECT, until
 from tests.integration.test_paper import SERVED, Paper
 from tests.operator_pages import token_in
+from tests.proof_runs import START_MS
 from tests.storm.live import hold_clock
 
 _BAD = ("error", "warning")
@@ -41,9 +46,10 @@ class Opened:
 
 @dataclass
 class Served:
-    """`serve` in a process of its own, over a running session at the testnet `net`."""
+    """`serve` in a process of its own, over a running session at the testnet `net`, and one with a band."""
 
     paper: Paper
+    promised: Path
     net: str
     url: str
     token: str
@@ -58,7 +64,9 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with running_testnet(*SERVED) as net:
         paper = Paper(folder, net)
         paper.wait_for(lambda: sum(row["action"] == "CLOSE" for row in paper.rows()) > 0)
-        words = ["serve", str(paper.run), "--port", "0", "--allow-control", "--token-file", str(token)]
+        promised = outside_of_a_loop(lambda: broken_off(folder, [1.01, 1.0], "promised"))
+        name_expectation(promised, outside_of_a_loop(lambda: backtest(folder)), days=20)
+        words = ["serve", str(paper.run), str(promised), "--port", "0", "--allow-control", "--token-file", str(token)]
         with subprocess.Popen(
             [sys.executable, "-m", "app", *words], cwd=PROJECT, stdout=subprocess.PIPE, text=True, env={**os.environ}
         ) as server:
@@ -84,7 +92,7 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 page.wait_for_selector("html[data-ready=yes]")
                 return Opened(page, problems)
 
-            yield Served(paper, net, url, token.read_text().strip(), opened)
+            yield Served(paper, promised, net, url, token.read_text().strip(), opened)
             for context in contexts:
                 context.close()
             server.terminate()
@@ -193,6 +201,30 @@ def test_one_position_is_closed_by_the_keyboard(served: Served) -> None:
     closed = [row for row in served.paper.rows() if row["reason"] == "operator"]
     assert [(row["symbol"], float(row["quantity"])) for row in closed] == [(symbol, held["quantity"])]
     assert opened.problems == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_band_of_its_backtest_is_drawn_and_leaving_it_is_an_alarm(served: Served, width: int, scheme: str) -> None:
+    def lived(*growth: float) -> None:
+        write_rows(served.promised, growth)
+        last_ms = midnights(START_MS, len(growth))[-1]
+        write_status(served.promised, {**read_status(served.paper.run), "last_slice_ms": last_ms + 60_000})
+
+    lived(1.01, 1.0)
+    opened = served.open("/s/promised/", width, scheme)
+    page = opened.page
+    page.wait_for_selector("#expected[data-shown='3']")
+    expect(page.locator("#expected-note")).to_contain_text("day 2 of 20: +0.00 % since the start, expected were ")
+    expect(page.locator("#expected-note")).to_contain_text("the best of 1 trial")
+    expect(page.locator("#alarms")).not_to_contain_text("expected band")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    lived(1.01, 1.0, 0.4)
+    expect(page.locator("#alarms")).to_contain_text("equity has left its expected band on 2025-04-02")
+    page.wait_for_selector("#expected[data-shown='4']")
+    assert opened.problems == []
+    other = served.open("/s/live/", width, scheme)
+    other.page.wait_for_selector("#equity[data-shown]")
+    expect(other.page.locator("#expected-section")).to_be_hidden()
 
 
 def test_a_command_needs_the_name_and_a_reason_and_is_on_the_tape(served: Served) -> None:

@@ -1,5 +1,5 @@
 "use strict";
-// The candles of one symbol with its trades, and the equity: bounded, however long the page is open.
+// The candles of one symbol with its trades, the equity, and the band it should stay in: bounded, however long the page is open.
 
 const SHOWN = 400;
 
@@ -75,5 +75,41 @@ class LiveEquity {
     this.drawdown.setData(under);
     this.chart.timeScale().fitContent();
     document.getElementById("equity").dataset.shown = String(equity.length);
+  }
+}
+
+// Growth since the start in percent, a point a UTC midnight.
+class ExpectedBand {
+  constructor(place) {
+    this.place = place;
+    this.chart = null;
+  }
+
+  show(band) {
+    document.getElementById("expected-section").hidden = band === null;
+    if (band === null) return;
+    if (this.chart === null) this.draw();
+    const dayS = 86400;
+    const firstDay = Math.floor(Date.parse(band.start) / 1000 / dayS);
+    const points = (growth) => growth.map((value, day) => ({ time: (firstDay + day) * dayS, value: 100 * (value - 1) }));
+    for (const [name, series] of Object.entries(this.series)) series.setData(points(band[name]));
+    this.chart.timeScale().fitContent();
+    const trials = `${band.backtest}, the best of ${band.trials} trial${band.trials === 1 ? "" : "s"}`;
+    document.getElementById("expected-note").textContent = `${band.why} · by ${trials}`;
+    this.place.dataset.shown = String(band.live.length);
+  }
+
+  draw() {
+    this.chart = makeChart(this.place);
+    const dashed = LightweightCharts.LineStyle.Dashed;
+    const kinds = { floor: ["bad", 1, dashed], ceiling: ["bad", 1, dashed], low: ["good", 1, dashed], high: ["good", 1, dashed], mid: ["soft", 1, dashed], live: ["accent", 3, 0] };
+    this.series = {};
+    for (const [name, [tint, lineWidth, lineStyle]] of Object.entries(kinds)) {
+      this.series[name] = this.chart.addSeries(LightweightCharts.LineSeries, {
+        lineWidth, lineStyle, priceLineVisible: false, lastValueVisible: name === "live", crosshairMarkerVisible: name === "live",
+        priceFormat: { type: "custom", formatter: (value) => `${value.toFixed(2)} %`, minMove: 0.001 },
+      });
+      themed(this.series[name], () => ({ color: colour(tint) }));
+    }
   }
 }

@@ -8,6 +8,7 @@ let shown = null;
 let heardMs = 0;
 let candles = null;
 let equity = null;
+let expected = null;
 let sliceMs = null;
 let trades = [];
 
@@ -100,6 +101,7 @@ async function showSlower() {
     const symbol = document.getElementById("symbol").value;
     if (symbol && candles.beforeMs === null) await candles.show(symbol, null, shown.status.positions ?? []);
     equity.show(await ask("equity"));
+    expected.show(await ask("expectation"));
     const newest = await ask(`trades?count=${Math.max(20, Math.min(200, trades.length))}`);
     trades = Object.assign(newest.trades, { closed: shown.closed });
     showTrades(newest.more);
@@ -180,6 +182,7 @@ async function send(asked) {
 if (base) {
   candles = new LiveCandles(document.getElementById("candles"), ask);
   equity = new LiveEquity(document.getElementById("equity"));
+  expected = new ExpectedBand(document.getElementById("expected"));
   const choose = (beforeMs) => {
     document.getElementById("newest").disabled = beforeMs === null;
     candles.show(document.getElementById("symbol").value, beforeMs, shown?.status.positions ?? []).catch(() => {});

@@ -86,6 +86,7 @@ function showTiles(content) {
     tile("Today", money(content.day?.pnl, true), content.day ? `${content.day.pct?.toFixed(2)} % since 00:00 UTC` : "", tone(content.day?.pnl)),
     tile("Drawdown", drawdown, limit ? `of ${(100 * limit).toFixed(0)} % allowed` : "no limit"),
     tile("Open positions", String(status.positions?.length ?? "–"), `${money(unrealised, true)} unrealised, ${status.pending?.length ?? 0} entries wait`),
+    ...(content.alerts ? [tile("Alerts", `${content.alerts.sent} sent`, `${content.alerts.waiting} wait, ${content.alerts.failed} given up`, content.alerts.failed ? "bad" : "")] : []),
   ]);
 }
 

@@ -122,3 +122,11 @@ def test_what_cannot_be_watched_is_one_line(
         f"{tmp_path} is no folder of a session"[:40],
     ]  # fmt: skip
     assert "topsecret" not in err
+
+
+def test_a_backtest_that_promises_nothing_is_refused_at_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "alerts.yaml").write_text(f"expect: {tmp_path}\n")
+    assert main(["watch", str(tmp_path), "--alerts", str(tmp_path / "alerts.yaml")]) == 2
+    assert capsys.readouterr().err == f"onetape: {tmp_path}: it is no run folder: it holds no results.json\n"

@@ -215,6 +215,18 @@ async def test_a_minute_after_its_first_count_the_budget_is_free(hand: list[floa
     await task
 
 
+async def test_what_is_used_of_the_minute_is_told(hand: list[float]) -> None:
+    limiter = RateLimiter(None)
+    assert (limiter.minute_weight, limiter.minute_limit) == (0, None)
+    limiter.note_limit(100)
+    limiter.note_used(40)
+    async with limiter.request(5):
+        assert (limiter.minute_weight, limiter.minute_limit) == (45, 100)
+    assert (limiter.minute_weight, limiter.requests, limiter.weight) == (40, 1, 5)
+    hand[0] += 60.1
+    assert limiter.minute_weight == 0
+
+
 async def test_after_a_silence_the_minute_is_counted_anew(hand: list[float]) -> None:
     limiter = RateLimiter(None)
     limiter.note_limit(100)

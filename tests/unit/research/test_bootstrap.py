@@ -11,6 +11,7 @@ from app.research.bootstrap import (
     automatic_block_length,
     block_length,
     draws_of,
+    largest_normals,
     shuffled,
     stationary_indices,
 )
@@ -116,3 +117,11 @@ def test_a_path_is_made_of_its_seed_and_its_numbers_alone() -> None:
     others = [shuffled(draws_of(*path), 20).tolist() for path in ((2, 0, 5), (1, 1, 5), (1, 0, 6))]
     assert first not in others
     assert len({tuple(one) for one in others}) == 3
+
+
+def test_the_largest_of_normal_draws() -> None:
+    for of in (1, 5, 100):
+        found = largest_normals(draws_of(1), 20_000, of)
+        drawn = draws_of(2).standard_normal((20_000, of)).max(axis=1)
+        assert found.mean() == pytest.approx(drawn.mean(), abs=0.03)
+        assert found.std() == pytest.approx(drawn.std(), rel=0.04)

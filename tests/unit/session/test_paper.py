@@ -152,6 +152,7 @@ async def test_a_halt_refuses_entries_and_closes_nothing(
     await trade(tmp_path / "run", "on_stop=keep", on_session=lambda view, _: views.append(view))
     assert taped(tmp_path / "run")[count : count + 2] == [Stop("SIGTERM"), Halt("a look")]
     status = views[0].status()
+    assert status["rest"].keys() == {"requests", "weight", "minute_weight", "minute_limit"}
     assert (status["halted"], status["killed"], status["halts"][-1]["why"]) == (True, False, "a look")
     assert (status["funnel"]["refused_by_gate"].get("halted", 0) > 1) == (count == 24)
     assert [trades_of(tmp_path / "run").count(word) for word in ("kill_switch", ",OPEN,")] == [killed, opened]

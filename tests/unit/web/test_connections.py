@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app import times
 from app.web import connections
 from tests.operator_pages import TOKEN, Served, served
 
@@ -75,3 +76,41 @@ async def test_a_stranger_is_let_go_whatever_he_does_and_the_operator_is_not(
                 for reader in strangers:
                     await ended(reader)
             assert not operator.at_eof()
+
+
+async def test_a_flood_of_strangers_is_taken_at_a_steady_pace_and_the_operator_is_not_held_up(tmp_path: Path) -> None:
+    async with served([tmp_path]) as page, held(page, 20, question(page, "/sessions") * 10) as strangers:
+        began_s, answers = times.monotonic_s(), [asyncio.create_task(answered(reader, 10)) for reader in strangers]
+        for _ in range(5):
+            assert await page.json("/sessions") != []
+        assert not all(one.done() for one in answers), "the operator's answers came before those of the flood"
+        await asyncio.gather(*answers)
+        assert times.monotonic_s() - began_s > 0.9, "200 requests, of which fifty may come at once"
+
+
+async def answered(reader: asyncio.StreamReader, count: int) -> None:
+    for _ in range(count):
+        assert (await asyncio.wait_for(reader.readuntil(b"no token, or not this one; open /login\n"), 60)).startswith(
+            b"HTTP/1.1 401"
+        )
+
+
+async def test_a_pace_lets_some_through_at_once_and_then_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slept = [100.0], list[float]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 6))
+
+    monkeypatch.setattr(times, "monotonic_s", lambda: now[0])
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    pace = connections.Pace()
+    for _ in range(49):
+        await pace.turn()
+    assert slept == []
+    for _ in range(4):
+        await pace.turn()
+    assert slept[-3:] == [0.01, 0.02, 0.03]
+    now[0] += 0.1
+    slept.clear()
+    await pace.turn()
+    assert slept == []

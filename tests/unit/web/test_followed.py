@@ -12,6 +12,8 @@ from app.runs.run_folder import owned
 from app.session.control import write_status
 from app.times import iso_ms
 from app.web import followed
+from app.web.alert_sender import AlertQueue
+from app.web.alerts import Alert
 from app.web.followed import FollowedSession
 from tests.live_sessions import OPEN_AFTER, Live, live, market
 
@@ -50,6 +52,18 @@ async def test_it_says_what_the_files_say(made: Live) -> None:
     assert closes == ["AAA/X: enough", "slow BBB/X: of it"]
     assert json.dumps(content, allow_nan=False)
     assert len(json.dumps(content)) < 200_000
+
+
+async def test_what_became_of_alerts_is_told(made: Live) -> None:
+    assert seen(made.run_folder).content()["alerts"] is None
+    queue = AlertQueue(made.run_folder / "alerts.json", "a session")
+    queue.serve(1)
+    queue.add(lambda: [Alert(number, "halted", "HALTED") for number in (1, 2, 3)])
+    queue.done(0, 1, sent=True)
+    queue.done(0, 2, sent=False)
+    assert seen(made.run_folder).content()["alerts"] == {"sent": 1, "failed": 1, "waiting": 1}
+    (made.run_folder / "alerts.json").write_text("half")
+    assert seen(made.run_folder).content()["alerts"] is None
 
 
 async def test_trades_are_those_of_the_log_and_why_is_the_commands(tmp_path: Path) -> None:

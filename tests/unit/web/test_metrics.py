@@ -19,13 +19,23 @@ STATUS: dict[str, Any] = {
     "positions": [{"symbol": "A/B", "strategy": "main", "side": "LONG", "unrealised": -50.0}],
     "funnel": {"signals": {"LONG": 5}, "ignored": {}, "refused_by_risk": {}, "refused_by_gate": {"halted": 2},
                "orders_submitted": 3},
+    "rest": {"requests": 7, "weight": 90, "minute_weight": 44, "minute_limit": 1200},
+    "handling": {"events": 6, "total_s": 0.5, "max_s": 0.1, "slow": 0, "within": [3, 0, 1, 0, 0, 0, 0, 1, 0, 1]},
     "real_orders": {"unresolved": 1, "differences": ["x", "y"], "longest_gap_s": 2.5,
                     "open": [{"unknown": True, "states": {"e": "unknown"}},
                              {"unknown": False, "states": {"t": "accepted", "s": "accepted"}}]},
 }  # fmt: skip
 CONTENT: dict[str, Any] = {
     "name": 'my "run"\n', "mode": "live", "running": True, "age_s": 0.5, "candle_age_s": 31.0, "drawdown": 0.01,
-    "day": {"pnl": -12.0}, "status": STATUS,
+    "day": {"pnl": -12.0}, "status": STATUS, "alerts": {"sent": 5, "failed": 1, "waiting": 2},
+}  # fmt: skip
+
+BUCKETS: dict[tuple[str, ...], float] = {
+    ("onetape_event_seconds_bucket", bound): float(count)
+    for bound, count in (
+        ("0.0005", 3), ("0.001", 3), ("0.0025", 4), ("0.005", 4), ("0.01", 4), ("0.025", 4), ("0.1", 4),
+        ("1.0", 5), ("10.0", 5), ("+Inf", 6),
+    )
 }  # fmt: skip
 
 
@@ -40,7 +50,7 @@ def samples(*contents: dict[str, Any]) -> dict[tuple[str, ...], float]:
 
 
 def test_each_figure_is_that_of_the_status() -> None:
-    assert samples(CONTENT) == {
+    figures: dict[tuple[str, ...], float] = {
         ("onetape_running",): 1, ("onetape_heartbeat_age_seconds",): 0.5, ("onetape_candle_age_seconds",): 31,
         ("onetape_link_up",): 1, ("onetape_lag_seconds",): 0.25, ("onetape_equity",): 9_900,
         ("onetape_balance",): 9_950, ("onetape_peak_equity",): 10_000, ("onetape_drawdown_ratio",): 0.01,
@@ -50,8 +60,12 @@ def test_each_figure_is_that_of_the_status() -> None:
         ("onetape_rest_faults_total",): 4, ("onetape_orders_submitted_total",): 3,
         ("onetape_position_unrealised", "LONG", "main", "A/B"): -50, ("onetape_signals", "LONG"): 5,
         ("onetape_refused_entries", "gate", "halted"): 2, ("onetape_real_orders", "unknown"): 1,
-        ("onetape_real_orders", "accepted"): 2,
+        ("onetape_real_orders", "accepted"): 2, ("onetape_rest_requests_total",): 7,
+        ("onetape_rest_weight_total",): 90, ("onetape_minute_weight",): 44, ("onetape_minute_weight_limit",): 1200,
+        ("onetape_alerts_sent_total",): 5, ("onetape_alerts_failed_total",): 1, ("onetape_alerts_waiting",): 2,
+        ("onetape_event_seconds_max",): 0.1, ("onetape_event_seconds_sum",): 0.5, ("onetape_event_seconds_count",): 6,
     }  # fmt: skip
+    assert samples(CONTENT) == figures | BUCKETS
 
 
 def test_a_session_without_a_status_is_there_with_its_age() -> None:
@@ -61,9 +75,8 @@ def test_a_session_without_a_status_is_there_with_its_age() -> None:
 
 
 def test_each_figure_that_the_dashboard_asks_for_exists() -> None:
-    handled = {**CONTENT, "status": {**STATUS, "handling": {"events": 9, "total_s": 0.5, "max_s": 0.1, "slow": 0}}}
     link = {**STATUS["link"], "late_slices": 1}
-    there = {name for name, *_ in samples({**handled, "status": {**handled["status"], "link": link}})}
+    there = {name for name, *_ in samples({**CONTENT, "status": {**STATUS, "link": link}})}
     panels = json.loads((DEPLOY / "grafana/onetape.json").read_text())["panels"]
     asked = {name for panel in panels for one in panel["targets"] for name in re.findall(r"onetape_\w+", one["expr"])}
     assert len(asked) > 12

@@ -14,7 +14,9 @@ from app.session.control import write_status
 from app.settings.alerts import AlertSettings
 from app.web.alert_sender import AlertSender
 from app.web.watching import WatchedSession, ping_of, watch
+from tests.expected_runs import backtest, broken_off, midnights, write_rows
 from tests.live_sessions import OPEN_AFTER, live, market
+from tests.proof_runs import START_MS
 from tests.receivers import receiving
 
 WANTED = AlertSettings(heartbeat_s=5, fills=True)
@@ -160,3 +162,34 @@ def test_a_heartbeat_address_that_does_does_not_answer_is_told_once_and_not_name
         while not said:
             pass
     assert said == ["the heartbeat address does not answer (URLError)"]
+
+
+def test_a_session_that_leaves_its_band_is_told_of_once_and_when_it_is_back(tmp_path: Path) -> None:
+    run = broken_off(tmp_path, [1.01, 1.0])
+    wanted = AlertSettings(heartbeat_s=None, disk_free_mib=None, expect=str(backtest(tmp_path)), expect_days=20)
+
+    def written(*growth: float) -> None:
+        write_rows(run, growth)
+        last_ms = midnights(START_MS, len(growth))[-1]
+        write_status(run, {"link": None, "halted": False, "last_slice_ms": last_ms + 60_000})
+
+    written(1.01, 1.0)
+    session = WatchedSession(run, wanted)
+    assert not session.look(0.0)
+    assert (run / "expectation.json").exists()
+    write_rows(run, [1.01, 0.4])
+    assert not session.look(1.0), "it is looked at once a day"
+    written(1.01, 0.4, 0.4)
+    assert session.look(2.0)
+    assert not session.look(3.0)
+    written(1.01, 0.4, 0.4, 1.0)
+    assert session.look(4.0)
+    left, back = told(session)
+    assert left.startswith("equity has left its expected band on 2025-04-01; day 3 of 20: -60.00 %")
+    assert "is inside its expected band again" in back
+    session.close()
+    (run / "expectation.json").write_text("no JSON")
+    again = WatchedSession(run, wanted)
+    assert again.look(0.0)
+    assert "its expectation cannot be judged: " in told(again)[-1]
+    again.close()
