@@ -174,6 +174,30 @@ def test_why_is_what_the_command_line_says(served: Served) -> None:
     assert opened.problems == []
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_band_of_its_backtest_is_drawn_and_leaving_it_is_an_alarm(served: Served, width: int, scheme: str) -> None:
+    def lived(*growth: float) -> None:
+        write_rows(served.promised, growth)
+        last_ms = midnights(START_MS, len(growth))[-1]
+        write_status(served.promised, {**read_status(served.paper.run), "last_slice_ms": last_ms + 60_000})
+
+    lived(1.01, 1.0)
+    opened = served.open("/s/promised/", width, scheme)
+    page = opened.page
+    page.wait_for_selector("#expected[data-shown='3']")
+    expect(page.locator("#expected-note")).to_contain_text("day 2 of 20: +0.00 % since the start, expected were ")
+    expect(page.locator("#expected-note")).to_contain_text("the best of 1 trial")
+    expect(page.locator("#alarms")).not_to_contain_text("expected band")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    lived(1.01, 1.0, 0.4)
+    expect(page.locator("#alarms")).to_contain_text("equity has left its expected band on 2025-04-02")
+    page.wait_for_selector("#expected[data-shown='4']")
+    assert opened.problems == []
+    other = served.open("/s/live/", width, scheme)
+    other.page.wait_for_selector("#equity[data-shown]")
+    expect(other.page.locator("#expected-section")).to_be_hidden()
+
+
 def test_one_position_is_closed_by_the_keyboard(served: Served) -> None:
     held = served.paper.held(served.net)
     symbol = held["symbol"]
@@ -201,30 +225,6 @@ def test_one_position_is_closed_by_the_keyboard(served: Served) -> None:
     closed = [row for row in served.paper.rows() if row["reason"] == "operator"]
     assert [(row["symbol"], float(row["quantity"])) for row in closed] == [(symbol, held["quantity"])]
     assert opened.problems == []
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_the_band_of_its_backtest_is_drawn_and_leaving_it_is_an_alarm(served: Served, width: int, scheme: str) -> None:
-    def lived(*growth: float) -> None:
-        write_rows(served.promised, growth)
-        last_ms = midnights(START_MS, len(growth))[-1]
-        write_status(served.promised, {**read_status(served.paper.run), "last_slice_ms": last_ms + 60_000})
-
-    lived(1.01, 1.0)
-    opened = served.open("/s/promised/", width, scheme)
-    page = opened.page
-    page.wait_for_selector("#expected[data-shown='3']")
-    expect(page.locator("#expected-note")).to_contain_text("day 2 of 20: +0.00 % since the start, expected were ")
-    expect(page.locator("#expected-note")).to_contain_text("the best of 1 trial")
-    expect(page.locator("#alarms")).not_to_contain_text("expected band")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    lived(1.01, 1.0, 0.4)
-    expect(page.locator("#alarms")).to_contain_text("equity has left its expected band on 2025-04-02")
-    page.wait_for_selector("#expected[data-shown='4']")
-    assert opened.problems == []
-    other = served.open("/s/live/", width, scheme)
-    other.page.wait_for_selector("#equity[data-shown]")
-    expect(other.page.locator("#expected-section")).to_be_hidden()
 
 
 def test_a_command_needs_the_name_and_a_reason_and_is_on_the_tape(served: Served) -> None:
