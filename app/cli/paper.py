@@ -20,6 +20,7 @@ from app.exchange.retries import refusal_wait_s
 from app.feeds.tape import has_tape
 from app.log import make_log
 from app.models.events import (
+    Close,
     Event,
     Execution,
     GiveUp,
@@ -39,6 +40,7 @@ from app.report.output_thread import OutputThread
 from app.report.progress import wanted
 from app.report.session_log import SessionLog
 from app.session.backtest import BacktestResults
+from app.session.control import whose
 from app.session.paper import PaperRunner
 from app.session.view import SessionView
 from app.settings.profile import load_settings
@@ -231,6 +233,8 @@ def event_lines(event: Event, fills: Sequence[Fill], decisions: Sequence[Decisio
         lines.append(f"{event.candle.symbol} revised by the exchange: candle of {iso_ms(event.candle.open_time_ms)}")
     if isinstance(event, (Kill, Halt, Resume, Stop, GiveUp)):
         lines.append(f"{type(event).__name__.lower()}: {event.why}")
+    if isinstance(event, Close):
+        lines.append(f"close {whose(event.symbol, event.strategy)}: {event.why}")
     if isinstance(event, Execution) and event.state in _TOLD:
         code = f" ({event.code})" if event.code < 0 else ""
         lines.append(f"order {event.order_id}{event.leg} {event.state}{code}: {event.why}")

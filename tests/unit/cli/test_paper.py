@@ -11,7 +11,7 @@ import pytest
 from app.cli.main import main
 from app.cli.paper import SessionOutput, event_lines, run_on
 from app.errors import BlockedError, DataError, RateLimitError, UnavailableError
-from app.models.events import EndOfData, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
+from app.models.events import Close, EndOfData, Event, Kill, LateCandle, MarkedSlice, Resume, RevisedCandle, Stop
 from app.models.orders import Action, Decision
 from app.report.output_thread import OutputThread
 from app.session.backtest import BacktestResults
@@ -28,6 +28,8 @@ from tests.made import BTC, candle, fill, slice_of
         (MarkedSlice(60_000, (candle(),), False, stale=(BTC,)), []),
         (LateCandle(candle()), ["BTC/USDT late candle of 1970-01-01T00:00:00.000Z"]),
         (RevisedCandle(candle()), ["BTC/USDT revised by the exchange: candle of 1970-01-01T00:00:00.000Z"]),
+        (Close("enough", BTC), ["close BTC/USDT: enough"]),
+        (Close("enough", BTC, "slow"), ["close slow BTC/USDT: enough"]),
         (Kill("a"), ["kill: a"]),
         (Resume("b"), ["resume: b"]),
         (Stop("SIGINT"), ["stop: SIGINT"]),
