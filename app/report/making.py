@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from app.candles.cache import CandleCache
-from app.errors import DataError
+from app.errors import ConfigError, DataError
 from app.report import figures
 from app.report.candle_chunks import VOLUME_OFFSET, VOLUME_STEPS, SymbolDetail, pack_symbols
 from app.report.curves import curve_facts, equity_line
 from app.report.formats import at, time_text
+from app.report.refused_entries import RefusedTotals
+from app.report.refused_run import refused_totals
 from app.report.rendering import packed_columns
 from app.report.run_page import PageContent, page_pieces
 from app.report.stop_paths import ManagedMarks, managed_marks
@@ -100,8 +102,16 @@ def page(run: RunOnDisk, candles: RunCandles, month: str | None = None) -> Itera
             scatter=scatter,
             scatter_note=scatter_note,
             is_managed=marks is not None,
+            refused=() if month else _refused(run, candles),
         )
     )
+
+
+def _refused(run: RunOnDisk, candles: RunCandles) -> Sequence[RefusedTotals]:
+    try:
+        return refused_totals(run.folder, run.settings, candles.by_symbol)
+    except ConfigError:
+        return ()  # settings that this version cannot read any more
 
 
 def trade_columns(

@@ -9,6 +9,7 @@ from html import escape as text
 from typing import Any, NamedTuple
 
 from app.report import sections
+from app.report.refused_entries import RefusedTotals
 from app.report.rendering import cell, document, key_table, pairs, script_files, script_json, table
 from app.runs.run_on_disk import RunOnDisk
 
@@ -38,6 +39,7 @@ class PageContent(NamedTuple):
     scatter: str | None
     scatter_note: str
     is_managed: bool = False  # whether there are legs or moved stops
+    refused: Sequence[RefusedTotals] = ()
 
 
 def page_pieces(content: PageContent) -> Iterator[str]:
@@ -87,6 +89,8 @@ def _body(content: PageContent) -> Iterator[str]:
         "Rolling Sharpe ratio, 30 days", '<div id="sharpe" class="chart low"></div>' if has_sharpe else needed
     )
     yield from _tables(results)
+    if content.refused:
+        yield _section("What the limits cost", _limits(content.refused))
     yield _section("Trades", _trade_list(content))
     halt = sections.halt_table(results)
     if halt:
@@ -208,6 +212,13 @@ def _tables(results: Mapping[str, Any]) -> Iterator[str]:
     yield _columns(
         _section("Signal funnel", table(funnel) if funnel else _none("n/a")), _section("Costs", _costs(results))
     )
+
+
+def _limits(refused: Sequence[RefusedTotals]) -> str:
+    return f"""{table(sections.refused(refused))}<p class="note">Each entry that a limit refused, run alone \
+through the same fills with the equity of its moment. Above zero: the limit cost that much; below: it saved it. They \
+would have shared the account, so the sums are not what it would have made.</p>
+"""
 
 
 def _costs(results: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from app.report.formats import ABSENT, at, counts_text, label, money, time_text, tone, value_text
 from app.report.real_orders import real_order_rows
+from app.report.refused_entries import RefusedTotals
 from app.runs.run_on_disk import RunOnDisk
 
 Json = Mapping[str, Any]
@@ -182,6 +183,21 @@ def funnel(results: Json) -> Table | None:
     if content.get("legs_dropped"):
         rows.append(_stage("legs_dropped", content["legs_dropped"], None))
     return Table(("stage", "count", "of which"), rows)
+
+
+def refused(totals: Sequence[RefusedTotals]) -> Table:
+    """What the refused entries of each limit would have done."""
+    heads = ("limit", "entries", "filled", "won", "PnL", "a trade, in R", "still open", "not run")
+    rows = []
+    for one in totals:
+        counts = (Cell(f"{count:,}") for count in (one.entries, one.filled, one.winners))
+        mean_r = f"{one.r / one.filled:+.2f}" if one.filled else ABSENT
+        pnl, others = (
+            Cell(value_text("pnl", one.pnl), tone("pnl", one.pnl)),
+            (mean_r, f"{one.open:,}", f"{one.left_out:,}"),
+        )
+        rows.append([Cell(label(one.limit)), *counts, pnl, *map(Cell, others)])
+    return Table(heads, rows)
 
 
 def _stage(name: str, count: Any, reasons: Json | None, lead: str = "") -> list[Cell]:

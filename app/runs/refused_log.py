@@ -6,7 +6,7 @@ halted year fills it to 10 MB; what comes after that is counted in the funnel al
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -111,7 +111,7 @@ class RefusedLog:
         return self._bytes
 
 
-def refused_entries(lines: Iterator[bytes]) -> Iterator[RefusedEntry]:
+def refused_entries(lines: Iterable[bytes]) -> Iterator[RefusedEntry]:
     """Of whole lines; one that cannot be read ends them."""
     for line in lines:
         try:

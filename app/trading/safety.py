@@ -137,9 +137,8 @@ class SafetyMonitor:
 
     def memory(self) -> SafetyMemory:
         """What it remembers."""
-        day = self.day_end_ms, self._day_start_equity, self._last_equity
-        protections = self._protections.memory()
-        return SafetyMemory(self.halted, tuple(self.trips), self.peak, *day, True, protections, self.killed)
+        day = self.day_end_ms, self._day_start_equity, self._last_equity, True, self._protections.memory()
+        return SafetyMemory(self.halted, tuple(self.trips), self.peak, *day, self.killed)
 
     def recall(self, memory: SafetyMemory) -> None:
         """Goes on as the monitor whose memory it is, with limits of its own."""

@@ -9,11 +9,12 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from app import times
-from app.errors import OnetapeError
+from app.errors import ConfigError, OnetapeError
 from app.feeds.tape import candles_of, newest_header
 from app.feeds.tape_tail import TapeTail
 from app.models.events import (
@@ -37,6 +38,7 @@ from app.runs.expectation_file import EXPECTATION, shown_expectation
 from app.runs.run_folder import ALERTS, RESULTS, SIGNALS, is_owned
 from app.session.control import STATUS, read_status, whose
 from app.times import DAY_MS, iso_ms, parse_time_ms
+from app.web.refusals import FollowedRefusals
 from app.web.tails import EquityTail, RowTail, TradeRows
 
 CANDLES, LOG = 1_500, 400
@@ -61,6 +63,7 @@ class FollowedSession:
         self._candles: dict[str, deque[Candle]] = {}
         self._log: deque[dict[str, str]] = deque(maxlen=LOG)
         self._refused: deque[dict[str, str]] = deque(maxlen=100)
+        self._refusals = FollowedRefusals(folder)
         self._expected: dict[str, Any] | None = None
         self._expected_of: tuple[int, int] | None = None  # the file's time, and the day that was looked at
 
@@ -99,6 +102,7 @@ class FollowedSession:
             "last_equity": None if self._equity.last is None else list(self._equity.last),
             "closed": sum(1 for trade in self._trades.newest() if trade["exit_time"]),
             "refused": list(self._refused)[-20:],
+            "limits_cost": self._refusals.totals(),
             "alerts": self._alerts(),
             "damaged": self._tape.damaged,
         }
@@ -171,18 +175,26 @@ class FollowedSession:
         if is_anew:
             self._refused.clear()
         self._refused.extend(row for row in rows if not row.get("order_id"))
+        self._refusals.on_signals(rows)
+        if self.header:
+            with suppress(ConfigError):  # settings of another version
+                self._refusals.read(self.header["settings"], self._candles)
 
     def _note(self, event: Event) -> None:
         for candle in candles_of(event):
-            self._keep(self._candles.setdefault(candle.symbol, deque()), candle)
+            if self._keep(self._candles.setdefault(candle.symbol, deque()), candle):
+                self._refusals.on_candle(candle)
         told = _told(event)
         if told is not None:
             time_ms = getattr(event, "time_ms", None) or self._last_ms()
             self._log.append({"time": iso_ms(time_ms) if time_ms else "", "kind": told[0], "text": told[1]})
 
     @staticmethod
-    def _keep(held: deque[Candle], candle: Candle) -> None:
-        """In the order of time, each once: a late one comes behind newer ones, a new epoch has its warm-up again."""
+    def _keep(held: deque[Candle], candle: Candle) -> bool:
+        """In the order of time, each once: a late one comes behind newer ones, a new epoch has its warm-up again.
+        Whether it is the newest.
+        """
+        newest = held[-1].open_time_ms if held else -1
         place = len(held)
         while place and held[place - 1].open_time_ms > candle.open_time_ms:
             place -= 1
@@ -190,6 +202,7 @@ class FollowedSession:
             held.insert(place, candle)
         if len(held) > CANDLES:
             held.popleft()
+        return candle.open_time_ms > newest
 
     def _alerts(self) -> dict[str, int] | None:
         """What became of those that a watch decided on, by address; None where none watches."""

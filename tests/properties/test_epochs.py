@@ -57,7 +57,9 @@ def run_cut(run: Path, cuts: Sequence[int], *, breaks: bool, config: Any) -> lis
             except UnavailableError:
                 assert breaks
             patch.setattr(Feed, "begin_at", cut)
-    return [trades_of(run), (run / "signals.csv").read_text(), (run / "equity.parquet").read_bytes().hex()]
+    refused = run / "refused.jsonl"
+    texts = [trades_of(run), (run / "signals.csv").read_text(), refused.read_text() if refused.exists() else ""]
+    return [*texts, (run / "equity.parquet").read_bytes().hex()]
 
 
 def check(config: Any, events: Sequence[Event], cuts: Sequence[int], *, breaks: bool) -> int:

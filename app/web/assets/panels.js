@@ -142,9 +142,24 @@ function showFunnel(content) {
   const last = (content.refused ?? []).slice(-8).reverse().map((one) => [one.timestamp.replace("T", " ").slice(0, 16), one.symbol, one.action, one.outcome]);
   fill("funnel", [
     table(["Stage", "Count", "Of which"], rows, "", "Signal funnel"),
+    ...limitsCost(content.limits_cost ?? []),
     element("h3", "Signals that became no order, the newest first"),
     table(["Time, UTC", "Symbol", "Signal", "Why not"], last, "every signal became an order", "Refused signals"),
   ]);
+}
+
+// What each limit cost or saved: its refused entries, each run alone.
+function limitsCost(limits) {
+  if (!limits.length) return [];
+  const rows = limits.map((one) => [
+    one.limit, String(one.entries), String(one.filled), String(one.winners), [money(one.pnl, true), tone(one.pnl)],
+    one.filled ? (one.r / one.filled).toFixed(2) : "–", String(one.open), String(one.left_out),
+  ]);
+  const heads = ["Limit", "Entries", "Filled", "Won", "PnL", "A trade, in R", "Open", "Not run"];
+  return [
+    element("h3", "What the limits cost"), table(heads, rows, "", "What the limits cost"),
+    element("p", "Each refused entry run alone through the paper fills. Above zero: the limit cost that much; below: it saved it. They would have shared the account.", { class: "note" }),
+  ];
 }
 
 function showAlarms(content) {

@@ -86,7 +86,7 @@ async def test_a_session_killed_at_a_close_continues_as_if_it_had_not_been(
     await trade(tmp_path / "run", *words)
     assert taped(tmp_path / "run")[:-1] == [*market()[:45], close, close, *market()[45:]], "the second changes nothing"
     assert trades_of(tmp_path / "run") == trades_of(tmp_path / "whole")
-    for name in ("equity.parquet", "signals.csv"):
+    for name in ("equity.parquet", "signals.csv", "refused.jsonl"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     monkeypatch.setattr(Feed, "market", ())
     await TapeRunner(tmp_path / "run", tmp_path / "tape").run_async()

@@ -26,7 +26,7 @@ from tests.scripted_paper import Feed, no_sockets, trade, trades_of
 KEEP = "on_stop=keep"
 OTHER = "feed.silence_s=11"  # a change that decides nothing
 CLOSE = Close("in the warm-up, too", "AAA/X")
-FILES = ("equity.parquet", "signals.csv")
+FILES = ("equity.parquet", "signals.csv", "refused.jsonl")
 
 
 @pytest.fixture(autouse=True)

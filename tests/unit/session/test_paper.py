@@ -52,7 +52,7 @@ async def test_a_session_begins_with_the_candle_that_is_forming(tmp_path: Path) 
     assert results.folder == tmp_path / "run"
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "commands", "equity.parquet", "manifest.json", "paper_2025-03-30T1900.csv", "results.json",
-        "signals.csv", "status.json", "tape",
+        "refused.jsonl", "signals.csv", "status.json", "tape",
     }  # fmt: skip
     with pytest.raises(OutputError, match="holds a finished run; choose another --out"):
         await trade(tmp_path / "run")

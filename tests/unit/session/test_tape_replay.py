@@ -28,7 +28,7 @@ def log(folder: Path) -> bytes:
 async def test_the_same_files_again(recorded: Live, tmp_path: Path) -> None:
     results = await TapeRunner(recorded.run_folder, tmp_path / "tape").run_async()
     assert log(tmp_path / "tape") == log(recorded.run_folder)
-    for name in ("equity.parquet", "signals.csv"):
+    for name in ("equity.parquet", "signals.csv", "refused.jsonl"):
         assert (tmp_path / "tape" / name).read_bytes() == (recorded.run_folder / name).read_bytes()
     assert results["performance"] == recorded.results["performance"]
     assert results["funnel"] == recorded.results["funnel"]

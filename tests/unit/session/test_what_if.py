@@ -18,6 +18,7 @@ from app.session.what_if import WhatIfRunner
 from tests.live_sessions import NAME, Live, live, market
 
 CLOSES = Close("enough", "AAA/X"), Close("of both", "BBB/X")
+LOGS = ("signals.csv", "refused.jsonl")
 OTHER = "strategy.params.seed=7"
 
 
@@ -31,7 +32,7 @@ async def recorded(tmp_path: Path) -> Live:
 
 
 def files(folder: Path) -> list[bytes]:
-    return [(folder / name).read_bytes() for name in (f"{NAME}.csv", "equity.parquet", "signals.csv")]
+    return [(folder / name).read_bytes() for name in (f"{NAME}.csv", "equity.parquet", *LOGS)]
 
 
 async def test_the_same_settings_are_the_session_byte_for_byte(recorded: Live, tmp_path: Path) -> None:
