@@ -31,6 +31,7 @@ COMMANDS = {
     "expect": ("expect.expect_parser", "the band that a session's equity should stay in by its backtest"),
     "keys": ("keys.keys_parser", "what the API key of this environment may do at the exchange"),
     "compare": ("compare.compare_parser", "where two runs part, and why"),
+    "indicators": ("indicators.indicators_parser", "what a strategy's indicators were, candle by candle"),
     "why": ("why.why_parser", "what a candle led to, with every number"),
     "reproduce": ("reproduce.reproduce_parser", "run a run again and check its hashes"),
     "report": ("report.report_parser", "build the page of a run again, or of two side by side"),

@@ -19,10 +19,9 @@ from app.models.orders import MAIN
 from app.proof.observation import look
 from app.proof.order_life import OrderLife, is_order, life_of
 from app.proof.order_words import life_json, life_sections
-from app.proof.rebuild import Source, source_of, source_of_epoch
+from app.proof.rebuild import Source, changes, source_of, source_of_epoch
 from app.proof.seen import Seen
 from app.proof.why import Section, sections
-from app.runs.manifest import code_sha256
 from app.times import parse_time_ms
 
 _LABEL_WIDTH = 30
@@ -84,16 +83,6 @@ def _section_lines(told: Sequence[Section]) -> Iterator[str]:
     for section in told:
         yield from ("", section.title)
         yield from (f"  {label.ljust(_LABEL_WIDTH)}{value}" for label, value in section.lines)
-
-
-def changes(source: Source) -> list[str]:
-    """What is not as it was when the run was made, so that this may not be what happened."""
-    found = []
-    if source.about.get("strategy_sha256") != source.strategies.source_sha256:
-        found.append("the strategy's file has changed since the run: this is what it would do now")
-    if source.about.get("code_sha256") != code_sha256():
-        found.append("the code of Onetape has changed since the run: this is what it would do now")
-    return found
 
 
 def render(source: Source, told: Sequence[Told], notes: Sequence[str]) -> Iterator[str]:

@@ -44,7 +44,7 @@ async def look(source: Source, symbol: str, time_ms: int, strategy: str | None =
         hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(ids) or 'none'}"
         raise ConfigError(f"{source.folder}: no strategy {strategy} trades {symbol} in this run; {hint}")
     number = find(source, symbol, time_ms)
-    async with _runtime(source) as watch:
+    async with rebuilt(source) as watch:
         events = source.events()
         for _ in range(number):
             await watch.handle(next(events))
@@ -55,7 +55,7 @@ async def look(source: Source, symbol: str, time_ms: int, strategy: str | None =
     return [one for one in found if one.signal is not None or one.fills] or found
 
 
-class _Watch:
+class Watch:
     """A runtime with its recorder; `opened` are the positions of the trades of this event, as they were before it or
     as they were opened in it.
     """
@@ -68,6 +68,11 @@ class _Watch:
         self._recorder = recorder
         self._opened = opened
         self._pending: dict[Line, EntryOrder] = {}  # before the event
+
+    @property
+    def hosted(self) -> Sequence[Hosted]:
+        """Its strategies."""
+        return self._runtime.host.hosted
 
     async def handle(self, event: Event) -> tuple[list[Fill], list[Decision]]:
         """One event; its fills and decisions."""
@@ -245,7 +250,8 @@ def _as_it_is(position: Position | None) -> Position | None:
 
 
 @asynccontextmanager
-async def _runtime(source: Source) -> AsyncIterator[_Watch]:
+async def rebuilt(source: Source) -> AsyncIterator[Watch]:
+    """A runtime of the run, new or from its epoch's state; its files are gone at the end of the block."""
     opened: dict[int, Position] = {}
     with tempfile.TemporaryDirectory(prefix="onetape-why-") as name:
         folder = Path(name)
@@ -265,7 +271,7 @@ async def _runtime(source: Source) -> AsyncIterator[_Watch]:
             orders=source.orders, paper_from_ms=source.paper_from_ms,
         )  # fmt: skip
         try:
-            yield _Watch(runtime, recorder, opened, fill_rules(source.settings.trading_mode))
+            yield Watch(runtime, recorder, opened, fill_rules(source.settings.trading_mode))
         finally:
             recorder.close()
 

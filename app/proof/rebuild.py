@@ -14,6 +14,7 @@ from app.errors import DataError
 from app.feeds.tape import Epoch, Tape, candles_of, has_tape, read_tape
 from app.models.events import EndOfData, Event, LateCandle
 from app.models.market import Candle, Slice
+from app.runs.manifest import code_sha256
 from app.runs.reader import Run
 from app.runs.run_inputs import Inputs, inputs_of, named, replayed_tape
 from app.session.building import OrderNames
@@ -85,6 +86,16 @@ def source_of_epoch(folder: Path, epoch: Epoch) -> Source:
 def candle_of(event: Event, symbol: str) -> Candle | None:
     """The symbol's candle in an event."""
     return next((candle for candle in candles_of(event) if candle.symbol == symbol), None)
+
+
+def changes(source: Source) -> list[str]:
+    """What is not as it was when the run was made, so that this may not be what happened."""
+    found = []
+    if source.about.get("strategy_sha256") != source.strategies.source_sha256:
+        found.append("the strategy's file has changed since the run: this is what it would do now")
+    if source.about.get("code_sha256") != code_sha256():
+        found.append("the code of Onetape has changed since the run: this is what it would do now")
+    return found
 
 
 def find(source: Source, symbol: str, time_ms: int) -> int:

@@ -63,7 +63,6 @@ class RunFolder:
             "trades": self.trades.name,
             "equity": self.equity.name,
             "signals": self.signals.name,
-            **({"refused": self.refused.name} if self.refused.exists() else {}),
             "manifest": self.manifest.name,
         }
 

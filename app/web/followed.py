@@ -261,6 +261,13 @@ class FollowedSession:
             yield "notice", f"late: {', '.join(link['late'])}"
 
 
+def indicator_words(session: FollowedSession, symbol: str, count: int) -> list[str] | None:
+    """The command line that says a symbol's indicators; None for a symbol that is not the session's."""
+    if symbol not in session.status.get("symbols", ()):
+        return None
+    return ["indicators", str(session.folder), symbol, "--candles", str(max(count, 1)), "--json"]
+
+
 def why_lines(words: list[str]) -> list[str]:
     """What a command line says, by a process of its own; it may take a while."""
     try:

@@ -19,7 +19,7 @@ from app.report.rendering import CHARTS, package_file
 from app.web.access import Access, strict
 from app.web.connections import Known, Pace, limited, listening, raise_file_limit, take_connections
 from app.web.controls import obey
-from app.web.followed import FollowedSession, why_lines
+from app.web.followed import FollowedSession, indicator_words, why_lines
 from app.web.metrics import metrics_text
 from app.web.sessions import ShownSession, ShownSessions
 
@@ -56,6 +56,7 @@ class OperatorPage:
             web.get("/assets/{file}", _asset), web.get("/sessions", self._list), web.get("/metrics", self._metrics),
             web.get("/events", self._events), web.get(named + "/events", self._events),
             web.get(named + "/content", self._content), web.get(named + "/why", self._why),
+            web.get(named + "/indicators", self._indicators),
             web.get(named + "/candles", self._answer(_candles)), web.get(named + "/trades", self._answer(_trades)),
             web.get(named + "/log", self._answer(lambda one, query: one.log(_whole(query, "count", 100)))),
             web.get(named + "/equity", self._answer(lambda one, _: one.equity())),
@@ -122,6 +123,20 @@ class OperatorPage:
             return _json([f"trade {number} is not among those that the page has"])
         async with self._whys:
             return _json(await asyncio.to_thread(why_lines, words))
+
+    async def _indicators(self, request: web.Request) -> web.Response:
+        """By a process of its own, like `why`: no strategy runs in the page."""
+        shown, symbol = self._shown(request), request.query.get("symbol", "")
+        count = _whole(request.query, "count", 300)
+        words = await shown.ask(lambda session: indicator_words(session, symbol, count))
+        if words is None:
+            return _refused(400, "no symbol of this session")
+        async with self._whys:
+            lines = await asyncio.to_thread(why_lines, words)
+        try:
+            return _json(json.loads("\n".join(lines)))
+        except ValueError:
+            return _json({"lines": [], "problem": " ".join(lines)})
 
     def _answer(
         self, question: Callable[[FollowedSession, Mapping[str, str]], Any]

@@ -158,6 +158,24 @@ def test_every_panel_says_what_the_files_say(served: Served, width: int, scheme:
     assert opened.problems == []
 
 
+def test_indicators_are_drawn_when_asked_for(served: Served) -> None:
+    status = {**read_status(served.paper.run), "symbols": ["AAA/X", "BBB/X"], "positions": []}
+    write_status(served.promised, status)
+    opened = served.open("/s/promised/", 1280, "light")
+    page = opened.page
+    page.wait_for_selector("#candles[data-shown='400']")
+    page.click("#indicators")
+    page.wait_for_selector("#candles[data-indicators='5']", timeout=PATIENCE_MS)
+    told = json.loads(run("indicators", str(served.promised), "AAA/X", "--json").stdout)["lines"][0]["values"]
+    said = dict(one.split() for one in (page.text_content("#indicator-note") or "").split(", "))
+    assert {name: number(value) for name, value in said.items()} == {
+        name: pytest.approx(values[-1], rel=1e-6) for name, values in told.items()
+    }
+    page.select_option("#symbol", "BBB/X")
+    expect(page.locator("#indicator-note")).to_be_empty()
+    assert opened.problems == []
+
+
 def test_why_is_what_the_command_line_says(served: Served) -> None:
     opened = served.open("/s/live/", 1280, "light")
     page = opened.page

@@ -11,7 +11,7 @@ import pytest
 from app.candles.cache import CandleCache
 from app.errors import ConfigError
 from app.models.orders import Line
-from app.proof.observation import _runtime, look
+from app.proof.observation import look, rebuilt
 from app.proof.rebuild import candle_of, source_of
 from app.proof.seen import Filled
 from app.proof.why import sections
@@ -218,7 +218,7 @@ def test_each_fill_of_a_run_has_the_rule_and_the_price_that_made_it(tmp_path: Pa
     found: list[Filled] = []
 
     async def watch() -> None:
-        async with _runtime(source) as watched:
+        async with rebuilt(source) as watched:
             for event in source.events():
                 fills, _ = await watched.handle(event)
                 for line in {Line(fill.strategy, fill.symbol) for fill in fills}:

@@ -14,11 +14,12 @@ class LiveCandles {
     this.symbol = null;
     this.beforeMs = null;
     this.rows = [];
-    this.lines = [];
+    this.indicators = [];
   }
 
   async show(symbol, beforeMs, positions) {
     const isNew = symbol !== this.symbol || beforeMs !== this.beforeMs;
+    if (symbol !== this.symbol) this.hideIndicators();
     this.symbol = symbol;
     this.beforeMs = beforeMs;
     const before = beforeMs === null ? "" : `&before_ms=${beforeMs}`;
@@ -32,6 +33,54 @@ class LiveCandles {
     const note = candles.length ? `${candles.length} candles, the last of ${new Date(candles[candles.length - 1].time * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC` : "no candle yet";
     document.getElementById("candle-note").textContent = note;
     document.getElementById("candles").dataset.shown = String(candles.length);
+  }
+
+  // As they are up to now: a process of their own replays the tape, so they are asked for and not followed.
+  async showIndicators() {
+    const { symbol } = this;
+    const note = document.getElementById("indicator-note");
+    if (!symbol) return;
+    note.textContent = "indicators: the tape is replayed …";
+    let told;
+    try {
+      told = await this.ask(`indicators?symbol=${encodeURIComponent(symbol)}&count=${SHOWN}`);
+    } catch (error) {
+      told = { lines: [], problem: error.message };
+    }
+    if (symbol !== this.symbol) return;
+    this.hideIndicators();
+    const tints = ["accent", "stop", "good", "soft", "bad", "target"];
+    const said = [];
+    for (const { strategy, times_ms: timesMs, values } of told.lines) {
+      for (const [name, own] of Object.entries(values)) {
+        const points = timesMs.map((ms, at) => ({ time: ms / 1000, value: own[at] })).filter((one) => one.value !== null);
+        if (!points.length) continue;
+        const tint = tints[said.length % tints.length];
+        const label = told.lines.length > 1 ? `${strategy} ${name}` : name;
+        const line = this.chart.addSeries(LightweightCharts.LineSeries, {
+          lineWidth: 1, priceLineVisible: false, title: label, crosshairMarkerVisible: false,
+        }, this.isPrice(points) ? 0 : 1 + said.filter((one) => !one.isPrice).length);
+        themed(line, () => ({ color: colour(tint) }));
+        line.setData(points);
+        this.indicators.push(line);
+        said.push({ label, isPrice: this.isPrice(points), last: points[points.length - 1].value });
+      }
+    }
+    note.textContent = told.problem ?? (said.map(({ label, last }) => `${label} ${price(last)}`).join(", ") || "its strategies say no indicators");
+    document.getElementById("candles").dataset.indicators = String(said.length);
+  }
+
+  hideIndicators() {
+    for (const line of this.indicators) this.chart.removeSeries(line);
+    this.indicators = [];
+    document.getElementById("indicator-note").textContent = "";
+  }
+
+  // Whether values lie where the prices are: these are drawn among the candles, others below them.
+  isPrice(points) {
+    const last = this.rows[this.rows.length - 1];
+    const value = points[points.length - 1].value;
+    return last !== undefined && value > last[4] / 2 && value < last[4] * 2;
   }
 
   // A trade as the report's marks draw it; an open one with its stop as it is now.

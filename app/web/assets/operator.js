@@ -190,6 +190,7 @@ if (base) {
   document.getElementById("symbol").addEventListener("change", () => choose(null));
   document.getElementById("earlier").addEventListener("click", () => candles.rows.length && choose(candles.rows[0][0]));
   document.getElementById("newest").addEventListener("click", () => choose(null));
+  document.getElementById("indicators").addEventListener("click", () => candles.showIndicators());
   document.getElementById("more-trades").addEventListener("click", async () => {
     const more = await ask(`trades?before=${trades[trades.length - 1].trade_id}&count=50`);
     trades = Object.assign([...trades, ...more.trades], { closed: trades.closed });

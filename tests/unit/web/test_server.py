@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,19 @@ async def test_events_come_when_something_has_changed(made: Live) -> None:
         while second["status"]["equity"] != 123.0:
             second = json.loads((await answer.content.readuntil(b"\n\n"))[6:])
         assert first["status"]["equity"] != 123.0
+
+
+async def test_indicators_are_said_by_a_process_of_their_own(made: Live) -> None:
+    async with served([made.run_folder]) as page:
+        told = await page.json("/s/run/indicators?symbol=AAA/X&count=5")
+        assert told == {"format": 1, "symbol": "AAA/X", "lines": [], "notes": told["notes"]}, "Seeded says none"
+        async with page.client.get(page.url + "/s/run/indicators?symbol=--help") as answer:
+            assert (answer.status, await answer.text()) == (400, '{"problem": "no symbol of this session"}')
+        shutil.rmtree(made.run_folder / "tape")
+        (made.run_folder / "results.json").unlink(missing_ok=True)
+        told = await page.json("/s/run/indicators?symbol=AAA/X")
+        assert told["lines"] == []
+        assert "onetape: " in told["problem"]
 
 
 async def test_streams_are_bounded(made: Live, monkeypatch: pytest.MonkeyPatch) -> None:
