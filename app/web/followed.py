@@ -171,6 +171,8 @@ class FollowedSession:
                 self._trades.add(row)
                 words = f"{row['symbol']} {row['side']} {row['action']} {row['quantity']} at {row['price']}"
                 self._log.append({"time": row["timestamp"], "kind": "fill", "text": f"{words}: {row['reason']}"})
+        if self.status.get("last_slice_ms"):
+            self._trades.note_stops(self.status.get("positions", ()), self.status["last_slice_ms"])
         is_anew, rows = self._signals.read()
         if is_anew:
             self._refused.clear()

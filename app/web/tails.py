@@ -5,7 +5,7 @@ same rows: it is read again.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,9 +13,10 @@ from app.models.orders import GOES_ON
 from app.runs.daily import equity_blocks
 from app.runs.equity import ROW, kept_path
 from app.runs.run_folder import EQUITY
-from app.times import DAY_MS
+from app.times import DAY_MS, parse_time_ms
 
 _POINTS = 2_000
+_STEPS_MOST = 300  # of a stop
 
 
 class RowTail:
@@ -108,7 +109,11 @@ class EquityTail:
 
 
 class TradeRows:
-    """Closed trades and open ones from the rows of a trade log: a trade is an OPEN and its CLOSE rows."""
+    """Closed trades and open ones from the rows of a trade log: a trade is an OPEN and its CLOSE rows.
+
+    `stops` are the steps of a stop that moved, `[ms, price]`: as it was seen while the trade was open, and as the rows
+    of legs and exit have it.
+    """
 
     def __init__(self, most: int = 500) -> None:
         self._most = most
@@ -124,6 +129,13 @@ class TradeRows:
         elif trade is not None:
             _close(trade, row)
 
+    def note_stops(self, positions: Sequence[Mapping[str, Any]], time_ms: int) -> None:
+        """Where the stops of open positions are, by the status of a slice that closed then."""
+        now = {(one["strategy"], one["symbol"]): one["stop"] for one in positions}
+        for trade in self._trades.values():
+            if trade["exit_time"] is None:
+                _step(trade, time_ms, now.get((trade["strategy"], trade["symbol"])))
+
     def newest(self) -> Iterator[dict[str, Any]]:
         """The latest entry first."""
         yield from reversed(self._trades.values())
@@ -135,14 +147,24 @@ def _opened(row: dict[str, str]) -> dict[str, Any]:
         "quantity": float(row["quantity"]), "entry_time": row["timestamp"], "entry_price": float(row["price"]),
         "stop": _number(row.get("stop_loss", "")), "target": _number(row.get("take_profit", "")),
         "tag": row.get("tag", ""), "order_id": row.get("order_id", ""),
-        "exit_time": None, "exit_price": None, "reason": None, "pnl": None,
+        "exit_time": None, "exit_price": None, "reason": None, "pnl": None, "stops": [], "legs": [],
     }  # fmt: skip
 
 
 def _close(trade: dict[str, Any], row: dict[str, str]) -> None:
-    trade["pnl"] = (trade["pnl"] or 0.0) + float(row["realized_pnl"])
-    if row["reason"] not in GOES_ON:
+    time_ms, pnl = parse_time_ms(row["timestamp"]), float(row["realized_pnl"])
+    trade["pnl"] = (trade["pnl"] or 0.0) + pnl
+    _step(trade, time_ms, _number(row.get("stop_loss", "")))
+    if row["reason"] in GOES_ON:
+        trade["legs"].append([time_ms, float(row["price"]), pnl])
+    else:
         trade |= {"exit_time": row["timestamp"], "exit_price": float(row["price"]), "reason": row["reason"]}
+
+
+def _step(trade: dict[str, Any], time_ms: int, stop: float | None) -> None:
+    steps = trade["stops"]
+    if stop is not None and stop != (steps[-1][1] if steps else trade["stop"]) and len(steps) < _STEPS_MOST:
+        steps.append([time_ms, stop])
 
 
 def _number(text: str) -> float | None:

@@ -83,14 +83,14 @@ class LiveCandles {
     return last !== undefined && value > last[4] / 2 && value < last[4] * 2;
   }
 
-  // A trade as the report's marks draw it; an open one with its stop as it is now.
+  // A trade as the report's marks draw it; an open one with its target as it is now.
   mark(trade, positions) {
     const entryMs = Date.parse(trade.entry_time);
     const exitMs = trade.exit_time ? Date.parse(trade.exit_time) : null;
     const held = exitMs === null ? positions.find((one) => one.symbol === trade.symbol && one.strategy === trade.strategy) : null;
     return {
       ...trade, side: trade.side === "LONG" ? 1 : -1, entry_ms: entryMs, entry_at_ms: entryMs, exit_ms: exitMs, exit_at_ms: exitMs,
-      stop: held ? held.stop : trade.stop, target: held ? held.target : trade.target, pnl: exitMs === null ? null : trade.pnl,
+      target: held ? held.target : trade.target, pnl: exitMs === null ? null : trade.pnl,
     };
   }
 }

@@ -70,12 +70,19 @@ def test_a_trade_is_closed_by_its_last_close_only() -> None:
     common = {"trade_id": "1", "symbol": "A", "strategy": "main", "side": "LONG", "quantity": "2", "order_id": "4"}
     trades = TradeRows(most=1)
     trades.add(
-        {**common, "timestamp": "t1", "action": "OPEN", "price": "10", "realized_pnl": "0.0", "reason": "signal"}
+        {
+            **common,
+            "timestamp": "2025-01-01T00:01",
+            "action": "OPEN",
+            "price": "10",
+            "realized_pnl": "0.0",
+            "reason": "signal",
+        }
     )
     trades.add(
         {
             **common,
-            "timestamp": "t2",
+            "timestamp": "2025-01-01T00:02",
             "action": "CLOSE",
             "price": "11",
             "realized_pnl": "1.5",
@@ -85,8 +92,46 @@ def test_a_trade_is_closed_by_its_last_close_only() -> None:
     [one] = trades.newest()
     assert (one["exit_time"], one["pnl"]) == (None, 1.5)
     trades.add(
-        {**common, "timestamp": "t3", "action": "CLOSE", "price": "9", "realized_pnl": "-1.0", "reason": "stop_loss"}
+        {
+            **common,
+            "timestamp": "2025-01-01T00:03",
+            "action": "CLOSE",
+            "price": "9",
+            "realized_pnl": "-1.0",
+            "reason": "stop_loss",
+        }
     )
-    assert (one["exit_time"], one["exit_price"], one["reason"], one["pnl"]) == ("t3", 9.0, "stop_loss", 0.5)
+    assert (one["exit_time"], one["exit_price"], one["reason"], one["pnl"]) == (
+        "2025-01-01T00:03",
+        9.0,
+        "stop_loss",
+        0.5,
+    )
     trades.add({**common, "trade_id": "2", "timestamp": "t4", "action": "OPEN", "price": "10", "reason": "signal"})
     assert [one["trade_id"] for one in trades.newest()] == [2], "no more than are shown"
+
+
+def test_a_stop_that_moves_leaves_its_steps_and_legs_their_places() -> None:
+    def row(minute: int, action: str, reason: str, price: float, stop: float, pnl: float = 0.0) -> dict[str, str]:
+        return {
+            "timestamp": f"2025-01-01T00:{minute:02}:00.000Z", "symbol": "A/B", "strategy": "main", "action": action,
+            "side": "LONG", "price": str(price), "quantity": "1", "realized_pnl": str(pnl), "reason": reason,
+            "trade_id": "1", "stop_loss": str(stop), "take_profit": "120",
+        }  # fmt: skip
+
+    def at(minute: int) -> int:
+        return parse_time_ms("2025-01-01") + minute * 60_000
+
+    trades, held = TradeRows(), [{"strategy": "main", "symbol": "A/B", "stop": 95.0}]
+    trades.add(row(0, "OPEN", "signal", 100.0, 95.0))
+    trades.note_stops(held, at(1))
+    trades.note_stops([{**held[0], "symbol": "C/B", "stop": 1.0}], at(2))
+    [trade] = trades.newest()
+    assert trade["stops"] == [], "it has not moved, and another's stop is not its own"
+    trades.note_stops([{**held[0], "stop": 98.0}], at(3))
+    trades.note_stops([{**held[0], "stop": 98.0}], at(4))
+    trades.add(row(5, "CLOSE", "partial_target", 110.0, 98.0, 5.0))
+    trades.add(row(6, "CLOSE", "trailing_stop", 104.0, 104.0, 2.0))
+    trades.note_stops([{**held[0], "stop": 50.0}], at(7))
+    assert trade["stops"] == [[at(3), 98.0], [at(6), 104.0]]
+    assert (trade["stop"], trade["legs"], trade["pnl"]) == (95.0, [[at(5), 110.0, 5.0]], 7.0)
