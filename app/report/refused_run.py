@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 from app.models.market import Candle
 from app.models.orders import MAIN, Action, Line
-from app.report.refused_entries import MOST, RefusedEntries, RefusedTotals
+from app.report.refused_entries import RefusedEntries, RefusedTotals
 from app.runs.candle_source import SymbolCandles
 from app.runs.refused_log import RefusedEntry, refused_entries
 from app.runs.run_folder import REFUSED, SIGNALS
 from app.settings.profile import load_settings
 from app.times import month_bounds_ms, parse_time_ms
+
+MOST = 2_000  # entries that are run
 
 
 class _Exit(NamedTuple):
@@ -27,7 +29,8 @@ class _Exit(NamedTuple):
 def refused_totals(
     folder: Path, settings: Mapping[str, Any], candles: Mapping[str, SymbolCandles], most: int = MOST
 ) -> list[RefusedTotals]:
-    """By limit; none where nothing was refused. The first `most` entries are run, those without candles left out.
+    """By limit; none where nothing was refused. At most `most` entries are run, evenly spread over the run; those
+    without candles are left out.
 
     ConfigError for settings that this version cannot read.
     """
@@ -36,12 +39,13 @@ def refused_totals(
         return []
     refused = RefusedEntries(load_settings(settings), most)
     by_symbol: dict[str, list[RefusedEntry]] = defaultdict(list)
-    with path.open("rb") as file:
-        for number, entry in enumerate(refused_entries(file)):
-            if number < most and entry.symbol in candles:
-                by_symbol[entry.symbol].append(entry)
-            else:
-                refused.add(entry, None)
+    lines = path.read_bytes().splitlines()
+    every = max(len(lines), most)
+    for number, entry in enumerate(refused_entries(lines)):
+        if number * most // every != (number + 1) * most // every and entry.symbol in candles:
+            by_symbol[entry.symbol].append(entry)
+        else:
+            refused.add(entry, None)
     exits = _exits(folder / SIGNALS, by_symbol)
     for symbol, entries in by_symbol.items():
         _Walk(refused, candles[symbol], entries, exits[symbol], str(settings["live"]["timeframe"])).go()

@@ -122,7 +122,9 @@ class FollowedSession:
         except OSError:
             return None
         if seen != self._expected_of:
-            self._expected_of, self._expected = seen, shown_expectation(self.folder)
+            self._expected_of, self._expected = seen, None
+            with suppress(OnetapeError):  # the watch says what is wrong with it
+                self._expected = shown_expectation(self.folder)
         return self._expected
 
     def candles(self, symbol: str, before_ms: int | None, count: int) -> dict[str, Any]:
@@ -210,9 +212,9 @@ class FollowedSession:
         """What became of those that a watch decided on, by address; None where none watches."""
         try:
             file = json.loads((self.folder / ALERTS).read_bytes())
-        except (OSError, ValueError):
+            return {"sent": file["sent"], "failed": file["failed"], "waiting": len(file["waiting"])}
+        except (OSError, ValueError, LookupError, TypeError):
             return None
-        return {"sent": file["sent"], "failed": file["failed"], "waiting": len(file["waiting"])}
 
     def _last_ms(self) -> int:
         return max((held[-1].open_time_ms for held in self._candles.values() if held), default=0)

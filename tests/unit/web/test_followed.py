@@ -62,8 +62,11 @@ async def test_what_became_of_alerts_is_told(made: Live) -> None:
     queue.done(0, 1, sent=True)
     queue.done(0, 2, sent=False)
     assert seen(made.run_folder).content()["alerts"] == {"sent": 1, "failed": 1, "waiting": 1}
-    (made.run_folder / "alerts.json").write_text("half")
-    assert seen(made.run_folder).content()["alerts"] is None
+    for damaged in ("half", "[]", "{}"):
+        (made.run_folder / "alerts.json").write_text(damaged)
+        (made.run_folder / "expectation.json").write_text(damaged)
+        session = seen(made.run_folder)
+        assert (session.content()["alerts"], session.expectation()) == (None, None)
 
 
 async def test_trades_are_those_of_the_log_and_why_is_the_commands(tmp_path: Path) -> None:
