@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
+from app.web import sessions
 from app.web.access import Access, read_token
 from app.web.server import OperatorPage, allowed_hosts
 from app.web.sessions import ShownSessions
@@ -63,6 +65,8 @@ async def served(runs: Sequence[Path], *, may_control: bool = False) -> AsyncIte
 
     page = OperatorPage(ShownSessions(runs), access, may_control=may_control)
     serving = asyncio.create_task(page.run("127.0.0.1", 0, ready))
+    patience = pytest.MonkeyPatch()
+    patience.setattr(sessions, "_PATIENCE_S", 300.0)  # a first look beside busy processes
     try:
         number = await asyncio.wait_for(port, 30)
         async with (
@@ -71,6 +75,7 @@ async def served(runs: Sequence[Path], *, may_control: bool = False) -> AsyncIte
         ):
             yield Served(number, client, bare, page)
     finally:
+        patience.undo()
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
 

@@ -27,7 +27,7 @@ def serve_parser(**about: str) -> Parser:
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name under which a proxy is asked for it"
     )
-    parser.add_argument("--allow-control", action="store_true", help="the page may kill, halt, resume and stop")
+    parser.add_argument("--allow-control", action="store_true", help="the page may kill, halt, close, resume and stop")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="made with a new token if it is not there")
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)  # of `--serve`
     parser.set_defaults(run=run_serve)

@@ -131,7 +131,7 @@ class TradeRows:
 
     def note_stops(self, positions: Sequence[Mapping[str, Any]], time_ms: int) -> None:
         """Where the stops of open positions are, by the status of a slice that closed then."""
-        now = {(one["strategy"], one["symbol"]): one["stop"] for one in positions}
+        now = {(one["strategy"], one["symbol"]): one.get("stop") for one in positions}
         for trade in self._trades.values():
             if trade["exit_time"] is None:
                 _step(trade, time_ms, now.get((trade["strategy"], trade["symbol"])))
