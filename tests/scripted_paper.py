@@ -16,6 +16,7 @@ import pytest
 from app.errors import UnavailableError
 from app.exchange.limiter import RateLimiter
 from app.feeds.base import EventQueue
+from app.feeds.tape import read_tape
 from app.feeds.websocket import LiveStart
 from app.models.events import Event, LateCandle
 from app.models.market import Candle, Slice
@@ -127,3 +128,13 @@ async def trade(out: Path, *overrides: str, **more: Any) -> BacktestResults:
 def trades_of(run: Path) -> str:
     """The trade log of a session."""
     return next(run.glob("paper_*.csv")).read_text()
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
+    """Ctrl-C once so many events of the market have been put; None: never."""
+    monkeypatch.setattr(Feed, "stop_after", count)
+
+
+def taped(run: Path) -> list[Event]:
+    """The events of a run's tape."""
+    return [record.event for record in read_tape(run).records]

@@ -75,8 +75,10 @@ class RefusedLog:
         size = path.stat().st_size if path.exists() else 0
         if size < self._bytes:
             raise DataError(f"{path} is shorter ({size:,} bytes) than when its rows were written ({kept_bytes:,})")
-        if path.exists():
+        if self._bytes:
             os.truncate(path, self._bytes)
+        else:
+            path.unlink(missing_ok=True)
 
     def write(self, decision: Decision, rows: SliceRows) -> None:
         """Append an entry that a limit refused; anything else is none of its business."""

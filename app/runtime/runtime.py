@@ -156,8 +156,7 @@ class TradingRuntime:
         closing = self.host.absorb_late(event.candle)
         for own in self.host.hosted:
             for candle, on_candle, view in own.asked_of(closing):
-                signal = own.check(await on_candle(candle, view), candle)
-                await self._act(view.line, signal, event)
+                await self._act(view.line, own.check(await on_candle(candle, view), candle), event)
         self._rewrite_last_row()
 
     async def _act(self, line: Line, signal: Signal, event: Slice | LateCandle) -> None:

@@ -47,10 +47,11 @@ class Account:
 
     def exposure(self) -> float:
         """`sum(quantity * mark)` over open positions and pending entries."""
-        exposure = 0.0
-        taken: list[Position | EntryOrder] = [*self.positions.values(), *self.pending.values()]
-        for one in taken:
-            exposure += one.quantity * self.marks[one.symbol]
+        marks, exposure = self.marks, 0.0
+        for position in self.positions.values():
+            exposure += position.quantity * marks[position.symbol]
+        for order in self.pending.values():
+            exposure += order.quantity * marks[order.symbol]
         return exposure
 
 

@@ -7,7 +7,6 @@ nothing. A check that is not passed refuses: there is no default approval.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -119,7 +118,7 @@ class RiskEngine:
             if not reference > 0.0:
                 return Refusal.LIMIT_PRICE
         distance = sizing.distance = self._stop_distance(signal, side, reference)
-        if not 0.0 < distance < inf or not _can_trail(signal):  # NaN too
+        if not 0.0 < distance < inf or (signal.exits is not None and not _can_trail(signal)):  # NaN too
             return Refusal.STOP_DISTANCE
         stop, target = sizing.stop, sizing.target = self._protection(signal, side, reference, distance, instrument)
         # A distance so small that the subtraction loses it is no distance either.
@@ -166,8 +165,9 @@ class RiskEngine:
         by_risk = sizing.by_risk = own * config.risk_per_trade / distance
         by_position = sizing.by_position = own * config.max_position_pct / reference
         by_room = sizing.by_room = room / reference
-        bounds = (by_risk, Bound.RISK), (by_position, Bound.POSITION), (by_room, Bound.ROOM)
-        limit, bound = sizing.limit, sizing.sized_by = min(bounds, key=itemgetter(0))
+        limit = sizing.limit = min(by_risk, by_position, by_room)
+        bound = Bound.RISK if limit == by_risk else Bound.POSITION if limit == by_position else Bound.ROOM
+        sizing.sized_by = bound
         return limit, bound
 
 

@@ -6,26 +6,17 @@ from pathlib import Path
 import pytest
 
 from app.errors import UnavailableError
-from app.feeds.tape import read_tape
 from app.models.events import Close, Event, Stop
 from app.session.closing import send_close
 from app.session.tape_replay import TapeRunner
 from app.session.view import SessionView
 from tests.live_sessions import market
-from tests.scripted_paper import Feed, no_sockets, trade, trades_of
+from tests.scripted_paper import Feed, no_sockets, stop_after, taped, trade, trades_of
 
 
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     no_sockets(monkeypatch)
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
-    monkeypatch.setattr(Feed, "stop_after", count)
-
-
-def taped(run: Path) -> list[Event]:
-    return [record.event for record in read_tape(run).records]
 
 
 async def test_a_close_given_while_nothing_ran_closes_one_position_and_the_tape_replays_to_it(

@@ -14,7 +14,6 @@ import pytest
 
 from app.errors import ConfigError, DataError, OutputError
 from app.feeds.base import EventQueue
-from app.feeds.tape import read_tape
 from app.feeds.websocket import LiveStart
 from app.models.events import Event, Halt, Kill, Resume, Stop
 from app.models.market import Slice
@@ -26,7 +25,7 @@ from app.session.tape_replay import TapeRunner
 from app.session.view import SessionView
 from tests.golden.make_tape import CONFIG, START_MS, WARMUP
 from tests.live_sessions import market
-from tests.scripted_paper import Feed, no_sockets, trade, trades_of
+from tests.scripted_paper import Feed, no_sockets, stop_after, taped, trade, trades_of
 
 MINUTE_MS = 60_000
 
@@ -34,14 +33,6 @@ MINUTE_MS = 60_000
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     no_sockets(monkeypatch)
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
-    monkeypatch.setattr(Feed, "stop_after", count)
-
-
-def taped(run: Path) -> list[Event]:
-    return [record.event for record in read_tape(run).records]
 
 
 async def test_a_session_begins_with_the_candle_that_is_forming(tmp_path: Path) -> None:

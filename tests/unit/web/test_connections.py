@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -93,6 +95,22 @@ async def answered(reader: asyncio.StreamReader, count: int) -> None:
         assert (await asyncio.wait_for(reader.readuntil(b"no token, or not this one; open /login\n"), 60)).startswith(
             b"HTTP/1.1 401"
         )
+
+
+async def test_too_many_open_files_are_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_FAULT_S", 0.01)
+    loop = asyncio.get_running_loop()
+    accept, faults = loop.sock_accept, [OSError(errno.EMFILE, "too many"), ConnectionAbortedError()]
+
+    async def failing(sock: socket.socket) -> tuple[socket.socket, object]:
+        if faults:
+            raise faults.pop()
+        return await accept(sock)
+
+    monkeypatch.setattr(loop, "sock_accept", failing)
+    async with served([tmp_path]) as page:
+        assert await page.json("/sessions") != []
+    assert faults == []
 
 
 async def test_a_pace_lets_some_through_at_once_and_then_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
