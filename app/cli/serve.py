@@ -41,8 +41,6 @@ def run_serve(args: argparse.Namespace) -> int:
             raise ConfigError(f"{run} is no folder of a session: it holds no tape")
     if args.port > 65_535:
         raise ConfigError(f"--port {args.port}: at most 65535")
-    with contextlib.suppress(AttributeError, OSError):  # it interrupts no session that is at work; on Linux
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(args))
     return 0
@@ -60,6 +58,8 @@ async def _serve(args: argparse.Namespace) -> None:
     page = OperatorPage(ShownSessions(args.runs), access, may_control=args.allow_control)
 
     def ready(port: int) -> None:
+        with contextlib.suppress(AttributeError, OSError):  # it interrupts no session that is at work; on Linux
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         access.hosts = frozenset(allowed_hosts(args.host, port, args.allow_host))
         shown = f"[{args.host}]" if ":" in args.host else args.host
         print(f"listening on http://{shown}:{port}", flush=True)

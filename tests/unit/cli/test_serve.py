@@ -1,11 +1,14 @@
 """`serve`: what it says at its start, what it refuses, and that it ends."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,10 +24,16 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def started(*words: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextmanager
+def started(*words: str) -> Iterator["subprocess.Popen[str]"]:
+    """Until the block ends, and no longer: a test that fails does not wait for it."""
+    with subprocess.Popen(
         [sys.executable, "-m", "app", "serve", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_it_listens_here_alone_and_ends_with_sigterm(run: Path, tmp_path: Path) -> None:
@@ -32,6 +41,8 @@ def test_it_listens_here_alone_and_ends_with_sigterm(run: Path, tmp_path: Path) 
     with started(str(run), "--port", "0", "--token-file", str(path)) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
+        if sys.platform == "linux":
+            assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH, "it interrupts no session"
         asked = urllib.request.Request(
             url + "/sessions", headers={"Authorization": f"Bearer {path.read_text().strip()}"}
         )

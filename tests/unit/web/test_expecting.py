@@ -91,6 +91,15 @@ def test_what_promises_nothing_is_refused(runs: tuple[Path, Path], tmp_path: Pat
         refused(ConfigError, words)
 
 
+def test_another_starting_balance_is_no_other_promise(runs: tuple[Path, Path]) -> None:
+    run, expected = runs
+    path = expected / "manifest.json"
+    manifest = path.read_text()
+    assert '"starting_balance": 10000' in manifest
+    path.write_text(manifest.replace('"starting_balance": 10000', '"starting_balance": 500'))
+    assert not name_expectation(run, expected, days=30)["outside"]
+
+
 def test_too_few_trades(runs: tuple[Path, Path], tmp_path: Path) -> None:
     run, _ = runs
     short = replay(tmp_path, "short", market())
